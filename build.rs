@@ -1,0 +1,435 @@
+//! Turns `proto/` into code: messages and clients (`proto.rs` includes them), servers and the guarded wrappers
+//! (`grpc/guarded.rs`), and the policy table (`authz/policy.rs`).
+//!
+//! A method whose policy is missing or can't be right fails the build. The tests include this file as a module and
+//! feed it bad protos, which is why the checks are functions over a descriptor pool and not part of `main`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, ReflectMessage as _, ServiceDescriptor, Value};
+
+#[path = "src/domain/privilege.rs"]
+mod privilege;
+
+type Failure = Box<dyn std::error::Error>;
+
+const POLICY: &str = "landlord.v1.policy";
+
+#[allow(dead_code, reason = "unused where the tests include this file")]
+fn main() -> Result<(), Failure> {
+    println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=src/domain/privilege.rs");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+
+    let mut files = Vec::new();
+    protos_below(Path::new("proto"), &mut files)?;
+    let descriptors = describe(&files, Path::new("proto"))?;
+    fs::write(out.join("descriptors.bin"), &descriptors)?;
+    let pool = DescriptorPool::decode(descriptors.as_slice())?;
+    let policies = policies(&pool)?;
+    fs::write(out.join("policies.rs"), formatted(&policy_table(&policies)?)?)?;
+
+    let mut config = prost_build::Config::new();
+    // Ordered maps make the encoding of a message the same each time, which the hash of a request's body needs.
+    config.btree_map(["."]).out_dir(&out);
+    config.service_generator(Box::new(Services::default()));
+    config.compile_fds(prost_types::FileDescriptorSet::decode(descriptors.as_slice())?)?;
+    let (servers, guards) = servers(&descriptors, &policies)?;
+    fs::write(out.join("servers.rs"), formatted(&servers)?)?;
+    fs::write(out.join("guards.rs"), formatted(&guards)?)?;
+    Ok(())
+}
+
+fn protos_below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    entries.sort_by_key(fs::DirEntry::path);
+    for entry in entries {
+        let path = entry.path();
+        if path.is_dir() {
+            protos_below(&path, found)?;
+        } else if path.extension().is_some_and(|e| e == "proto") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Compiles protos to an encoded descriptor set. (The decoded form of `prost-types` would drop the options.)
+pub fn describe(files: &[PathBuf], include: &Path) -> Result<Vec<u8>, Failure> {
+    let mut compiler = protox::Compiler::new([include])?;
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(files)?;
+    Ok(compiler.encode_file_descriptor_set())
+}
+
+/// A method and its checked rule.
+pub struct MethodPolicy {
+    service: ServiceDescriptor,
+    method: MethodDescriptor,
+    rule: DynamicMessage,
+}
+
+/// Reads the rule of every method of `landlord.v1` and refuses the first that can't be right, by name.
+pub fn policies(pool: &DescriptorPool) -> Result<Vec<MethodPolicy>, Failure> {
+    let option = pool.get_extension_by_name(POLICY).ok_or("no option landlord.v1.policy")?;
+    let mut found = Vec::new();
+    for service in pool.services().filter(|s| s.package_name() == "landlord.v1") {
+        for method in service.methods() {
+            let options = method.options();
+            let Value::Message(rule) = options.get_extension(&option).into_owned() else {
+                return Err(format!("{}: the policy is not a message", method.full_name()).into());
+            };
+            if !options.has_extension(&option) {
+                return Err(format!("{}: has no policy", method.full_name()).into());
+            }
+            check(&method, &rule).map_err(|why| format!("{}: {why}", method.full_name()))?;
+            found.push(MethodPolicy { service: service.clone(), method, rule });
+        }
+    }
+    Ok(found)
+}
+
+fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String> {
+    let access = enum_name(rule, "access");
+    let effect = enum_name(rule, "effect");
+    let named: Vec<_> = strings(rule, "platform_privileges")
+        .into_iter()
+        .chain(strings(rule, "tenant_privileges"))
+        .collect();
+    if access == "ACCESS_UNSPECIFIED" {
+        return Err("the policy does not say who has access".into());
+    }
+    if effect == "EFFECT_UNSPECIFIED" {
+        return Err("the policy does not say whether the method reads or changes".into());
+    }
+    if let Some(unknown) = named.iter().find(|name| privilege::Privilege::parse(name).is_none()) {
+        return Err(format!("the policy names an unknown privilege: {unknown}"));
+    }
+    if (access == "ACCESS_PRIVILEGED") == named.is_empty() {
+        return Err("ACCESS_PRIVILEGED and named privileges go together".into());
+    }
+    let field = text(rule, "tenant_field");
+    if !field.is_empty() {
+        string_field(method, &field)?;
+    } else if !strings(rule, "tenant_privileges").is_empty() {
+        return Err("tenant_privileges need a tenant_field".into());
+    }
+    let input = method.input();
+    let takes_id = input.get_field_by_name("request_id").is_some();
+    let excused = !text(rule, "no_request_id").is_empty();
+    match (effect.as_str(), takes_id, excused) {
+        ("EFFECT_CHANGE", false, false) => return Err("changes something without a request_id".into()),
+        ("EFFECT_CHANGE", true, true) => return Err("has a request_id and a reason not to have one".into()),
+        ("EFFECT_READ", true, _) => return Err("reads only, but has a request_id".into()),
+        _ => {}
+    }
+    if takes_id {
+        string_field(method, "request_id")?;
+        if input.get_field_by_name("validate_only").is_none() {
+            return Err("has a request_id but no validate_only".into());
+        }
+        if let Some(secret) = input.fields().find(|f| flag(&f.options(), "debug_redact")) {
+            return Err(format!("has a request_id, so its body is hashed and can't hold the secret {}", secret.name()));
+        }
+    }
+    Ok(())
+}
+
+/// Follows a path such as `tenant.name` through the request and wants a string at its end.
+fn string_field(method: &MethodDescriptor, path: &str) -> Result<(), String> {
+    let mut message = method.input();
+    let parts: Vec<_> = path.split('.').collect();
+    for (i, part) in parts.iter().enumerate() {
+        let field = message
+            .get_field_by_name(part)
+            .ok_or_else(|| format!("the policy names a missing field: {path}"))?;
+        match (i + 1 == parts.len(), field.kind()) {
+            (true, prost_reflect::Kind::String) if !field.is_list() => return Ok(()),
+            (false, prost_reflect::Kind::Message(inner)) if !field.is_list() => message = inner,
+            _ => break,
+        }
+    }
+    Err(format!("the policy's field is not a string: {path}"))
+}
+
+fn enum_name(rule: &DynamicMessage, field: &str) -> String {
+    let descriptor = rule.descriptor().get_field_by_name(field).expect("a field of MethodPolicy");
+    let prost_reflect::Kind::Enum(kind) = descriptor.kind() else { unreachable!("{field} is an enum") };
+    let number = rule.get_field(&descriptor).as_enum_number().unwrap_or(0);
+    kind.get_value(number).map_or_else(String::new, |v| v.name().to_owned())
+}
+
+fn text(rule: &DynamicMessage, field: &str) -> String {
+    rule.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn flag(rule: &DynamicMessage, field: &str) -> bool {
+    rule.get_field_by_name(field).and_then(|v| v.as_bool()).unwrap_or_default()
+}
+
+fn strings(rule: &DynamicMessage, field: &str) -> Vec<String> {
+    let Some(value) = rule.get_field_by_name(field) else { return Vec::new() };
+    let list = value.as_list().map(<[Value]>::to_vec).unwrap_or_default();
+    list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+}
+
+fn state_names(rule: &DynamicMessage) -> Vec<String> {
+    let descriptor = rule.descriptor().get_field_by_name("states").expect("a field of MethodPolicy");
+    let prost_reflect::Kind::Enum(kind) = descriptor.kind() else { unreachable!("states are enums") };
+    let value = rule.get_field(&descriptor);
+    let numbers = value.as_list().map(<[Value]>::to_vec).unwrap_or_default();
+    numbers
+        .iter()
+        .filter_map(|n| kind.get_value(n.as_enum_number()?))
+        .map(|v| camel(v.name().trim_start_matches("STATE_")))
+        .collect()
+}
+
+/// `MANAGE_TENANTS` or `manage-tenants` as `ManageTenants`.
+fn camel(name: &str) -> String {
+    name.split(['_', '-'])
+        .map(|word| {
+            let (first, rest) = word.split_at(1);
+            first.to_uppercase() + &rest.to_lowercase()
+        })
+        .collect()
+}
+
+/// `GetTenant` as `get_tenant`.
+fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in name.char_indices() {
+        if c.is_uppercase() && i > 0 {
+            out.push('_');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
+}
+
+fn constant(policy: &MethodPolicy) -> String {
+    format!("{}_{}", snake(policy.service.name()), snake(policy.method.name())).to_uppercase()
+}
+
+fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
+    let mut out = String::new();
+    let privileges = |names: Vec<String>| -> String {
+        names.iter().map(|n| format!("Privilege::{},", camel(n))).collect()
+    };
+    for policy in policies {
+        let rule = &policy.rule;
+        let path = format!("/{}/{}", policy.service.full_name(), policy.method.name());
+        writeln!(out, "/// The rule of `{path}`.")?;
+        writeln!(
+            out,
+            "pub static {}: Policy = Policy {{ path: {path:?}, name: {:?}, access: Access::{}, platform: &[{}], tenant: &[{}],
+             names_tenant: {}, change: {}, impersonation: {}, states: &[{}], infrastructure: {}, audited: {}, before_password_change: {} }};",
+            constant(policy),
+            policy.method.name(),
+            camel(enum_name(rule, "access").trim_start_matches("ACCESS_")),
+            privileges(strings(rule, "platform_privileges")),
+            privileges(strings(rule, "tenant_privileges")),
+            !text(rule, "tenant_field").is_empty(),
+            enum_name(rule, "effect") == "EFFECT_CHANGE",
+            flag(rule, "impersonation"),
+            state_names(rule).iter().map(|s| format!("State::{s},")).collect::<String>(),
+            flag(rule, "infrastructure"),
+            flag(rule, "audited"),
+            flag(rule, "before_password_change"),
+        )?;
+    }
+    writeln!(out, "/// The rules of all methods.\npub static ALL: &[&Policy] = &[")?;
+    for policy in policies {
+        writeln!(out, "&{},", constant(policy))?;
+    }
+    writeln!(out, "];")?;
+    Ok(out)
+}
+
+/// Writes the clients beside the messages, with tonic's own codec.
+#[derive(Default)]
+struct Services;
+
+impl prost_build::ServiceGenerator for Services {
+    fn generate(&mut self, service: prost_build::Service, buf: &mut String) {
+        let service = Service::of(&service, "tonic_prost::ProstCodec");
+        let code = tonic_build::CodeGenBuilder::new()
+            .emit_package(true)
+            .build_transport(true)
+            .generate_client(&service, "super");
+        buf.push_str(&code.to_string());
+    }
+}
+
+/// Servers with the strict codec, and for each service a trait to implement and the wrapper that guards it.
+fn servers(descriptors: &[u8], policies: &[MethodPolicy]) -> Result<(String, String), Failure> {
+    let collected = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let scratch = PathBuf::from(env::var("OUT_DIR")?).join("services");
+    fs::create_dir_all(&scratch)?;
+    let mut config = prost_build::Config::new();
+    config.out_dir(&scratch).service_generator(Box::new(Collect(collected.clone())));
+    config.compile_fds(prost_types::FileDescriptorSet::decode(descriptors)?)?;
+
+    let (mut servers, mut guards) = (String::new(), String::new());
+    for service in collected.borrow().iter() {
+        let adapted = Service::of(service, "crate::grpc::codec::StrictCodec");
+        let code = tonic_build::CodeGenBuilder::new()
+            .emit_package(true)
+            .generate_server(&adapted, "crate::proto::v1");
+        servers.push_str(&code.to_string());
+        guard(service, policies, &mut guards)?;
+    }
+    Ok((servers, guards))
+}
+
+fn guard(service: &prost_build::Service, policies: &[MethodPolicy], out: &mut String) -> Result<(), Failure> {
+    let name = &service.name;
+    let module = format!("{}_server", snake(name));
+    let (mut handlers, mut wrapped, mut requests) = (String::new(), String::new(), String::new());
+    for method in &service.methods {
+        let policy = policies
+            .iter()
+            .find(|p| p.service.name() == service.proto_name && p.method.name() == method.proto_name)
+            .ok_or("a method without a policy")?;
+        let (rust, input, output) = (&method.name, &method.input_type, &method.output_type);
+        let (answer, run, reply) = if method.server_streaming {
+            let associated = format!("{}Stream", method.proto_name);
+            writeln!(wrapped, "type {associated} = tonic::codegen::BoxStream<v1::{output}>;")?;
+            (format!("Answers<v1::{output}>"), "stream", format!("Self::{associated}"))
+        } else {
+            (format!("v1::{output}"), "unary", format!("v1::{output}"))
+        };
+        let comment = method.comments.leading.join("\n").replace('"', "'");
+        writeln!(handlers, "#[doc = {comment:?}]")?;
+        writeln!(handlers, "async fn {rust}(&self, call: OpContext, request: v1::{input}) -> Result<{answer}, Error>;")?;
+        writeln!(
+            wrapped,
+            "async fn {rust}(&self, request: tonic::Request<v1::{input}>) -> Result<tonic::Response<{reply}>, tonic::Status> {{
+                 let handler = self.handler.clone();
+                 self.guard.{run}(&policy::{}, request, move |call, message| async move {{ handler.{rust}(call, message).await }}).await
+             }}",
+            constant(policy)
+        )?;
+        let has = |field: &str| policy.method.input().get_field_by_name(field).is_some();
+        writeln!(
+            requests,
+            "impl GuardedRequest for v1::{input} {{
+                 fn tenant_field(&self) -> &str {{ {} }}
+                 fn request_id(&mut self) -> String {{ {} }}
+                 fn validate_only(&self) -> bool {{ {} }}
+             }}",
+            accessor(&text(&policy.rule, "tenant_field")),
+            if has("request_id") { "std::mem::take(&mut self.request_id)" } else { "String::new()" },
+            if has("validate_only") { "self.validate_only" } else { "false" },
+        )?;
+    }
+    writeln!(
+        out,
+        "/// What {name} does, once a call has been let through.
+         #[tonic::async_trait]
+         pub trait {name}Handler: Send + Sync + 'static {{ {handlers} }}
+         /// Lets a call of {name} through to its handler only as the method's policy allows.
+         #[derive(Clone)]
+         pub struct Guarded{name}<H> {{ guard: Guard, handler: std::sync::Arc<H> }}
+         impl<H: {name}Handler> Guarded{name}<H> {{
+             /// The service as the server mounts it.
+             pub fn server(guard: Guard, handler: H) -> {module}::{name}Server<Self> {{
+                 {module}::{name}Server::new(Self {{ guard, handler: std::sync::Arc::new(handler) }})
+             }}
+         }}
+         #[tonic::async_trait]
+         impl<H: {name}Handler> {module}::{name} for Guarded{name}<H> {{ {wrapped} }}
+         {requests}"
+    )?;
+    Ok(())
+}
+
+/// Code that reads the field that names the tenant: `name`, or `tenant.name` through an optional message.
+fn accessor(path: &str) -> String {
+    match path.split_once('.') {
+        None if path.is_empty() => "\"\"".into(),
+        None => format!("&self.{path}"),
+        Some((outer, inner)) => format!("self.{outer}.as_ref().map_or(\"\", |inner| inner.{inner}.as_str())"),
+    }
+}
+
+struct Collect(std::rc::Rc<std::cell::RefCell<Vec<prost_build::Service>>>);
+
+impl prost_build::ServiceGenerator for Collect {
+    fn generate(&mut self, service: prost_build::Service, _: &mut String) {
+        self.0.borrow_mut().push(service);
+    }
+}
+
+fn formatted(code: &str) -> Result<String, Failure> {
+    Ok(prettyplease::unparse(&syn::parse_file(code)?))
+}
+
+/// A service as tonic's generator wants to see it.
+struct Service {
+    service: prost_build::Service,
+    methods: Vec<Method>,
+}
+
+struct Method {
+    method: prost_build::Method,
+    codec: &'static str,
+}
+
+impl Service {
+    fn of(service: &prost_build::Service, codec: &'static str) -> Self {
+        let methods = service.methods.iter().map(|m| Method { method: m.clone(), codec }).collect();
+        Self { service: service.clone(), methods }
+    }
+}
+
+impl tonic_build::Service for Service {
+    type Comment = String;
+    type Method = Method;
+
+    fn name(&self) -> &str {
+        &self.service.name
+    }
+    fn package(&self) -> &str {
+        &self.service.package
+    }
+    fn identifier(&self) -> &str {
+        &self.service.proto_name
+    }
+    fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+    fn comment(&self) -> &[String] {
+        &self.service.comments.leading
+    }
+}
+
+impl tonic_build::Method for Method {
+    type Comment = String;
+
+    fn name(&self) -> &str {
+        &self.method.name
+    }
+    fn identifier(&self) -> &str {
+        &self.method.proto_name
+    }
+    fn codec_path(&self) -> &str {
+        self.codec
+    }
+    fn client_streaming(&self) -> bool {
+        self.method.client_streaming
+    }
+    fn server_streaming(&self) -> bool {
+        self.method.server_streaming
+    }
+    fn comment(&self) -> &[String] {
+        &self.method.comments.leading
+    }
+    fn request_response_name(&self, path: &str, _: bool) -> (proc_macro2::TokenStream, proc_macro2::TokenStream) {
+        let ty = |name: &str| format!("{path}::{name}").parse().expect("a path of a generated message");
+        (ty(&self.method.input_type), ty(&self.method.output_type))
+    }
+}

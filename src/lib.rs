@@ -1,0 +1,1 @@
+pub mod proto { pub mod v1 { tonic::include_proto!("landlord.v1"); } }
