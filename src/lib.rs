@@ -1,1 +1,6 @@
-pub mod proto { pub mod v1 { tonic::include_proto!("landlord.v1"); } }
+//! Landlord: the control plane of a multi-tenant platform.
+//!
+//! The rooms, from the top down; each imports only what stands below it (see ARCHITECTURE.md, and the test that keeps it).
+
+pub mod domain;
+pub mod proto;

@@ -1,0 +1,277 @@
+//! The one error of the service, free of any transport.
+//!
+//! What callers may read (a [`Refusal`]) is kept apart from what only logs may hold ([`Error::Internal`]). `grpc/status.rs`
+//! maps both, once, to what goes over the wire.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::lifecycle::{State, names};
+
+/// The result of anything that can be refused or fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller is told why.
+    #[error("{}: {}", .0.reason.name(), .0.message)]
+    Refused(Box<Refusal>),
+    /// The caller is told that it was not the caller's fault, and a number to ask about; the log has the rest.
+    #[error("{context}: {source}")]
+    Internal {
+        /// What was being done.
+        context: &'static str,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The class of an error; gRPC's codes by another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The request can't be right, whatever the state.
+    InvalidArgument,
+    /// Who calls is not known.
+    Unauthenticated,
+    /// Who calls may not.
+    PermissionDenied,
+    /// There is none, or none that the caller may know of.
+    NotFound,
+    /// There is one already.
+    AlreadyExists,
+    /// Somebody was faster; read again and repeat.
+    Aborted,
+    /// Not in this state.
+    FailedPrecondition,
+    /// A limit is reached.
+    ResourceExhausted,
+    /// Repeat it later.
+    Unavailable,
+    /// The time that the caller gave is over.
+    DeadlineExceeded,
+    /// No such method.
+    Unimplemented,
+}
+
+names! {
+    /// The documented reasons, as in the ErrorInfo of every refused call.
+    Reason {
+        /// No credential was sent.
+        TokenMissing = "TOKEN_MISSING",
+        /// The credential is not one of ours, or was revoked.
+        TokenInvalid = "TOKEN_INVALID",
+        /// The credential's time is over.
+        TokenExpired = "TOKEN_EXPIRED",
+        /// Wrong user or password.
+        CredentialsInvalid = "CREDENTIALS_INVALID",
+        /// A metadata key is unknown, doubled or malformed.
+        MetadataInvalid = "METADATA_INVALID",
+        /// Fields of the request are out of bounds.
+        FieldsInvalid = "FIELDS_INVALID",
+        /// The page token is not for this caller and these arguments.
+        PageTokenInvalid = "PAGE_TOKEN_INVALID",
+        /// The request and the header name different tenants.
+        TenantContextMismatch = "TENANT_CONTEXT_MISMATCH",
+        /// The same request id came with another body.
+        RequestIdReused = "REQUEST_ID_REUSED",
+        /// A privilege is missing.
+        PrivilegeMissing = "PRIVILEGE_MISSING",
+        /// Acting for another account is not permitted.
+        ImpersonationNotPermitted = "IMPERSONATION_NOT_PERMITTED",
+        /// There is none, or none that this caller may know of.
+        ResourceNotFound = "RESOURCE_NOT_FOUND",
+        /// There is one already.
+        ResourceExists = "RESOURCE_EXISTS",
+        /// The resource changed since it was read.
+        EtagMismatch = "ETAG_MISMATCH",
+        /// Another operation works on the tenant.
+        OperationInProgress = "OPERATION_IN_PROGRESS",
+        /// The tenant's state does not allow it.
+        TenantStateInvalid = "TENANT_STATE_INVALID",
+        /// The failed tenant still rests.
+        TenantCoolingDown = "TENANT_COOLING_DOWN",
+        /// The infrastructure tenant can't be changed this way.
+        TenantReadOnly = "TENANT_READ_ONLY",
+        /// The tenant is protected.
+        TenantProtected = "TENANT_PROTECTED",
+        /// The repeated name is wrong.
+        ConfirmationMismatch = "CONFIRMATION_MISMATCH",
+        /// The link was used.
+        LinkUsed = "LINK_USED",
+        /// The link's time is over.
+        LinkExpired = "LINK_EXPIRED",
+        /// Nobody can log in to a locked tenant.
+        TenantLocked = "TENANT_LOCKED",
+        /// The password must be changed before anything else.
+        PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED",
+        /// A participant can't be reached.
+        ParticipantUnreachable = "PARTICIPANT_UNREACHABLE",
+        /// The database can't be reached.
+        StoreUnavailable = "STORE_UNAVAILABLE",
+        /// Too many calls, or too large a one.
+        RateLimited = "RATE_LIMITED",
+        /// The message is larger than allowed.
+        MessageTooLarge = "MESSAGE_TOO_LARGE",
+        /// The caller's deadline passed.
+        DeadlineExceeded = "DEADLINE_EXCEEDED",
+        /// No such method.
+        MethodUnknown = "METHOD_UNKNOWN",
+        /// The service is going down; another replica answers.
+        ShuttingDown = "SHUTTING_DOWN",
+    }
+}
+
+impl Reason {
+    /// The class that the reason belongs to.
+    pub const fn class(self) -> Class {
+        match self {
+            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::CredentialsInvalid => {
+                Class::Unauthenticated
+            }
+            Self::MetadataInvalid
+            | Self::FieldsInvalid
+            | Self::PageTokenInvalid
+            | Self::TenantContextMismatch
+            | Self::RequestIdReused => Class::InvalidArgument,
+            Self::PrivilegeMissing | Self::ImpersonationNotPermitted => Class::PermissionDenied,
+            Self::ResourceNotFound => Class::NotFound,
+            Self::ResourceExists => Class::AlreadyExists,
+            Self::EtagMismatch | Self::OperationInProgress => Class::Aborted,
+            Self::TenantStateInvalid
+            | Self::TenantCoolingDown
+            | Self::TenantReadOnly
+            | Self::TenantProtected
+            | Self::ConfirmationMismatch
+            | Self::LinkUsed
+            | Self::LinkExpired
+            | Self::TenantLocked
+            | Self::PasswordChangeRequired => Class::FailedPrecondition,
+            Self::RateLimited | Self::MessageTooLarge => Class::ResourceExhausted,
+            Self::ParticipantUnreachable | Self::StoreUnavailable | Self::ShuttingDown => Class::Unavailable,
+            Self::DeadlineExceeded => Class::DeadlineExceeded,
+            Self::MethodUnknown => Class::Unimplemented,
+        }
+    }
+}
+
+/// What a caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why, for programs.
+    pub reason: Reason,
+    /// Why, and what to do, for people.
+    pub message: String,
+    /// Each field that is wrong, and what is allowed there.
+    pub fields: Vec<FieldViolation>,
+    /// Facts that go with the reason, such as `state` or `operation`.
+    pub metadata: BTreeMap<&'static str, String>,
+    /// The resource that it is about.
+    pub resource: Option<String>,
+    /// How long to wait before the same call can succeed.
+    pub retry_after: Option<Duration>,
+}
+
+/// A field of the request that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldViolation {
+    /// Path of the field, such as `tenant.display_name`.
+    pub field: String,
+    /// What is allowed.
+    pub allowed: String,
+}
+
+impl FieldViolation {
+    /// The field at `field` must be as `allowed` says.
+    pub fn new(field: impl Into<String>, allowed: impl Into<String>) -> Self {
+        Self { field: field.into(), allowed: allowed.into() }
+    }
+}
+
+impl Refusal {
+    /// A refusal with nothing but a reason and a text.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+            fields: Vec::new(),
+            metadata: BTreeMap::new(),
+            resource: None,
+            retry_after: None,
+        }
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.metadata.insert(key, value.into());
+        self
+    }
+
+    /// Says which resource it is about.
+    #[must_use]
+    pub fn about(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl Error {
+    /// A failure that is nobody's fault but ours.
+    pub fn internal(context: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal { context, source: source.into() }
+    }
+
+    /// Some fields are wrong.
+    pub fn fields(fields: Vec<FieldViolation>) -> Self {
+        let listed: Vec<_> = fields.iter().map(|f| format!("{}: {}", f.field, f.allowed)).collect();
+        Refusal { fields, ..Refusal::new(Reason::FieldsInvalid, listed.join("; ")) }.into()
+    }
+
+    /// One field is wrong.
+    pub fn field(field: impl Into<String>, allowed: impl Into<String>) -> Self {
+        Self::fields(vec![FieldViolation::new(field, allowed)])
+    }
+
+    /// There is no such resource, or none that this caller may know of: the two are told alike.
+    pub fn not_found(resource: impl Into<String>) -> Self {
+        let resource = resource.into();
+        Refusal::new(Reason::ResourceNotFound, format!("there is no {resource}, or you may not see it"))
+            .about(resource)
+            .into()
+    }
+
+    /// The tenant is not in a state that allows the call.
+    pub fn state(current: &str, allowed: &[State]) -> Self {
+        let allowed: Vec<_> = allowed.iter().map(|s| s.name()).collect();
+        let allowed = allowed.join(", ");
+        Refusal::new(
+            Reason::TenantStateInvalid,
+            format!("the tenant is {current}; this call is allowed when it is {allowed}"),
+        )
+        .with("state", current)
+        .with("allowed_states", allowed)
+        .into()
+    }
+
+    /// The reason, for a refusal.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.reason),
+            Self::Internal { .. } => None,
+        }
+    }
+}
