@@ -4,3 +4,6 @@
 
 pub mod domain;
 pub mod proto;
+pub mod authn;
+pub mod authz;
+pub mod context;

@@ -1,0 +1,247 @@
+//! Long work: its kinds, what each needs to know, and which kinds keep others off a tenant.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::id::{OperationId, TenantUid, UserId, UserRef};
+use super::lifecycle::names;
+use super::name::{Email, PersonName, UserName};
+
+names! {
+    /// What an operation does. Each kind is one file in `operations/`.
+    Kind {
+        /// Sets a tenant up with every participant.
+        Provision = "provision",
+        /// Freezes every participant's part of a tenant.
+        PrepareDeletion = "prepare-deletion",
+        /// Thaws what a cancelled deletion had frozen.
+        Thaw = "thaw",
+        /// Removes every participant's part, then the tenant.
+        Purge = "purge",
+        /// Sends one mail.
+        DeliverMail = "deliver-mail",
+    }
+}
+
+impl Kind {
+    /// Whether it keeps other exclusive work off its tenant.
+    pub const fn exclusive(self) -> bool {
+        match self {
+            Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge => true,
+            Self::DeliverMail => false,
+        }
+    }
+}
+
+names! {
+    /// How far it is.
+    State {
+        /// For a worker to take, or for its time to come.
+        Pending = "PENDING",
+        /// With a worker.
+        Running = "RUNNING",
+        /// Asked to stop.
+        Cancelling = "CANCELLING",
+        /// Done.
+        Succeeded = "SUCCEEDED",
+        /// Given up.
+        Failed = "FAILED",
+        /// Stopped.
+        Cancelled = "CANCELLED",
+    }
+}
+
+impl State {
+    /// Whether nothing will change any more.
+    pub const fn ended(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// What an operation needs to know from the start. The variant is its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Params {
+    /// See [`Kind::Provision`].
+    Provision {
+        /// The first administrator, if one was asked for.
+        admin: Option<InitialAdmin>,
+    },
+    /// See [`Kind::PrepareDeletion`].
+    PrepareDeletion {},
+    /// See [`Kind::Thaw`].
+    Thaw {},
+    /// See [`Kind::Purge`].
+    Purge {},
+    /// See [`Kind::DeliverMail`].
+    DeliverMail {
+        /// Which mail.
+        mail: Mail,
+        /// To whom.
+        user: UserId,
+    },
+}
+
+impl Params {
+    /// The kind that they are for.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Provision { .. } => Kind::Provision,
+            Self::PrepareDeletion {} => Kind::PrepareDeletion,
+            Self::Thaw {} => Kind::Thaw,
+            Self::Purge {} => Kind::Purge,
+            Self::DeliverMail { .. } => Kind::DeliverMail,
+        }
+    }
+}
+
+/// The mails that Landlord sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mail {
+    /// User name, log-in address and an activation link.
+    Activation,
+}
+
+/// The first administrator of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitialAdmin {
+    /// For log-in.
+    pub user_name: UserName,
+    /// Where the activation link goes.
+    pub email: Email,
+    /// Given name.
+    pub given_name: PersonName,
+    /// Family name.
+    pub family_name: PersonName,
+}
+
+/// Who asked for something, and for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Actor {
+    /// The user; none: the service itself.
+    pub user: Option<UserRef>,
+    /// The account that the user acted for.
+    pub acted_for: Option<UserId>,
+}
+
+/// An operation as everybody may see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// The tenant that it works on.
+    pub tenant: TenantUid,
+    /// That tenant's code, which outlives it.
+    pub tenant_code: String,
+    /// Its id.
+    pub id: OperationId,
+    /// What it does.
+    pub kind: Kind,
+    /// How far it is.
+    pub state: State,
+    /// Step that is next or being worked on.
+    pub step: String,
+    /// Share done, 0 to 100.
+    pub percent: i32,
+    /// Units done.
+    pub done_units: i64,
+    /// Units in all; 0: not known.
+    pub total_units: i64,
+    /// What it waits for; empty: nothing.
+    pub waiting_for: String,
+    /// What went wrong, at last.
+    pub error: Option<Failure>,
+    /// Names of what it made.
+    pub results: Vec<String>,
+    /// Who asked for it.
+    pub actor: Actor,
+    /// Code of the actor's home.
+    pub actor_tenant_code: Option<String>,
+    /// Steps so far.
+    pub steps: Vec<StepRecord>,
+    /// Grows with each change.
+    pub version: i64,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When a worker first took it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// What became of one step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// The step.
+    pub step: String,
+    /// The participant that it calls; empty: none.
+    pub participant: String,
+    /// Attempts so far.
+    pub attempts: i32,
+    /// Whether it is done.
+    pub done: bool,
+    /// What went wrong at the last attempt; empty: nothing.
+    pub last_error: String,
+}
+
+/// Why an operation failed, as its reader sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// gRPC code by name.
+    pub code: String,
+    /// Reason by name.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// Further facts.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// How often and how soon a failed attempt is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts in all at one step.
+    pub max_attempts: u32,
+    /// Upper bound of the wait after the first failure; it doubles from there.
+    pub base: Duration,
+    /// Upper bound of any wait.
+    pub most: Duration,
+}
+
+impl RetryPolicy {
+    /// How long to wait after the given failed attempt (from 1), or None when that was the last. `share` is a random
+    /// number from 0 to 1: full jitter, so that replicas that failed together do not come back together.
+    pub fn wait(&self, attempt: u32, share: f64) -> Option<Duration> {
+        if attempt >= self.max_attempts {
+            return None;
+        }
+        let doubled = self.base.saturating_mul(1u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
+        Some(doubled.min(self.most).mul_f64(share.clamp(0.0, 1.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_stay_below_the_most_and_end() {
+        let policy =
+            RetryPolicy { max_attempts: 40, base: Duration::from_millis(500), most: Duration::from_secs(60) };
+        assert_eq!(policy.wait(1, 1.0), Some(Duration::from_millis(500)));
+        assert_eq!(policy.wait(3, 1.0), Some(Duration::from_secs(2)));
+        assert_eq!(policy.wait(39, 1.0), Some(Duration::from_secs(60)));
+        assert_eq!(policy.wait(3, 0.0), Some(Duration::ZERO));
+        assert_eq!(policy.wait(40, 1.0), None);
+    }
+
+    #[test]
+    fn parameters_come_back_from_storage_as_they_went_in() {
+        let params = Params::DeliverMail { mail: Mail::Activation, user: UserId::new() };
+        let json = serde_json::to_value(&params).expect("serializes");
+        assert_eq!(json["kind"], params.kind().name());
+        assert_eq!(serde_json::from_value::<Params>(json).expect("deserializes"), params);
+    }
+}

@@ -2,6 +2,7 @@
 
 /// A function privilege that Landlord itself knows. Tenants can define further ones, which Landlord only stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "their names say it")]
 pub enum Privilege {
     UserAdministrator,
     TenantAdministrator,

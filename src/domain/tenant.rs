@@ -1,0 +1,197 @@
+//! A tenant, and what can be asked of it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Reason, Refusal, Result};
+use super::id::TenantUid;
+use super::lifecycle::{LockReason, Standing, State};
+use super::name::{CompanyName, DisplayName, Labels, TenantCode, TimeZone};
+
+/// A tenant as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its identity for ever.
+    pub uid: TenantUid,
+    /// Its code for ever.
+    pub code: String,
+    /// What people call it.
+    pub display_name: DisplayName,
+    /// The company's name; may be empty.
+    pub company_name: CompanyName,
+    /// The operators' labels.
+    pub labels: Labels,
+    /// Whether its deletion is refused.
+    pub protected: bool,
+    /// Where it is placed.
+    pub server: String,
+    /// Its time zone.
+    pub time_zone: TimeZone,
+    /// Its state.
+    pub state: State,
+    /// Why it is locked, if it is.
+    pub lock_reason: Option<LockReason>,
+    /// Number of transitions in its log.
+    pub seq: i32,
+    /// Until when a failed one must rest.
+    pub cooldown_until: Option<DateTime<Utc>>,
+    /// Whether that time was still to come when the row was read, by the database's clock.
+    pub cooling_down: bool,
+    /// Whether its deletion has passed the point of no return.
+    pub purge_started: bool,
+    /// Counts its lives: a restore in place begins a new one. Participants refuse calls of an older one.
+    pub generation: i32,
+    /// Grows when sessions in it must end.
+    pub epoch: i64,
+    /// Grows with each change.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it changed last.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Tenant {
+    /// `tenants/{code}`.
+    pub fn name(&self) -> String {
+        format!("tenants/{}", self.code)
+    }
+
+    /// What callers send back to be sure that nobody was faster.
+    pub fn etag(&self) -> String {
+        format!("\"{:x}\"", self.version)
+    }
+
+    /// Its place in the lifecycle, with the steps that lead on.
+    pub fn standing(&self) -> Standing {
+        Standing::of(self.uid, self.seq, self.state, self.lock_reason)
+    }
+
+    /// State and lock reason for people.
+    pub fn state_text(&self) -> String {
+        match self.lock_reason {
+            Some(reason) => format!("{} ({})", self.state.name(), reason.name()),
+            None => self.state.name().to_owned(),
+        }
+    }
+
+    /// Refuses if the caller has read an older version. An empty etag is not compared.
+    pub fn check_etag(&self, etag: &str) -> Result<()> {
+        if etag.is_empty() || etag == self.etag() {
+            return Ok(());
+        }
+        Err(Refusal::new(Reason::EtagMismatch, format!("{} has changed since it was read; read it again", self.name()))
+            .about(self.name())
+            .into())
+    }
+
+    /// Refuses while the tenant is protected.
+    pub fn check_unprotected(&self) -> Result<()> {
+        if !self.protected {
+            return Ok(());
+        }
+        let text = format!("{} is protected; set protected to false first", self.name());
+        Err(Refusal::new(Reason::TenantProtected, text).about(self.name()).into())
+    }
+
+    /// Refuses unless the caller has repeated the display name.
+    pub fn check_confirmation(&self, name: &str) -> Result<()> {
+        if name == self.display_name.as_str() {
+            return Ok(());
+        }
+        let text = format!("confirm_name must repeat the display name of {} exactly", self.name());
+        Err(Refusal::new(Reason::ConfirmationMismatch, text).about(self.name()).into())
+    }
+
+    /// Refuses a failed tenant that still rests.
+    pub fn check_rested(&self) -> Result<()> {
+        let Some(until) = self.cooldown_until.filter(|_| self.cooling_down) else { return Ok(()) };
+        let wait = (until - self.updated_at.max(Utc::now())).to_std().unwrap_or_default();
+        Err(Refusal::new(
+            Reason::TenantCoolingDown,
+            format!("{} failed and can be deleted from {} on, or be retried now", self.name(), until.to_rfc3339()),
+        )
+        .about(self.name())
+        .with("cooldown_expire_time", until.to_rfc3339())
+        .retry_after(wait)
+        .into())
+    }
+}
+
+/// A tenant to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTenant {
+    /// Code that the caller wants; none: derive it.
+    pub code: Option<TenantCode>,
+    /// What people call it.
+    pub display_name: DisplayName,
+    /// The company's name.
+    pub company_name: CompanyName,
+    /// Labels.
+    pub labels: Labels,
+    /// Protection.
+    pub protected: bool,
+    /// Where to place it; none: the default server.
+    pub server: Option<String>,
+    /// Time zone; none: the server's.
+    pub time_zone: Option<TimeZone>,
+}
+
+/// What to change of a tenant; what is None stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantPatch {
+    /// New display name, which the root group takes too.
+    pub display_name: Option<DisplayName>,
+    /// New company name.
+    pub company_name: Option<CompanyName>,
+    /// New labels, all of them.
+    pub labels: Option<Labels>,
+    /// New protection.
+    pub protected: Option<bool>,
+    /// New time zone.
+    pub time_zone: Option<TimeZone>,
+}
+
+impl TenantPatch {
+    /// The fields that only operators may change and that this patch changes.
+    pub fn operator_fields(&self) -> Vec<&'static str> {
+        let fields = [("labels", self.labels.is_some()), ("protected", self.protected.is_some())];
+        fields.into_iter().filter(|f| f.1).map(|f| f.0).collect()
+    }
+
+    /// The fields that the infrastructure tenant does not let anybody change and that this patch changes.
+    pub fn fixed_in_infrastructure(&self) -> Vec<&'static str> {
+        let fields = [
+            ("company_name", self.company_name.is_some()),
+            ("protected", self.protected.is_some()),
+            ("time_zone", self.time_zone.is_some()),
+        ];
+        fields.into_iter().filter(|f| f.1).map(|f| f.0).collect()
+    }
+}
+
+/// What a deletion removes, at the time of asking.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlastRadius {
+    /// Accounts whose home is the tenant.
+    pub users: i64,
+    /// Groups.
+    pub groups: i64,
+    /// Roles.
+    pub roles: i64,
+    /// Participants that take part.
+    pub participants: Vec<String>,
+    /// Operation that the deletion ends, by name.
+    pub ended_operation: Option<String>,
+}
+
+/// The refusal of what the infrastructure tenant does not let anybody do.
+pub fn read_only(fields: &[&str]) -> Error {
+    let what = if fields.is_empty() { "this call".to_owned() } else { fields.join(", ") };
+    Refusal::new(
+        Reason::TenantReadOnly,
+        format!("the infrastructure tenant is read-only: only its display name, labels and own directory can change, not {what}"),
+    )
+    .about("tenants/infrastructure")
+    .into()
+}

@@ -1,0 +1,12 @@
+DROP TRIGGER project ON tenant_transitions;
+DROP FUNCTION tenant_project();
+DROP TABLE tenants;
+DROP FUNCTION tenant_touch();
+DROP TABLE tenant_transitions;
+DROP TABLE tenant_edges;
+DROP TABLE tenant_identities;
+DROP TABLE settings;
+DROP TABLE servers;
+DROP PROCEDURE protect_tenant_table(regclass, name);
+DROP FUNCTION current_actor_tenant();
+DROP FUNCTION current_tenant();

@@ -1,0 +1,3 @@
+DROP FUNCTION enter_transaction;
+DROP TABLE audit_records, requests, participant_ledger, operation_steps, operations;
+DROP FUNCTION operation_guard();

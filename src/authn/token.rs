@@ -1,0 +1,347 @@
+//! Access tokens (JWT, EdDSA, minutes) and refresh tokens (opaque, days).
+//!
+//! The algorithm is pinned here and never read from a token's header. Keys rotate: the newest signs, all that are known
+//! verify, so that a token outlives the change of the key that signed it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Caller;
+use super::seal::{Purpose, RootKey, random};
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::{SessionId, TenantUid, UserId, UserRef};
+
+/// A key pair that signs access tokens.
+#[derive(Clone)]
+pub struct SigningKey {
+    /// Its id, as in the header of each token.
+    pub kid: String,
+    /// PKCS #8, as it is sealed in the database.
+    pub pkcs8: Vec<u8>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+impl SigningKey {
+    /// A new key.
+    pub fn generate(now: DateTime<Utc>) -> Result<Self> {
+        let pair = Ed25519KeyPair::generate().map_err(|e| Error::internal("signing key", e))?;
+        let pkcs8 = pair.to_pkcs8v1().map_err(|e| Error::internal("signing key", e))?.as_ref().to_vec();
+        Ok(Self { kid: Uuid::now_v7().simple().to_string(), pkcs8, created_at: now })
+    }
+}
+
+struct Loaded {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    public: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Keys {
+    newest: Option<String>,
+    by_kid: BTreeMap<String, Loaded>,
+}
+
+/// How tokens are made and how long they last.
+#[derive(Clone, Debug)]
+pub struct TokenRules {
+    /// `iss` of every token.
+    pub issuer: String,
+    /// `aud` of every token.
+    pub audience: String,
+    /// Life of an access token.
+    pub access: Duration,
+}
+
+/// Issues and verifies access tokens.
+#[derive(Clone)]
+pub struct Tokens {
+    rules: TokenRules,
+    keys: Arc<RwLock<Keys>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    iat: i64,
+    exp: i64,
+    jti: Uuid,
+    /// Home tenant of the user.
+    home: Uuid,
+    /// Active tenant.
+    tenant: Uuid,
+    sid: Uuid,
+    user_epoch: i64,
+    tenant_epoch: i64,
+}
+
+/// `typ` of our access tokens (RFC 9068).
+const TYPE: &str = "at+jwt";
+/// How far clocks of replicas may differ.
+const LEEWAY_SECONDS: u64 = 5;
+
+impl Tokens {
+    /// No key is known yet.
+    pub fn new(rules: TokenRules) -> Self {
+        Self { rules, keys: Arc::default() }
+    }
+
+    /// Replaces the known keys; the newest of them signs from now on.
+    pub fn set_keys(&self, keys: &[SigningKey]) -> Result<()> {
+        let mut known = Keys::default();
+        for key in keys {
+            let pair = Ed25519KeyPair::from_pkcs8(&key.pkcs8).map_err(|e| Error::internal("signing key", e))?;
+            let public = pair.public_key().as_ref().to_vec();
+            let loaded = Loaded {
+                signing: EncodingKey::from_ed_der(&key.pkcs8),
+                verifying: DecodingKey::from_ed_der(&public),
+                public,
+            };
+            known.by_kid.insert(key.kid.clone(), loaded);
+        }
+        known.newest = keys.iter().max_by_key(|k| (k.created_at, &k.kid)).map(|k| k.kid.clone());
+        *self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    /// An access token for the caller, and when it expires.
+    pub fn issue(&self, caller: &Caller, now: DateTime<Utc>) -> Result<(String, DateTime<Utc>)> {
+        let expires = now + self.rules.access;
+        let claims = Claims {
+            iss: self.rules.issuer.clone(),
+            aud: self.rules.audience.clone(),
+            sub: caller.user.user.0,
+            iat: now.timestamp(),
+            exp: expires.timestamp(),
+            jti: Uuid::new_v4(),
+            home: caller.user.home.0,
+            tenant: caller.active.0,
+            sid: caller.session.0,
+            user_epoch: caller.user_epoch,
+            tenant_epoch: caller.tenant_epoch,
+        };
+        let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let newest = keys.newest.as_ref().and_then(|kid| Some((kid, keys.by_kid.get(kid)?)));
+        let (kid, key) = newest.ok_or_else(|| Error::internal("signing key", "none is loaded"))?;
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(kid.clone());
+        header.typ = Some(TYPE.into());
+        let token = jsonwebtoken::encode(&header, &claims, &key.signing).map_err(|e| Error::internal("token", e))?;
+        Ok((token, expires))
+    }
+
+    /// Who bears this token, if one of our keys signed it for us and its time is not over.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
+        if header.typ.as_deref() != Some(TYPE) || header.alg != Algorithm::EdDSA {
+            return Err(invalid());
+        }
+        let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let key = header.kid.and_then(|kid| keys.by_kid.get(&kid)).ok_or_else(invalid)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[&self.rules.issuer]);
+        validation.set_audience(&[&self.rules.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.leeway = LEEWAY_SECONDS;
+        let decoded = jsonwebtoken::decode::<Claims>(token, &key.verifying, &validation);
+        let claims = decoded
+            .map_err(|e| match e.kind() {
+                jsonwebtoken::errors::ErrorKind::ExpiredSignature => expired(),
+                _ => invalid(),
+            })?
+            .claims;
+        if claims.iat > now.timestamp() + LEEWAY_SECONDS as i64 || claims.exp <= claims.iat {
+            return Err(invalid());
+        }
+        Ok(Caller {
+            user: UserRef { home: TenantUid(claims.home), user: UserId(claims.sub) },
+            session: SessionId(claims.sid),
+            active: TenantUid(claims.tenant),
+            user_epoch: claims.user_epoch,
+            tenant_epoch: claims.tenant_epoch,
+        })
+    }
+
+    /// The public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
+    pub fn key_set(&self) -> serde_json::Value {
+        let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let keys: Vec<_> = keys
+            .by_kid
+            .iter()
+            .map(|(kid, key)| {
+                serde_json::json!({
+                    "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid,
+                    "x": URL_SAFE_NO_PAD.encode(&key.public),
+                })
+            })
+            .collect();
+        serde_json::json!({ "keys": keys })
+    }
+}
+
+fn invalid() -> Error {
+    Refusal::new(Reason::TokenInvalid, "the access token is not valid; log in again").into()
+}
+
+fn expired() -> Error {
+    Refusal::new(Reason::TokenExpired, "the access token has expired; refresh it with RefreshSession").into()
+}
+
+/// A refresh token: session, generation and a random part, with a tag that only we can make. Only a hash of it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// Home of the user.
+    pub home: TenantUid,
+    /// The session.
+    pub session: SessionId,
+    /// Which of the session's tokens, from 1.
+    pub generation: i32,
+    nonce: [u8; 16],
+}
+
+const REFRESH_BODY: usize = 16 + 16 + 4 + 16;
+
+impl RefreshToken {
+    /// The token of the given generation.
+    pub fn new(home: TenantUid, session: SessionId, generation: i32) -> Result<Self> {
+        Ok(Self { home, session, generation, nonce: random()? })
+    }
+
+    fn body(&self) -> Vec<u8> {
+        let mut body = self.home.0.as_bytes().to_vec();
+        body.extend_from_slice(self.session.0.as_bytes());
+        body.extend_from_slice(&self.generation.to_be_bytes());
+        body.extend_from_slice(&self.nonce);
+        body
+    }
+
+    /// The token as the caller gets it.
+    pub fn encode(&self, root: &RootKey) -> Result<String> {
+        let mut bytes = self.body();
+        let tag = root.mac(Purpose::RefreshToken, &bytes)?;
+        bytes.extend_from_slice(&tag);
+        Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// The token that a caller sent, if we have made it.
+    pub fn decode(text: &str, root: &RootKey) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (body, tag) = bytes.split_at_checked(REFRESH_BODY)?;
+        let expected = root.mac(Purpose::RefreshToken, body).ok()?;
+        aws_lc_rs::constant_time::verify_slices_are_equal(&expected, tag).ok()?;
+        Some(Self {
+            home: TenantUid(Uuid::from_slice(&body[..16]).ok()?),
+            session: SessionId(Uuid::from_slice(&body[16..32]).ok()?),
+            generation: i32::from_be_bytes(body[32..36].try_into().ok()?),
+            nonce: body[36..].try_into().ok()?,
+        })
+    }
+
+    /// The hash to store.
+    pub fn hash(&self) -> Vec<u8> {
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.body()).as_ref().to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens() -> (Tokens, SigningKey) {
+        let rules =
+            TokenRules { issuer: "landlord".into(), audience: "landlord".into(), access: Duration::from_secs(300) };
+        let (tokens, key) = (Tokens::new(rules), SigningKey::generate(Utc::now()).expect("key"));
+        tokens.set_keys(std::slice::from_ref(&key)).expect("keys");
+        (tokens, key)
+    }
+
+    fn caller() -> Caller {
+        Caller {
+            user: UserRef { home: TenantUid::new(), user: UserId::new() },
+            session: SessionId::new(),
+            active: TenantUid::new(),
+            user_epoch: 3,
+            tenant_epoch: 4,
+        }
+    }
+
+    #[test]
+    fn a_token_names_its_caller_until_it_expires() {
+        let (tokens, _) = tokens();
+        let (caller, now) = (caller(), Utc::now());
+        let (token, expires) = tokens.issue(&caller, now).expect("token");
+        assert_eq!(expires - now, chrono::TimeDelta::seconds(300));
+        assert_eq!(tokens.verify(&token, now).expect("valid"), caller);
+        let (old, _) = tokens.issue(&caller, now - Duration::from_secs(400)).expect("token");
+        assert_eq!(tokens.verify(&old, now).expect_err("old").reason(), Some(Reason::TokenExpired));
+        let (early, _) = tokens.issue(&caller, now + Duration::from_secs(60)).expect("token");
+        assert_eq!(tokens.verify(&early, now).expect_err("of the future").reason(), Some(Reason::TokenInvalid));
+    }
+
+    #[test]
+    fn tokens_of_other_makers_are_refused() {
+        let (tokens, key) = tokens();
+        let now = Utc::now();
+        let (token, _) = tokens.issue(&caller(), now).expect("token");
+        let parts: Vec<_> = token.split('.').collect();
+        let header = |json: &str| URL_SAFE_NO_PAD.encode(json);
+        let none = header(&format!(r#"{{"alg":"none","typ":"at+jwt","kid":"{}"}}"#, key.kid));
+        let public = tokens.key_set()["keys"][0]["x"].as_str().map(|x| URL_SAFE_NO_PAD.decode(x).expect("key"));
+        let mut hs = Header::new(Algorithm::HS256);
+        (hs.kid, hs.typ) = (Some(key.kid.clone()), Some(TYPE.into()));
+        let claims: serde_json::Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).expect("claims")).expect("claims");
+        let confused = jsonwebtoken::encode(&hs, &claims, &EncodingKey::from_secret(&public.expect("a key")));
+        let retired = Tokens::new(tokens.rules.clone());
+        retired.set_keys(&[SigningKey::generate(now).expect("key")]).expect("keys");
+        let (foreign, _) = retired.issue(&caller(), now).expect("token");
+        for bad in [
+            format!("{none}.{}.", parts[1]),
+            format!("{none}.{}.{}", parts[1], parts[2]),
+            confused.expect("token"),
+            foreign,
+            format!("{}.{}", parts[0], parts[1]),
+            String::new(),
+            token.replace('.', ".."),
+        ] {
+            assert_eq!(tokens.verify(&bad, now).expect_err("refused").reason(), Some(Reason::TokenInvalid), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_new_key_signs_and_the_old_one_still_verifies() {
+        let (tokens, old) = tokens();
+        let (caller, now) = (caller(), Utc::now());
+        let (token, _) = tokens.issue(&caller, now).expect("token");
+        let new = SigningKey::generate(now + Duration::from_secs(1)).expect("key");
+        tokens.set_keys(&[old.clone(), new.clone()]).expect("keys");
+        assert_eq!(tokens.verify(&token, now).expect("valid"), caller);
+        let (second, _) = tokens.issue(&caller, now).expect("token");
+        tokens.set_keys(&[new]).expect("keys");
+        assert_eq!(tokens.verify(&second, now).expect("valid"), caller);
+        assert_eq!(tokens.verify(&token, now).expect_err("retired").reason(), Some(Reason::TokenInvalid));
+    }
+
+    #[test]
+    fn refresh_tokens_come_back_only_as_they_were_made() {
+        let root = RootKey::new(&[1; 32]);
+        let token = RefreshToken::new(TenantUid::new(), SessionId::new(), 7).expect("token");
+        let text = token.encode(&root).expect("text");
+        assert_eq!(RefreshToken::decode(&text, &root), Some(token));
+        assert_eq!(RefreshToken::decode(&text, &RootKey::new(&[2; 32])), None);
+        assert_eq!(RefreshToken::decode(&text[..text.len() - 1], &root), None);
+        assert_eq!(RefreshToken::decode("", &root), None);
+    }
+}

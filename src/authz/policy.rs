@@ -1,0 +1,46 @@
+//! The table of policies, made by the build from the options in `proto/`.
+
+use crate::domain::lifecycle::State;
+use crate::domain::privilege::Privilege;
+
+/// The rule of one method.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// `/landlord.v1.TenantService/GetTenant`.
+    pub path: &'static str,
+    /// `GetTenant`.
+    pub name: &'static str,
+    /// Who may reach it at all.
+    pub access: Access,
+    /// Privileges of which an operator needs one in the infrastructure tenant.
+    pub platform: &'static [Privilege],
+    /// Privileges of which a caller needs one in the tenant that the request names.
+    pub tenant: &'static [Privilege],
+    /// Whether the request names a tenant.
+    pub names_tenant: bool,
+    /// Whether it changes something.
+    pub change: bool,
+    /// Whether it may be called while acting for another account.
+    pub impersonation: bool,
+    /// States in which the tenant may be; none: any.
+    pub states: &'static [State],
+    /// Whether it may change the infrastructure tenant.
+    pub infrastructure: bool,
+    /// Whether each change is written to the audit trail.
+    pub audited: bool,
+    /// Whether a caller who must change the password first may call it.
+    pub before_password_change: bool,
+}
+
+/// Who may reach a method at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Anyone with a valid credential.
+    Authenticated,
+    /// Who holds a privilege.
+    Privileged,
+}
+
+include!(concat!(env!("OUT_DIR"), "/policies.rs"));

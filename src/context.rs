@@ -1,0 +1,100 @@
+//! The context of a piece of work: by whose leave, on which tenant, in answer to which call.
+
+use crate::authz::permit::{Permit, Purpose};
+use crate::authz::policy::Policy;
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{TenantUid, UserId};
+use crate::domain::operation::Actor;
+use uuid::Uuid;
+
+/// Everything that a transaction needs to know of why it runs.
+#[derive(Clone, Debug)]
+pub struct OpContext {
+    permit: Permit,
+    target: Option<TenantUid>,
+    correlation_id: String,
+    call: Option<Call>,
+    acting_for: Option<ActingFor>,
+}
+
+/// The account that the caller acts for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActingFor {
+    /// The target of the impersonation.
+    pub user: UserId,
+    /// Why, as the caller gave it.
+    pub reason: String,
+}
+
+/// The call that the work answers.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its method's rule.
+    pub policy: &'static Policy,
+    /// The caller's request id, which makes a repeat safe.
+    pub request: Option<RequestKey>,
+    /// Whether nothing may change.
+    pub validate_only: bool,
+}
+
+/// A request id with a hash of what was asked for under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    /// The id.
+    pub id: Uuid,
+    /// Keyed hash of the message without the id.
+    pub body_hash: Vec<u8>,
+}
+
+impl OpContext {
+    /// The context of a call that was let through.
+    pub fn of_call(permit: Permit, target: Option<TenantUid>, correlation_id: String, call: Call) -> Self {
+        Self { permit, target, correlation_id, call: Some(call), acting_for: None }
+    }
+
+    /// The context of the service's own work on a tenant, or on none.
+    pub fn system(purpose: Purpose, target: Option<TenantUid>) -> Self {
+        Self { permit: Permit::system(purpose), target, correlation_id: String::new(), call: None, acting_for: None }
+    }
+
+    /// The same work on another tenant: one that is being made, or one that is only known by now.
+    #[must_use]
+    pub fn on(self, target: TenantUid) -> Self {
+        Self { target: Some(target), ..self }
+    }
+
+    /// The leave.
+    pub fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// The tenant that the work is on.
+    pub fn target(&self) -> Result<TenantUid> {
+        self.target.ok_or_else(|| Error::internal("context", "the work names no tenant"))
+    }
+
+    /// The id that ties logs, answers and audit records together.
+    pub fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+
+    /// The call, unless the service works by itself.
+    pub fn call(&self) -> Option<&Call> {
+        self.call.as_ref()
+    }
+
+    /// Whether nothing may change.
+    pub fn validate_only(&self) -> bool {
+        self.call.as_ref().is_some_and(|c| c.validate_only)
+    }
+
+    /// The account that the caller acts for.
+    pub fn acting_for(&self) -> Option<&ActingFor> {
+        self.acting_for.as_ref()
+    }
+
+    /// Who, for what is written down.
+    pub fn actor(&self) -> Actor {
+        Actor { user: self.permit.caller().map(|c| c.user), acted_for: self.acting_for.as_ref().map(|a| a.user) }
+    }
+}
