@@ -7,3 +7,4 @@ pub mod proto;
 pub mod authn;
 pub mod authz;
 pub mod context;
+pub mod store;

@@ -8,5 +8,6 @@ DROP TABLE tenant_identities;
 DROP TABLE settings;
 DROP TABLE servers;
 DROP PROCEDURE protect_tenant_table(regclass, name);
+DROP FUNCTION time_from_now(interval);
 DROP FUNCTION current_actor_tenant();
 DROP FUNCTION current_tenant();

@@ -32,6 +32,12 @@ CREATE FUNCTION current_actor_tenant() RETURNS uuid
 
 GRANT EXECUTE ON FUNCTION current_tenant(), current_actor_tenant() TO landlord_app, landlord_platform;
 
+-- The time that far from now, by the clock and not by the transaction's start.
+CREATE FUNCTION time_from_now(distance interval) RETURNS timestamptz
+    LANGUAGE sql VOLATILE
+    RETURN clock_timestamp() + distance;
+GRANT EXECUTE ON FUNCTION time_from_now(interval) TO landlord_app, landlord_platform;
+
 -- Row-level security for a table of tenants' rows, forced upon the owner too.
 CREATE PROCEDURE protect_tenant_table(relation regclass, key name DEFAULT 'tenant_id')
     LANGUAGE plpgsql AS $$

@@ -93,7 +93,7 @@ CREATE TABLE participant_ledger (
     FOREIGN KEY (tenant_id, operation_id) REFERENCES operations
 );
 CALL protect_tenant_table('participant_ledger');
-GRANT SELECT, INSERT, DELETE ON participant_ledger TO landlord_app;
+GRANT SELECT, INSERT, DELETE, UPDATE (operation_id) ON participant_ledger TO landlord_app;
 
 -- The first answers of changes that came with a request id, for their repeats. They belong to the caller's home.
 CREATE TABLE requests (
@@ -113,7 +113,7 @@ CREATE POLICY actor_scope ON requests USING (tenant_id = current_actor_tenant())
 CREATE POLICY tenant_scope ON requests FOR DELETE USING (tenant_id = current_tenant());
 CREATE POLICY platform ON requests FOR DELETE TO landlord_platform USING (created_at < clock_timestamp() - interval '1 hour');
 CREATE POLICY platform_read ON requests FOR SELECT TO landlord_platform USING (true);
-GRANT SELECT, INSERT, DELETE ON requests TO landlord_app;
+GRANT SELECT, INSERT, DELETE, UPDATE (body_hash, answer, created_at) ON requests TO landlord_app;
 GRANT SELECT, DELETE ON requests TO landlord_platform;
 
 -- Who changed what, for ever: the application can add to it and read it, no more.
@@ -180,3 +180,17 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION enter_transaction TO landlord_app;
+
+-- Removes a batch of the rows of the transaction's tenant from one table, whichever rows come first.
+CREATE FUNCTION remove_batch(relation text, most bigint) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    EXECUTE format('DELETE FROM %I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %I WHERE tenant_id = current_tenant() LIMIT $1))
+                    AND tenant_id = current_tenant()', relation, relation) USING most;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END
+$$;
+GRANT EXECUTE ON FUNCTION remove_batch TO landlord_app;

@@ -1,0 +1,150 @@
+//! Who works on an operation: claims, leases, and the fence that each effect passes.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Interval, Jsonb, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::error::failed;
+use super::clock::{from_now, interval};
+use super::schema::operations as o;
+use super::tx::{PlatformTx, Tx};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{BootId, OperationId, TenantUid, UserId, UserRef};
+use crate::domain::operation::{Actor, Kind, Params};
+
+/// A worker's hold on an operation. It ends when another claim is made or the operation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The tenant that it works on.
+    pub tenant: TenantUid,
+    /// The operation.
+    pub id: OperationId,
+    /// Which claim of the operation this is.
+    pub epoch: i64,
+}
+
+/// A claimed operation.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The hold.
+    pub claim: Claim,
+    /// What to do.
+    pub params: Params,
+    /// Where to go on.
+    pub step: String,
+    /// Failed attempts at that step so far.
+    pub attempts: i32,
+    /// Who asked for it.
+    pub actor: Actor,
+    /// Whether another worker's lease had run out.
+    pub taken_over: bool,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = BigInt)]
+    epoch: i64,
+    #[diesel(sql_type = Jsonb)]
+    params: serde_json::Value,
+    #[diesel(sql_type = Text)]
+    step: String,
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    attempts: i32,
+    #[diesel(sql_type = diesel::sql_types::Nullable<SqlUuid>)]
+    actor_tenant_id: Option<Uuid>,
+    #[diesel(sql_type = diesel::sql_types::Nullable<SqlUuid>)]
+    actor_id: Option<Uuid>,
+    #[diesel(sql_type = diesel::sql_types::Nullable<SqlUuid>)]
+    acted_for: Option<Uuid>,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    taken_over: bool,
+}
+
+/// Without MATERIALIZED the planner may run the inner query again for each row and lock more than its limit.
+const CLAIM: &str = "
+    WITH due AS MATERIALIZED (
+        SELECT tenant_id, id, owner IS NOT NULL AS taken_over FROM operations
+        WHERE ended_at IS NULL AND run_after <= clock_timestamp()
+          AND (lease_until IS NULL OR lease_until < clock_timestamp())
+          AND kind = ANY ($1)
+        ORDER BY run_after LIMIT $2
+        FOR UPDATE SKIP LOCKED)
+    UPDATE operations o
+    SET owner = $3, lease_until = clock_timestamp() + $4, epoch = o.epoch + 1,
+        state = CASE o.state WHEN 'PENDING' THEN 'RUNNING' ELSE o.state END,
+        started_at = coalesce(o.started_at, clock_timestamp())
+    FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id
+    RETURNING o.tenant_id, o.id, o.epoch, o.params, o.step, o.attempts, o.actor_tenant_id, o.actor_id, o.acted_for,
+              due.taken_over";
+
+/// Takes at most `most` operations of these kinds that are due and that nobody works on.
+pub async fn claim(tx: &mut PlatformTx, kinds: &[Kind], owner: BootId, lease: Duration, most: i64) -> Result<Vec<Claimed>> {
+    let kinds: Vec<_> = kinds.iter().map(|k| k.name()).collect();
+    let rows: Vec<Row> = diesel::sql_query(CLAIM)
+        .bind::<Array<Text>, _>(kinds)
+        .bind::<BigInt, _>(most)
+        .bind::<SqlUuid, _>(owner.0)
+        .bind::<Interval, _>(interval(lease))
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    rows.into_iter()
+        .map(|row| {
+            let user = row.actor_tenant_id.zip(row.actor_id);
+            Ok(Claimed {
+                claim: Claim { tenant: TenantUid(row.tenant_id), id: OperationId(row.id), epoch: row.epoch },
+                params: serde_json::from_value(row.params).map_err(|e| Error::internal("stored parameters", e))?,
+                step: row.step,
+                attempts: row.attempts,
+                actor: Actor {
+                    user: user.map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) }),
+                    acted_for: row.acted_for.map(UserId),
+                },
+                taken_over: row.taken_over,
+            })
+        })
+        .collect()
+}
+
+/// Prolongs the lease. False: the claim is over.
+pub async fn heartbeat(tx: &mut Tx, claim: &Claim, lease: Duration) -> Result<bool> {
+    let held = diesel::update(held(claim)).set(o::lease_until.eq((from_now(lease)).nullable()));
+    Ok(held.execute(tx.conn()).await.map_err(failed)? == 1)
+}
+
+/// Gives an unfinished operation back, for anybody to go on with at once.
+pub async fn release(tx: &mut Tx, claim: &Claim) -> Result<()> {
+    diesel::update(held(claim))
+        .set((
+            o::owner.eq(None::<Uuid>),
+            o::lease_until.eq(None::<chrono::DateTime<chrono::Utc>>),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// The fence: holds the operation's row until the transaction ends, if the claim still stands. Every effect of an
+/// operation begins with it, in the effect's own transaction. False: the claim is over, and nothing may be done.
+pub async fn fence(tx: &mut Tx, claim: &Claim) -> Result<bool> {
+    let row = held(claim).select(o::id).for_no_key_update().first::<Uuid>(tx.conn()).await;
+    Ok(row.optional().map_err(failed)?.is_some())
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn held(claim: &Claim) -> _ {
+    let (tenant, id, epoch): (Uuid, Uuid, i64) = (claim.tenant.0, claim.id.0, claim.epoch);
+    o::table
+        .filter(o::tenant_id.eq(tenant))
+        .filter(o::id.eq(id))
+        .filter(o::epoch.eq(epoch))
+        .filter(o::ended_at.is_null())
+}

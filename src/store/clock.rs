@@ -1,0 +1,42 @@
+//! The database's clock, which all leases and deadlines go by, and what else of SQL several files need.
+
+use std::time::Duration;
+
+use diesel::data_types::PgInterval;
+use diesel::sql_types::{BigInt, Interval, Text};
+
+diesel::define_sql_function! {
+    /// The time now, even in a transaction that waited for a lock.
+    fn clock_timestamp() -> Timestamptz;
+}
+diesel::define_sql_function! {
+    /// The time that far from now.
+    fn time_from_now(distance: Interval) -> Timestamptz;
+}
+diesel::define_sql_function! {
+    /// Lower case, as the indexes on names have it.
+    fn lower(words: Text) -> Text;
+}
+diesel::define_sql_function! {
+    /// Waits for others that hold the same number, and holds it until the transaction ends.
+    fn pg_advisory_xact_lock(key: BigInt);
+}
+
+/// The time `distance` from now.
+pub fn from_now(distance: Duration) -> time_from_now<PgInterval> {
+    time_from_now(interval(distance))
+}
+
+/// The time `distance` ago.
+pub fn ago(distance: Duration) -> time_from_now<PgInterval> {
+    time_from_now(PgInterval::from_microseconds(-microseconds(distance)))
+}
+
+/// A duration as the database has it.
+pub fn interval(duration: Duration) -> PgInterval {
+    PgInterval::from_microseconds(microseconds(duration))
+}
+
+fn microseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

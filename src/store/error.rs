@@ -1,0 +1,91 @@
+//! What the database says, in our words. Its own never leave: they go to the log as the source of an internal error.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+use crate::domain::error::{Error, Reason, Refusal};
+
+/// What becomes of a failed transaction.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Run it again: another one was in the way.
+    Retry(Error),
+    /// Give up.
+    GiveUp(Error),
+}
+
+/// The error of a statement or of a commit.
+pub fn failed(error: DieselError) -> Error {
+    match &error {
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) | DieselError::BrokenTransactionManager => {
+            unavailable(error)
+        }
+        DieselError::DatabaseError(_, info) => {
+            let message = info.message();
+            if let Some(reason) = message.strip_prefix("landlord:").and_then(Reason::parse) {
+                return refused_by_rule(reason);
+            }
+            if is_outage(message) {
+                return unavailable(error);
+            }
+            Error::internal("database", error)
+        }
+        _ => Error::internal("database", error),
+    }
+}
+
+/// Whether a unique key of that name was hit.
+pub fn is_duplicate(error: &DieselError, constraint: &str) -> bool {
+    matches!(error, DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info)
+        if info.constraint_name() == Some(constraint))
+}
+
+/// The database can't be reached, or went away. Whether a commit that was under way took place is not known.
+pub fn unavailable(source: impl std::fmt::Display) -> Error {
+    tracing::warn!(error = %source, "the database is unavailable");
+    Refusal::new(
+        Reason::StoreUnavailable,
+        "the database can't be reached; whether the change was made is not known: repeat the call with the same request_id",
+    )
+    .retry_after(std::time::Duration::from_secs(1))
+    .into()
+}
+
+/// Whether the transaction is worth another try.
+pub(super) fn judge(error: Error) -> Outcome {
+    let Error::Internal { source, .. } = &error else { return Outcome::GiveUp(error) };
+    let again = match source.downcast_ref::<DieselError>() {
+        Some(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
+        Some(DieselError::DatabaseError(_, info)) => info.message().contains("deadlock detected"),
+        _ => false,
+    };
+    if again { Outcome::Retry(error) } else { Outcome::GiveUp(error) }
+}
+
+/// What Postgres says when it is starting, stopping or cutting connections, in English as `lc_messages` is set to C.
+fn is_outage(message: &str) -> bool {
+    const OUTAGES: &[&str] = &[
+        "terminating connection",
+        "the database system is",
+        "connection closed",
+        "server closed the connection",
+        "error communicating with the server",
+        "canceling statement due to lock timeout",
+        "canceling statement due to statement timeout",
+        "remaining connection slots are reserved",
+        "too many connections",
+        "too many clients",
+    ];
+    OUTAGES.iter().any(|known| message.contains(known))
+}
+
+/// The rules that triggers keep, for callers who got past the checks before them.
+fn refused_by_rule(reason: Reason) -> Error {
+    let text = match reason {
+        Reason::EtagMismatch => "the tenant changed at the same time; read it again",
+        Reason::TenantCoolingDown => "the failed tenant can be deleted only after its cool-down",
+        Reason::TenantProtected => "the tenant is protected; set protected to false first",
+        Reason::TenantReadOnly => "the infrastructure tenant is read-only",
+        _ => "the tenant's state does not allow this",
+    };
+    Refusal::new(reason, text).into()
+}

@@ -1,0 +1,23 @@
+//! The only room that speaks to Postgres. One file per noun; `tx` hands out the transactions that they need.
+
+pub mod audit;
+pub mod claims;
+mod clock;
+pub mod directory;
+pub mod error;
+pub mod identities;
+pub mod keys;
+pub mod ledger;
+pub mod links;
+pub mod migrate;
+pub mod operations;
+pub mod page;
+pub mod progress;
+pub mod requests;
+mod schema;
+pub mod sessions;
+pub mod settings;
+pub mod tenants;
+pub mod transitions;
+pub mod tx;
+pub mod users;

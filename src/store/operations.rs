@@ -1,0 +1,242 @@
+//! Operations as callers see them, and how a use case adds one.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::error::{failed, is_duplicate};
+use super::clock::clock_timestamp;
+use super::schema::{operation_steps as s, operations as o, tenant_identities as ti};
+use super::tx::{PlatformTx, Tx};
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::{OperationId, TenantUid, UserId, UserRef};
+use crate::domain::operation::{Actor, Failure, Kind, Operation, Params, State, StepRecord};
+
+/// Adds an operation in the transaction of what asked for it. An exclusive one finds the tenant free, or is refused.
+pub async fn enqueue(tx: &mut Tx, params: &Params, first_step: &str, actor: Actor) -> Result<OperationId> {
+    let (tenant, id, kind) = (tx.tenant(), OperationId::new(), params.kind());
+    if kind.exclusive() {
+        if let Some(running) = exclusive(tx).await? {
+            return Err(in_progress(&running));
+        }
+    }
+    let correlation = tx.op().correlation_id().to_owned();
+    let params = serde_json::to_value(params).map_err(|e| Error::internal("parameters", e))?;
+    diesel::insert_into(o::table)
+        .values((
+            o::tenant_id.eq(tenant.0),
+            o::id.eq(id.0),
+            o::kind.eq(kind.name()),
+            o::params.eq(params),
+            o::exclusive.eq(kind.exclusive()),
+            o::step.eq(first_step),
+            o::actor_tenant_id.eq(actor.user.map(|u| u.home.0)),
+            o::actor_id.eq(actor.user.map(|u| u.user.0)),
+            o::acted_for.eq(actor.acted_for.map(|u| u.0)),
+            o::correlation_id.eq(correlation),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(|error| if is_duplicate(&error, "operations_one_exclusive") { raced() } else { failed(error) })?;
+    Ok(id)
+}
+
+/// The operation that keeps others off the transaction's tenant, if one does.
+pub async fn exclusive(tx: &mut Tx) -> Result<Option<Operation>> {
+    let row = o::table
+        .inner_join(ti::table.on(ti::uid.eq(o::tenant_id)))
+        .filter(o::tenant_id.eq(tx.tenant().0))
+        .filter(o::exclusive)
+        .filter(o::ended_at.is_null())
+        .select(COLUMNS)
+        .first::<Row>(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)?;
+    row.map(operation).transpose()
+}
+
+/// The refusal that names the operation in the way.
+pub fn in_progress(running: &Operation) -> Error {
+    let name = name(&running.tenant_code, running.id);
+    let text = format!("{} works on the tenant; wait for it with WaitOperation and repeat the call", running.kind.name());
+    Refusal::new(Reason::OperationInProgress, text).with("operation", name.clone()).about(name).into()
+}
+
+fn raced() -> Error {
+    let text = "another operation began on the tenant at the same time; repeat the call";
+    Refusal::new(Reason::OperationInProgress, text).into()
+}
+
+/// `tenants/{tenant}/operations/{operation}`.
+pub fn name(tenant_code: &str, id: OperationId) -> String {
+    format!("tenants/{tenant_code}/operations/{id}")
+}
+
+/// Ends an operation that has not ended, whoever works on it: its next effect will find itself fenced off.
+pub async fn cancel_at_once(tx: &mut Tx, id: OperationId) -> Result<bool> {
+    let ended = diesel::update(o::table.find((tx.tenant().0, id.0)).filter(o::ended_at.is_null()))
+        .set((
+            o::state.eq(State::Cancelled.name()),
+            o::epoch.eq(o::epoch + 1),
+            o::owner.eq(None::<Uuid>),
+            o::lease_until.eq(None::<DateTime<Utc>>),
+            o::waiting_for.eq(""),
+            o::ended_at.eq(clock_timestamp().nullable()),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(ended == 1)
+}
+
+type Row = (
+    (Uuid, String, Uuid, String, String, String, i32, i64, i64, String),
+    (String, String, String, serde_json::Value, Vec<String>),
+    (Option<Uuid>, Option<Uuid>, Option<Uuid>, i64),
+    (DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+);
+
+type Columns = (
+    (
+        o::tenant_id,
+        ti::code,
+        o::id,
+        o::kind,
+        o::state,
+        o::step,
+        o::percent,
+        o::done_units,
+        o::total_units,
+        o::waiting_for,
+    ),
+    (o::error_code, o::error_reason, o::error_message, o::error_metadata, o::results),
+    (o::actor_tenant_id, o::actor_id, o::acted_for, o::version),
+    (o::created_at, o::started_at, o::ended_at),
+);
+
+const COLUMNS: Columns = (
+    (
+        o::tenant_id,
+        ti::code,
+        o::id,
+        o::kind,
+        o::state,
+        o::step,
+        o::percent,
+        o::done_units,
+        o::total_units,
+        o::waiting_for,
+    ),
+    (o::error_code, o::error_reason, o::error_message, o::error_metadata, o::results),
+    (o::actor_tenant_id, o::actor_id, o::acted_for, o::version),
+    (o::created_at, o::started_at, o::ended_at),
+);
+
+fn operation(row: Row) -> Result<Operation> {
+    let (
+        (tenant, tenant_code, id, kind, state, step, percent, done_units, total_units, waiting_for),
+        (code, reason, message, metadata, results),
+        (actor_tenant, actor, acted_for, version),
+        (created_at, started_at, ended_at),
+    ) = row;
+    let metadata = serde_json::from_value(metadata).map_err(|e| Error::internal("stored error", e))?;
+    let error = (!code.is_empty()).then_some(Failure { code, reason, message, metadata });
+    let user = actor_tenant.zip(actor).map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
+    Ok(Operation {
+        tenant: TenantUid(tenant),
+        tenant_code,
+        id: OperationId(id),
+        kind: Kind::parse(&kind).ok_or_else(|| Error::internal("stored kind", kind))?,
+        state: State::parse(&state).ok_or_else(|| Error::internal("stored state", state))?,
+        step,
+        percent,
+        done_units,
+        total_units,
+        waiting_for,
+        error,
+        results,
+        actor: Actor { user, acted_for: acted_for.map(UserId) },
+        actor_tenant_code: None,
+        steps: Vec::new(),
+        version,
+        created_at,
+        started_at,
+        ended_at,
+    })
+}
+
+/// One operation with its steps, of the tenant given, gone or not.
+pub async fn load(tx: &mut Tx, id: OperationId) -> Result<Option<Operation>> {
+    let tenant = tx.tenant().0;
+    let row = o::table
+        .inner_join(ti::table.on(ti::uid.eq(o::tenant_id)))
+        .filter(o::tenant_id.eq(tenant))
+        .filter(o::id.eq(id.0))
+        .select(COLUMNS)
+        .first::<Row>(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)?;
+    let Some(row) = row else { return Ok(None) };
+    let steps: Vec<(String, String, i32, bool, String)> = s::table
+        .filter(s::tenant_id.eq(tenant))
+        .filter(s::operation_id.eq(id.0))
+        .order(s::position)
+        .select((s::step, s::participant, s::attempts, s::done, s::last_error))
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    let steps = steps
+        .into_iter()
+        .map(|(step, participant, attempts, done, last_error)| StepRecord { step, participant, attempts, done, last_error })
+        .collect();
+    Ok(Some(Operation { steps, ..operation(row)? }))
+}
+
+/// A position in a list of operations, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// When the last one was created.
+    pub created_at: DateTime<Utc>,
+    /// Its id.
+    pub id: OperationId,
+}
+
+/// A page of one tenant's operations, newest first, without their steps, and their number.
+pub async fn list(tx: &mut Tx, after: Option<After>, limit: i64) -> Result<(Vec<Operation>, i64)> {
+    let tenant = tx.tenant().0;
+    list_of(tx.conn(), Some(tenant), after, limit).await
+}
+
+/// The same of all tenants.
+pub async fn list_all(tx: &mut PlatformTx, after: Option<After>, limit: i64) -> Result<(Vec<Operation>, i64)> {
+    list_of(tx.conn(), None, after, limit).await
+}
+
+async fn list_of(
+    conn: &mut diesel_async::AsyncPgConnection,
+    tenant: Option<Uuid>,
+    after: Option<After>,
+    limit: i64,
+) -> Result<(Vec<Operation>, i64)> {
+    let mut query = o::table
+        .inner_join(ti::table.on(ti::uid.eq(o::tenant_id)))
+        .select(COLUMNS)
+        .order((o::created_at.desc(), o::id.desc()))
+        .limit(limit)
+        .into_boxed();
+    let mut total = o::table.select(o::id).limit(super::tenants::EXACT_TOTAL + 1).into_boxed();
+    if let Some(tenant) = tenant {
+        query = query.filter(o::tenant_id.eq(tenant));
+        total = total.filter(o::tenant_id.eq(tenant));
+    }
+    if let Some(After { created_at, id }) = after {
+        query = query.filter(o::created_at.lt(created_at).or(o::created_at.eq(created_at).and(o::id.lt(id.0))));
+    }
+    let rows = query.load::<Row>(conn).await.map_err(failed)?;
+    let counted = total.load::<Uuid>(conn).await.map_err(failed)?.len();
+    Ok((rows.into_iter().map(operation).collect::<Result<_>>()?, i64::try_from(counted).unwrap_or(i64::MAX)))
+}

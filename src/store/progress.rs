@@ -1,0 +1,169 @@
+//! What the engine writes of an operation as it goes on. Only the holder of the claim gets here, past the fence.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::claims::Claim;
+use super::error::failed;
+use super::clock::{clock_timestamp, from_now};
+use super::schema::{operation_steps as s, operations as o};
+use super::tx::Tx;
+use crate::domain::error::{Error, Result};
+use crate::domain::operation::{Failure, State};
+
+/// Units of work, for people who wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Units {
+    /// Done.
+    pub done: i64,
+    /// In all; 0: not known.
+    pub total: i64,
+}
+
+/// Goes on to the next step, at once.
+pub async fn proceed(tx: &mut Tx, claim: &Claim, step: &str, percent: i32, results: &[String]) -> Result<()> {
+    let mut all: Vec<String> = row(claim).select(o::results).first(tx.conn()).await.map_err(failed)?;
+    all.extend(results.iter().filter(|r| !all.contains(r)).cloned().collect::<Vec<_>>());
+    diesel::update(row(claim))
+        .set((
+            o::step.eq(step),
+            o::percent.eq(percent),
+            o::results.eq(all),
+            o::attempts.eq(0),
+            o::waiting_for.eq(""),
+            o::error_code.eq(""),
+            o::error_reason.eq(""),
+            o::error_message.eq(""),
+            o::run_after.eq(clock_timestamp()),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Tells how far the step is.
+pub async fn units(tx: &mut Tx, claim: &Claim, units: Units) -> Result<()> {
+    diesel::update(row(claim))
+        .set((o::done_units.eq(units.done), o::total_units.eq(units.total)))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Lets go of the operation until later, and says why: it waits, or its attempt failed.
+pub async fn postpone(
+    tx: &mut Tx,
+    claim: &Claim,
+    wait: Duration,
+    waiting_for: &str,
+    attempts: i32,
+    failure: Option<&Failure>,
+) -> Result<()> {
+    diesel::update(row(claim))
+        .set((
+            o::state.eq(diesel::dsl::case_when(
+                o::state.eq(State::Running.name()),
+                State::Pending.name().into_sql::<diesel::sql_types::Text>(),
+            )
+            .otherwise(o::state)),
+            o::owner.eq(None::<Uuid>),
+            o::lease_until.eq(None::<DateTime<Utc>>),
+            o::run_after.eq(from_now(wait)),
+            o::waiting_for.eq(waiting_for),
+            o::attempts.eq(attempts),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    if let Some(failure) = failure {
+        write_failure(tx, claim, failure).await?;
+    }
+    Ok(())
+}
+
+/// Ends the operation.
+pub async fn end(tx: &mut Tx, claim: &Claim, state: State, results: &[String], failure: Option<&Failure>) -> Result<()> {
+    if let Some(failure) = failure {
+        write_failure(tx, claim, failure).await?;
+    }
+    let mut all: Vec<String> = row(claim).select(o::results).first(tx.conn()).await.map_err(failed)?;
+    all.extend(results.iter().filter(|r| !all.contains(r)).cloned().collect::<Vec<_>>());
+    let percent = if state == State::Succeeded { Some(o::percent.eq(100)) } else { None };
+    diesel::update(row(claim))
+        .set((
+            o::state.eq(state.name()),
+            percent,
+            o::results.eq(all),
+            o::waiting_for.eq(""),
+            o::owner.eq(None::<Uuid>),
+            o::lease_until.eq(None::<DateTime<Utc>>),
+            o::ended_at.eq(clock_timestamp().nullable()),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+async fn write_failure(tx: &mut Tx, claim: &Claim, failure: &Failure) -> Result<()> {
+    let metadata = serde_json::to_value(&failure.metadata).map_err(|e| Error::internal("failure", e))?;
+    diesel::update(row(claim))
+        .set((
+            o::error_code.eq(&failure.code),
+            o::error_reason.eq(&failure.reason),
+            o::error_message.eq(&failure.message),
+            o::error_metadata.eq(metadata),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Writes down what became of an attempt at a step, alone or with one participant.
+pub async fn record_step(tx: &mut Tx, claim: &Claim, step: &str, participant: &str, done: bool, last_error: &str) -> Result<()> {
+    let (tenant, id) = (claim.tenant.0, claim.id.0);
+    let changed = diesel::update(
+        s::table
+            .filter(s::tenant_id.eq(tenant))
+            .filter(s::operation_id.eq(id))
+            .filter(s::step.eq(step))
+            .filter(s::participant.eq(participant)),
+    )
+    .set((s::attempts.eq(s::attempts + 1), s::done.eq(done), s::last_error.eq(last_error)))
+    .execute(tx.conn())
+    .await
+    .map_err(failed)?;
+    if changed > 0 {
+        return Ok(());
+    }
+    let steps = s::table.filter(s::tenant_id.eq(tenant)).filter(s::operation_id.eq(id));
+    let last: Option<i32> = steps.select(diesel::dsl::max(s::position)).first(tx.conn()).await.map_err(failed)?;
+    diesel::insert_into(s::table)
+        .values((
+            s::tenant_id.eq(tenant),
+            s::operation_id.eq(id),
+            s::position.eq(last.unwrap_or(0) + 1),
+            s::step.eq(step),
+            s::participant.eq(participant),
+            s::attempts.eq(1),
+            s::done.eq(done),
+            s::last_error.eq(last_error),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn row(claim: &Claim) -> _ {
+    let (tenant, id, epoch): (Uuid, Uuid, i64) = (claim.tenant.0, claim.id.0, claim.epoch);
+    o::table.filter(o::tenant_id.eq(tenant)).filter(o::id.eq(id)).filter(o::epoch.eq(epoch))
+}

@@ -1,0 +1,96 @@
+//! Repeats of changes: the first answer to a request id is kept with the change itself, in one transaction.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde::Serialize;
+
+use super::error::failed;
+use super::clock::{ago, clock_timestamp, pg_advisory_xact_lock};
+use super::schema::requests;
+use super::tx::{PlatformTx, Tx};
+use crate::context::{OpContext, RequestKey};
+use crate::domain::error::{Error, Reason, Refusal, Result};
+
+fn key(op: &OpContext) -> Option<(&'static str, &RequestKey)> {
+    let call = op.call()?;
+    Some((call.policy.path, call.request.as_ref()?))
+}
+
+/// The answer that was given to the same request before. Repeats that run at the same time wait for each other.
+pub(super) async fn find(tx: &mut Tx, op: &OpContext, window: Duration) -> Result<Option<serde_json::Value>> {
+    let (Some((method, request)), Some(caller)) = (key(op), op.permit().caller()) else { return Ok(None) };
+    let mut lock = [0; 8];
+    for (i, byte) in request.id.as_bytes().iter().enumerate() {
+        lock[i % 8] ^= byte;
+    }
+    diesel::select(pg_advisory_xact_lock(i64::from_be_bytes(lock))).execute(tx.conn()).await.map_err(failed)?;
+    let known: Option<(Vec<u8>, serde_json::Value)> = requests::table
+        .filter(requests::tenant_id.eq(caller.user.home.0))
+        .filter(requests::user_id.eq(caller.user.user.0))
+        .filter(requests::method.eq(method))
+        .filter(requests::request_id.eq(request.id))
+        .filter(requests::created_at.gt(ago(window)))
+        .select((requests::body_hash, requests::answer))
+        .first(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)?;
+    match known {
+        None => Ok(None),
+        Some((hash, answer)) if hash == request.body_hash => Ok(Some(answer)),
+        Some(_) => Err(Refusal::new(
+            Reason::RequestIdReused,
+            "this request_id was used for another request; use a new UUID for each new request",
+        )
+        .into()),
+    }
+}
+
+/// Keeps the answer for repeats.
+pub(super) async fn keep(tx: &mut Tx, op: &OpContext, answer: &impl Serialize) -> Result<()> {
+    let (Some((method, request)), Some(caller)) = (key(op), op.permit().caller()) else { return Ok(()) };
+    let answer = serde_json::to_value(answer).map_err(|e| Error::internal("answer to keep", e))?;
+    let row = (
+        requests::tenant_id.eq(caller.user.home.0),
+        requests::user_id.eq(caller.user.user.0),
+        requests::method.eq(method),
+        requests::request_id.eq(request.id),
+        requests::body_hash.eq(&request.body_hash),
+        requests::answer.eq(&answer),
+    );
+    // An id whose time is over may be used again, for something else.
+    diesel::insert_into(requests::table)
+        .values(row)
+        .on_conflict((requests::tenant_id, requests::user_id, requests::method, requests::request_id))
+        .do_update()
+        .set((
+            requests::body_hash.eq(&request.body_hash),
+            requests::answer.eq(&answer),
+            requests::created_at.eq(clock_timestamp()),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Forgets answers whose time is over, a batch at a time; says how many.
+pub async fn forget(tx: &mut PlatformTx, window: Duration) -> Result<usize> {
+    let old = requests::table
+        .filter(requests::created_at.lt(ago(window)))
+        .select((requests::tenant_id, requests::user_id, requests::method, requests::request_id))
+        .limit(1000)
+        .load::<(uuid::Uuid, uuid::Uuid, String, uuid::Uuid)>(tx.conn())
+        .await
+        .map_err(failed)?;
+    let mut gone = 0;
+    for (tenant, user, method, id) in old {
+        gone += diesel::delete(requests::table.find((tenant, user, method, id)))
+            .execute(tx.conn())
+            .await
+            .map_err(failed)?;
+    }
+    Ok(gone)
+}

@@ -1,0 +1,226 @@
+//! The tables as diesel sees them; `migrations/` is what they are.
+
+diesel::table! {
+    servers (id) { id -> Text, region -> Text, time_zone -> Text, created_at -> Timestamptz, }
+}
+
+diesel::table! {
+    settings (only_one) { only_one -> Bool, failed_tenant_cooldown -> Int8, version -> Int8, }
+}
+
+diesel::table! {
+    tenant_identities (uid) { uid -> Uuid, code -> Text, created_at -> Timestamptz, }
+}
+
+diesel::table! {
+    tenant_edges (from_state, from_reason, to_state, to_reason, cause) {
+        from_state -> Text, from_reason -> Text, to_state -> Text, to_reason -> Text, cause -> Text,
+    }
+}
+
+diesel::table! {
+    tenant_transitions (tenant_id, seq) {
+        tenant_id -> Uuid,
+        seq -> Int4,
+        from_state -> Text,
+        from_reason -> Text,
+        to_state -> Text,
+        to_reason -> Text,
+        cause -> Text,
+        cooldown -> Nullable<Int8>,
+        note -> Text,
+        actor_tenant_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
+        acted_for -> Nullable<Uuid>,
+        operation_id -> Nullable<Uuid>,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    tenants (tenant_id) {
+        tenant_id -> Uuid,
+        code -> Text,
+        display_name -> Text,
+        company_name -> Text,
+        labels -> Jsonb,
+        protected -> Bool,
+        server -> Text,
+        time_zone -> Text,
+        state -> Text,
+        lock_reason -> Text,
+        seq -> Int4,
+        cooldown_until -> Nullable<Timestamptz>,
+        purge_started -> Bool,
+        generation -> Int4,
+        epoch -> Int8,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    users (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        user_name -> Text,
+        user_name_key -> Text,
+        email -> Text,
+        given_name -> Text,
+        family_name -> Text,
+        state -> Text,
+        password_hash -> Nullable<Text>,
+        must_change_password -> Bool,
+        impersonation_target -> Bool,
+        epoch -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    memberships (tenant_id, user_id) { tenant_id -> Uuid, user_id -> Uuid, home_tenant_id -> Uuid, }
+}
+
+diesel::table! {
+    groups (tenant_id, id) {
+        tenant_id -> Uuid, id -> Uuid, own_name -> Nullable<Text>, tenant_name -> Nullable<Text>, name -> Text,
+    }
+}
+
+diesel::table! {
+    group_members (tenant_id, group_id, user_id) { tenant_id -> Uuid, group_id -> Uuid, user_id -> Uuid, }
+}
+
+diesel::table! {
+    roles (tenant_id, id) { tenant_id -> Uuid, id -> Uuid, name -> Text, built_in -> Bool, read_only -> Bool, }
+}
+
+diesel::table! {
+    role_privileges (tenant_id, role_id, privilege) { tenant_id -> Uuid, role_id -> Uuid, privilege -> Text, }
+}
+
+diesel::table! {
+    user_roles (tenant_id, user_id, role_id) { tenant_id -> Uuid, user_id -> Uuid, role_id -> Uuid, }
+}
+
+diesel::table! {
+    user_privileges (tenant_id, user_id, privilege) { tenant_id -> Uuid, user_id -> Uuid, privilege -> Text, }
+}
+
+diesel::table! {
+    links (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        user_id -> Uuid,
+        purpose -> Text,
+        code_hash -> Bytea,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sessions (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        user_id -> Uuid,
+        active_tenant_id -> Uuid,
+        refresh_generation -> Int4,
+        refresh_hash -> Bytea,
+        refreshed_at -> Timestamptz,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    signing_keys (kid) { kid -> Text, sealed -> Bytea, created_at -> Timestamptz, }
+}
+
+diesel::table! {
+    operations (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        kind -> Text,
+        params -> Jsonb,
+        exclusive -> Bool,
+        state -> Text,
+        step -> Text,
+        epoch -> Int8,
+        attempts -> Int4,
+        owner -> Nullable<Uuid>,
+        lease_until -> Nullable<Timestamptz>,
+        run_after -> Timestamptz,
+        percent -> Int4,
+        done_units -> Int8,
+        total_units -> Int8,
+        waiting_for -> Text,
+        error_code -> Text,
+        error_reason -> Text,
+        error_message -> Text,
+        error_metadata -> Jsonb,
+        results -> Array<Text>,
+        actor_tenant_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
+        acted_for -> Nullable<Uuid>,
+        correlation_id -> Text,
+        version -> Int8,
+        created_at -> Timestamptz,
+        started_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    operation_steps (tenant_id, operation_id, position) {
+        tenant_id -> Uuid,
+        operation_id -> Uuid,
+        position -> Int4,
+        step -> Text,
+        participant -> Text,
+        attempts -> Int4,
+        done -> Bool,
+        last_error -> Text,
+    }
+}
+
+diesel::table! {
+    participant_ledger (tenant_id, generation, participant, phase) {
+        tenant_id -> Uuid, generation -> Int4, participant -> Text, phase -> Text, operation_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    requests (tenant_id, user_id, method, request_id) {
+        tenant_id -> Uuid,
+        user_id -> Uuid,
+        method -> Text,
+        request_id -> Uuid,
+        body_hash -> Bytea,
+        answer -> Jsonb,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_records (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        at -> Timestamptz,
+        method -> Text,
+        actor_tenant_id -> Uuid,
+        actor_id -> Uuid,
+        acted_for -> Nullable<Uuid>,
+        impersonation_reason -> Text,
+        session_id -> Nullable<Uuid>,
+        correlation_id -> Text,
+        request_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(tenants, tenant_identities, users, operations, roles, role_privileges, user_roles);
+

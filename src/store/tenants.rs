@@ -1,0 +1,243 @@
+//! The tenants as they are.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::error::{failed, is_duplicate};
+use super::page::{Cursor, Order};
+use super::clock::{clock_timestamp, lower};
+use super::schema::{servers, tenant_identities as ti, tenants as t, users};
+use super::tx::{PlatformTx, Tx};
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::TenantUid;
+use crate::domain::lifecycle::{LockReason, State};
+use crate::domain::name::{CompanyName, DisplayName, TenantCode, TimeZone};
+use crate::domain::tenant::{NewTenant, Tenant, TenantPatch};
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn columns() -> _ {
+    (
+        (t::tenant_id, t::code, t::display_name, t::company_name, t::labels, t::protected, t::server, t::time_zone),
+        (t::state, t::lock_reason, t::seq, t::cooldown_until, t::purge_started, t::generation, t::epoch, t::version),
+        (t::created_at, t::updated_at),
+        clock_timestamp(),
+    )
+}
+
+type Row = (
+    (Uuid, String, String, String, serde_json::Value, bool, String, String),
+    (String, String, i32, Option<DateTime<Utc>>, bool, i32, i64, i64),
+    (DateTime<Utc>, DateTime<Utc>),
+    DateTime<Utc>,
+);
+
+fn tenant(row: Row) -> Result<Tenant> {
+    let (
+        (uid, code, display_name, company_name, labels, protected, server, time_zone),
+        (state, lock_reason, seq, cooldown_until, purge_started, generation, epoch, version),
+        (created_at, updated_at),
+        now,
+    ) = row;
+    Ok(Tenant {
+        uid: TenantUid(uid),
+        code,
+        display_name: DisplayName::stored(display_name),
+        company_name: CompanyName::stored(company_name),
+        labels: serde_json::from_value(labels).map_err(|e| Error::internal("stored labels", e))?,
+        protected,
+        server,
+        time_zone: TimeZone::stored(time_zone),
+        state: State::parse(&state).ok_or_else(|| Error::internal("stored state", state))?,
+        lock_reason: LockReason::parse(&lock_reason),
+        seq,
+        cooldown_until,
+        cooling_down: cooldown_until.is_some_and(|until| until > now),
+        purge_started,
+        generation,
+        epoch,
+        version,
+        created_at,
+        updated_at,
+    })
+}
+
+/// The tenant of the transaction; None once it is gone.
+pub async fn load(tx: &mut Tx) -> Result<Option<Tenant>> {
+    let uid = tx.tenant().0;
+    let row = t::table.find(uid).select(columns()).first::<Row>(tx.conn()).await.optional().map_err(failed)?;
+    row.map(tenant).transpose()
+}
+
+/// The same, held until the transaction ends, so that what is decided on it stays so.
+pub async fn load_for_change(tx: &mut Tx) -> Result<Option<Tenant>> {
+    let uid = tx.tenant().0;
+    let held = t::table.find(uid).select(t::tenant_id).for_no_key_update().first::<Uuid>(tx.conn()).await;
+    if held.optional().map_err(failed)?.is_none() {
+        return Ok(None);
+    }
+    load(tx).await
+}
+
+/// The server to place a tenant on: the one named, or the default one. Gives its id and its time zone.
+pub async fn place(tx: &mut Tx, server: Option<&str>) -> Result<Option<(String, String)>> {
+    servers::table
+        .find(server.unwrap_or(DEFAULT_SERVER).to_owned())
+        .select((servers::id, servers::time_zone))
+        .first(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)
+}
+
+/// The server that tenants are placed on unless another is named.
+pub const DEFAULT_SERVER: &str = "default";
+
+/// Makes sure that the default server is there.
+pub async fn ensure_default_server(tx: &mut Tx) -> Result<()> {
+    diesel::insert_into(servers::table)
+        .values(servers::id.eq(DEFAULT_SERVER))
+        .on_conflict(servers::id)
+        .do_nothing()
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Takes a code for ever. False: it is taken.
+pub async fn take_identity(tx: &mut Tx, code: &TenantCode) -> Result<bool> {
+    let uid = tx.tenant().0;
+    let taken = diesel::insert_into(ti::table)
+        .values((ti::uid.eq(uid), ti::code.eq(code.as_str())))
+        .on_conflict(ti::code)
+        .do_nothing()
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(taken == 1)
+}
+
+/// Writes the profile of a new tenant. Its first transition must follow in the same transaction.
+pub async fn insert(tx: &mut Tx, code: &TenantCode, new: &NewTenant, server: &str, time_zone: &TimeZone) -> Result<()> {
+    let labels = serde_json::to_value(&new.labels).map_err(|e| Error::internal("labels", e))?;
+    let uid = tx.tenant().0;
+    diesel::insert_into(t::table)
+        .values((
+            t::tenant_id.eq(uid),
+            t::code.eq(code.as_str()),
+            t::display_name.eq(new.display_name.as_str()),
+            t::company_name.eq(new.company_name.as_str()),
+            t::labels.eq(labels),
+            t::protected.eq(new.protected),
+            t::server.eq(server),
+            t::time_zone.eq(time_zone.as_str()),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = super::schema::tenants)]
+struct Change<'a> {
+    display_name: Option<&'a str>,
+    company_name: Option<&'a str>,
+    labels: Option<serde_json::Value>,
+    protected: Option<bool>,
+    time_zone: Option<&'a str>,
+}
+
+/// Changes the profile of the transaction's tenant. The root group takes the new display name by itself.
+pub async fn update(tx: &mut Tx, patch: &TenantPatch) -> Result<()> {
+    if *patch == TenantPatch::default() {
+        return Ok(());
+    }
+    let labels = patch.labels.as_ref().map(serde_json::to_value).transpose();
+    let change = Change {
+        display_name: patch.display_name.as_ref().map(DisplayName::as_str),
+        company_name: patch.company_name.as_ref().map(CompanyName::as_str),
+        labels: labels.map_err(|e| Error::internal("labels", e))?,
+        protected: patch.protected,
+        time_zone: patch.time_zone.as_ref().map(TimeZone::as_str),
+    };
+    let uid = tx.tenant().0;
+    diesel::update(t::table.find(uid)).set(change).execute(tx.conn()).await.map_err(|error| {
+        if is_duplicate(&error, "groups_tenant_id_name_key") { group_has_name() } else { failed(error) }
+    })?;
+    Ok(())
+}
+
+fn group_has_name() -> Error {
+    let text = "a group of the tenant has this name already, and the root group takes the tenant's name";
+    Refusal::new(Reason::ResourceExists, text).into()
+}
+
+/// What to list.
+#[derive(Clone, Debug)]
+pub struct ListTenants {
+    /// Part of the display name or the code, lower case; empty: all.
+    pub search: String,
+    /// In which order.
+    pub order: Order,
+    /// Against that order.
+    pub descending: bool,
+    /// Only what comes after this.
+    pub after: Option<Cursor>,
+    /// Rows at most.
+    pub limit: i64,
+}
+
+/// Totals up to this are counted exactly.
+pub const EXACT_TOTAL: i64 = 10_000;
+
+/// A page of tenants, whether each has an account that can be acted for, and how many there are in all.
+pub async fn list(tx: &mut PlatformTx, list: &ListTenants) -> Result<(Vec<(Tenant, bool)>, i64)> {
+    let pattern = format!("%{}%", list.search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    let matching = || {
+        let mut query = t::table.into_boxed();
+        if !list.search.is_empty() {
+            query = query.filter(lower(t::display_name).like(pattern.clone()).or(t::code.like(pattern.clone())));
+        }
+        query
+    };
+    let marked = diesel::dsl::exists(
+        users::table
+            .filter(users::tenant_id.eq(t::tenant_id))
+            .filter(users::impersonation_target)
+            .filter(users::state.eq("ACTIVE")),
+    );
+    let mut query = matching().select((columns(), marked)).limit(list.limit);
+    macro_rules! keyset {
+        ($key:expr, $value:expr) => {{
+            if let Some((value, uid)) = $value {
+                query = if list.descending {
+                    query.filter($key.lt(value.clone()).or($key.eq(value).and(t::tenant_id.lt(uid))))
+                } else {
+                    query.filter($key.gt(value.clone()).or($key.eq(value).and(t::tenant_id.gt(uid))))
+                };
+            }
+            query = if list.descending {
+                query.order(($key.desc(), t::tenant_id.desc()))
+            } else {
+                query.order(($key.asc(), t::tenant_id.asc()))
+            };
+        }};
+    }
+    let text = list.after.as_ref().map(|c| (c.text.clone(), c.uid.0));
+    match list.order {
+        Order::DisplayName => keyset!(lower(t::display_name), text),
+        Order::Code => keyset!(t::code, text),
+        Order::State => keyset!(t::state, text),
+        Order::CreateTime => {
+            let time = list.after.as_ref().and_then(|c| Some((c.time?, c.uid.0)));
+            keyset!(t::created_at, time);
+        }
+    }
+    let rows = query.load::<(Row, bool)>(tx.conn()).await.map_err(failed)?;
+    let page = rows.into_iter().map(|(row, marked)| Ok((tenant(row)?, marked))).collect::<Result<_>>()?;
+    let counted = matching().select(t::tenant_id).limit(EXACT_TOTAL + 1).load::<Uuid>(tx.conn()).await.map_err(failed)?;
+    Ok((page, i64::try_from(counted.len()).unwrap_or(i64::MAX)))
+}

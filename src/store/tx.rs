@@ -1,0 +1,349 @@
+//! Transactions. Nothing else in the service gets a connection, and nothing gets a transaction without an [`OpContext`].
+//!
+//! A transaction works for one tenant, set with its first statement, which row-level security then keeps to; for a
+//! caller that statement also checks again what the caller's permit claims. A [`PlatformTx`] works across tenants, on the
+//! few tables whose policies let it. Transactions run in a task of their own, so a caller that hangs up can't leave one
+//! open in the pool.
+
+use std::ops::DerefMut as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
+use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
+use diesel_async::{AnsiTransactionManager, TransactionManager as _};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Histogram;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
+
+use super::error::{Outcome, failed, judge, unavailable};
+use super::{audit, requests};
+use crate::authz::permit::Ground;
+use crate::context::OpContext;
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::TenantUid;
+
+/// How often a transaction that another one was in the way of is tried.
+const TRIES: u32 = 6;
+
+/// The database, by way of its pool.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<AsyncPgConnection>,
+    repeat_window: Duration,
+    duration: Histogram<f64>,
+}
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct DbConfig {
+    /// Connection string of the role `landlord_app`.
+    pub url: SecretString,
+    /// Connections at most.
+    pub pool_size: usize,
+    /// How long to wait for a free connection before the call is refused.
+    pub wait: Duration,
+    /// How long the first answer to a request id is kept.
+    pub repeat_window: Duration,
+}
+
+/// A transaction for one tenant.
+pub struct Tx {
+    conn: Object<AsyncPgConnection>,
+    op: Arc<OpContext>,
+    tenant: TenantUid,
+}
+
+/// A transaction across tenants, on the tables that allow it.
+pub struct PlatformTx {
+    conn: Object<AsyncPgConnection>,
+}
+
+impl Tx {
+    /// The tenant that the transaction works for.
+    pub fn tenant(&self) -> TenantUid {
+        self.tenant
+    }
+
+    /// Why the transaction runs.
+    pub fn op(&self) -> &Arc<OpContext> {
+        &self.op
+    }
+
+    pub(super) fn conn(&mut self) -> &mut AsyncPgConnection {
+        self.conn.deref_mut()
+    }
+
+    /// Goes on for another tenant in the same transaction: a tenant that log-in found, or one whose key refers here.
+    pub(super) async fn switch(&mut self, tenant: TenantUid) -> Result<()> {
+        set_tenant(&mut self.conn, tenant).await?;
+        self.tenant = tenant;
+        Ok(())
+    }
+}
+
+impl PlatformTx {
+    pub(super) fn conn(&mut self) -> &mut AsyncPgConnection {
+        self.conn.deref_mut()
+    }
+}
+
+/// Work inside a transaction; it may run several times.
+pub trait Work<X, I, T>: for<'t> Fn(&'t mut X, &'t I) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static {}
+impl<X, I, T, F> Work<X, I, T> for F where F: for<'t> Fn(&'t mut X, &'t I) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static {}
+
+impl Db {
+    /// A pool; it connects when it is first used.
+    pub fn new(config: &DbConfig) -> Result<Self> {
+        let mut manager = ManagerConfig::default();
+        // `Verified` would cost a round trip for each transaction; a broken connection shows with its first statement.
+        manager.recycling_method = RecyclingMethod::Fast;
+        manager.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(
+            config.url.expose_secret().to_owned(),
+            manager,
+        );
+        let pool = Pool::builder(manager)
+            .max_size(config.pool_size)
+            .wait_timeout(Some(config.wait))
+            .create_timeout(Some(Duration::from_secs(5)))
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()
+            .map_err(|e| Error::internal("connection pool", e))?;
+        let duration = opentelemetry::global::meter("landlord")
+            .f64_histogram("landlord.store.transaction.duration")
+            .with_unit("s")
+            .with_description("Time of a named transaction, with its tries")
+            .build();
+        Ok(Self { pool, repeat_window: config.repeat_window, duration })
+    }
+
+    /// Reads for one tenant.
+    pub async fn read<I, T>(&self, op: OpContext, name: &'static str, input: I, work: impl Work<Tx, I, T>) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (db, op, input, work) = (self.clone(), Arc::new(op), Arc::new(input), Arc::new(work));
+        self.run(name, move || {
+            let (db, op, input, work) = (db.clone(), op.clone(), input.clone(), work.clone());
+            async move {
+                let mut tx = db.begin(op, false).await?;
+                let out = work(&mut tx, &input).await;
+                finish(&mut tx.conn, out.is_ok()).await?;
+                out
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Changes something for one tenant, whole or not at all. With a request id it happens once, and a repeat gets the
+    /// first result; with `validate_only` everything is done but not committed.
+    pub async fn change<I, T>(&self, op: OpContext, name: &'static str, input: I, work: impl Work<Tx, I, T>) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let (db, op, input, work) = (self.clone(), Arc::new(op), Arc::new(input), Arc::new(work));
+        self.run(name, move || {
+            let (db, op, input, work) = (db.clone(), op.clone(), input.clone(), work.clone());
+            async move {
+                let mut tx = db.begin(op.clone(), true).await?;
+                let out = db.changed(&mut tx, &op, input.as_ref(), work.as_ref()).await;
+                let keep = out.is_ok() && !op.validate_only();
+                finish(&mut tx.conn, keep).await?;
+                out
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    async fn changed<I, T>(&self, tx: &mut Tx, op: &OpContext, input: &I, work: &impl Work<Tx, I, T>) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        if let Some(answer) = requests::find(tx, op, self.repeat_window).await? {
+            return serde_json::from_value(answer).map_err(|e| Error::internal("stored answer", e));
+        }
+        audit::record(tx, op).await?;
+        let out = work(tx, input).await?;
+        if op.validate_only() {
+            tx.conn.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(failed)?;
+        } else {
+            requests::keep(tx, op, &out).await?;
+        }
+        Ok(out)
+    }
+
+    /// Reads or changes across tenants, as far as the tables' policies allow.
+    pub async fn platform<I, T>(&self, op: OpContext, name: &'static str, input: I, work: impl Work<PlatformTx, I, T>) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        if !op.permit().crosses_tenants() {
+            return Err(Error::internal("context", "this permit does not cross tenants"));
+        }
+        let (db, op, input, work) = (self.clone(), Arc::new(op), Arc::new(input), Arc::new(work));
+        self.run(name, move || {
+            let (db, op, input, work) = (db.clone(), op.clone(), input.clone(), work.clone());
+            async move {
+                let mut tx = db.begin_platform(op).await?;
+                let out = work(&mut tx, &input).await;
+                finish(&mut tx.conn, out.is_ok()).await?;
+                out
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Runs a transaction in a task of its own, again while others are in its way, and measures it.
+    async fn run<T, A>(&self, name: &'static str, attempt: A) -> Result<T>
+    where
+        T: Send + 'static,
+        A: Fn() -> BoxFuture<'static, Result<T>> + Send + Sync + 'static,
+    {
+        let duration = self.duration.clone();
+        let span = tracing::info_span!("transaction", otel.name = name, db.system.name = "postgresql", db.operation.name = name);
+        let task = async move {
+            let began = Instant::now();
+            let mut tries = 1;
+            let out = loop {
+                match attempt().await.map_err(judge) {
+                    Ok(out) => break Ok(out),
+                    Err(Outcome::Retry(_)) if tries < TRIES => {
+                        tries += 1;
+                        tokio::time::sleep(jitter(tries)).await;
+                    }
+                    Err(Outcome::Retry(error) | Outcome::GiveUp(error)) => break Err(error),
+                }
+            };
+            let outcome = if out.is_ok() { "ok" } else { "error" };
+            duration.record(began.elapsed().as_secs_f64(), &[KeyValue::new("name", name), KeyValue::new("outcome", outcome)]);
+            out
+        };
+        tokio::spawn(task.instrument(span)).await.map_err(|e| Error::internal("transaction task", e))?
+    }
+
+    async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
+        let mut conn = self.pool.get().await.map_err(|e| match e {
+            PoolError::Timeout(_) => busy(),
+            other => unavailable(other),
+        })?;
+        AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(|e| unavailable(e))?;
+        Ok(conn)
+    }
+
+    async fn begin(&self, op: Arc<OpContext>, for_change: bool) -> Result<Tx> {
+        let tenant = op.target()?;
+        let mut conn = self.connection().await?;
+        enter(&mut conn, &op, tenant, for_change).await?;
+        Ok(Tx { conn, op, tenant })
+    }
+
+    async fn begin_platform(&self, op: Arc<OpContext>) -> Result<PlatformTx> {
+        let mut conn = self.connection().await?;
+        if let Some(caller) = op.permit().caller() {
+            enter(&mut conn, &op, caller.user.home, false).await?;
+        }
+        conn.batch_execute("SET LOCAL ROLE landlord_platform").await.map_err(failed)?;
+        Ok(PlatformTx { conn })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        let mut conn = self.pool.get().await.map_err(unavailable)?;
+        conn.batch_execute("SELECT 1").await.map_err(failed)
+    }
+}
+
+/// The first statement of a transaction: takes the tenant, and checks the permit's claims.
+async fn enter(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid, for_change: bool) -> Result<()> {
+    let (caller, needed) = match op.permit().ground() {
+        Ground::System(_) => return set_tenant(conn, tenant).await,
+        Ground::Caller { caller, needed, .. } => (caller, needed),
+    };
+    let needed: Vec<_> = needed.iter().map(|p| p.name()).collect();
+    let entered: String = diesel::select(enter_transaction(
+        tenant.0,
+        caller.user.home.0,
+        caller.user.user.0,
+        caller.session.0,
+        caller.user_epoch,
+        caller.active.0,
+        caller.tenant_epoch,
+        needed,
+        for_change,
+    ))
+    .get_result(conn)
+    .await
+    .map_err(failed)?;
+    match entered.as_str() {
+        "OK" => Ok(()),
+        "PRIVILEGE_MISSING" => {
+            Err(Refusal::new(Reason::PrivilegeMissing, "the privilege that the call needs was just revoked").into())
+        }
+        _ => Err(Refusal::new(Reason::TokenInvalid, "the session has ended; log in again").into()),
+    }
+}
+
+diesel::define_sql_function! {
+    fn enter_transaction(target: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
+        active: SqlUuid, tenant_epoch: BigInt, needed: Array<Text>, for_change: Bool) -> Text;
+}
+diesel::define_sql_function! {
+    fn set_config(name: Text, value: Text, is_local: Bool) -> Text;
+}
+
+async fn set_tenant(conn: &mut AsyncPgConnection, tenant: TenantUid) -> Result<()> {
+    diesel::select(set_config("landlord.tenant", tenant.to_string(), true))
+        .execute(conn)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+async fn finish(conn: &mut Object<AsyncPgConnection>, keep: bool) -> Result<()> {
+    if keep {
+        fail::fail_point!("store.commit.before");
+        AnsiTransactionManager::commit_transaction(conn.deref_mut()).await.map_err(failed)?;
+        fail::fail_point!("store.commit.after");
+        return Ok(());
+    }
+    // What went wrong is in the caller's hands already; a connection that can't roll back is dropped by the pool.
+    if let Err(error) = AnsiTransactionManager::rollback_transaction(conn.deref_mut()).await {
+        tracing::debug!(%error, "rollback");
+    }
+    Ok(())
+}
+
+async fn connect(url: String) -> diesel::ConnectionResult<AsyncPgConnection> {
+    let mut conn = AsyncPgConnection::establish(&url).await?;
+    conn.batch_execute(
+        "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s';
+         SET timezone = 'UTC'",
+    )
+    .await
+    .map_err(|e| diesel::ConnectionError::BadConnection(e.to_string()))?;
+    Ok(conn)
+}
+
+fn busy() -> Error {
+    let text = "all connections to the database are in use; nothing was done: try again";
+    Refusal::new(Reason::StoreUnavailable, text).retry_after(Duration::from_secs(1)).into()
+}
+
+fn jitter(tries: u32) -> Duration {
+    let random = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
+    Duration::from_millis(random % (4 << tries))
+}

@@ -1,0 +1,105 @@
+//! Users: for log-in, and what they may do.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::error::failed;
+use super::clock::clock_timestamp;
+use super::schema::{tenants as t, user_privileges as up, users as u};
+use super::tx::Tx;
+use crate::authn::Caller;
+use crate::authz::decision::Facts;
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{TenantUid, UserId};
+use crate::domain::lifecycle::State;
+use crate::domain::privilege::Privilege;
+use crate::domain::user::{User, UserState};
+
+type Row = (Uuid, Uuid, String, String, String, bool, i64);
+
+const COLUMNS: (u::tenant_id, u::id, u::user_name, u::email, u::state, u::must_change_password, u::epoch) =
+    (u::tenant_id, u::id, u::user_name, u::email, u::state, u::must_change_password, u::epoch);
+
+fn user((tenant, id, user_name, email, state, must_change_password, epoch): Row) -> Result<User> {
+    Ok(User {
+        tenant: TenantUid(tenant),
+        id: UserId(id),
+        user_name,
+        email,
+        state: UserState::parse(&state).ok_or_else(|| Error::internal("stored user state", state))?,
+        must_change_password,
+        epoch,
+    })
+}
+
+/// A user of the transaction's tenant.
+pub async fn load(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
+    let row = u::table.find((tx.tenant().0, id.0)).select(COLUMNS).first::<Row>(tx.conn()).await;
+    row.optional().map_err(failed)?.map(user).transpose()
+}
+
+/// A user by name and the hash of its password.
+pub async fn find_for_log_in(tx: &mut Tx, user_name_key: &str) -> Result<Option<(User, Option<String>)>> {
+    let found = u::table
+        .filter(u::tenant_id.eq(tx.tenant().0))
+        .filter(u::user_name_key.eq(user_name_key))
+        .select((COLUMNS, u::password_hash))
+        .first::<(Row, Option<String>)>(tx.conn())
+        .await;
+    found.optional().map_err(failed)?.map(|(row, hash)| Ok((user(row)?, hash))).transpose()
+}
+
+/// The hash of a user's password.
+pub async fn password_hash(tx: &mut Tx, id: UserId) -> Result<Option<String>> {
+    let hash = u::table.find((tx.tenant().0, id.0)).select(u::password_hash).first(tx.conn()).await;
+    Ok(hash.optional().map_err(failed)?.flatten())
+}
+
+/// Gives a user a new password; tokens issued before stop working. An invited user becomes active.
+pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<()> {
+    diesel::update(u::table.find((tx.tenant().0, id.0)))
+        .set((
+            u::password_hash.eq(hash),
+            u::must_change_password.eq(false),
+            u::state.eq(UserState::Active.name()),
+            u::epoch.eq(u::epoch + 1),
+            u::updated_at.eq(clock_timestamp()),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// State and epoch of a tenant, held so that a lock that commits later waits for this transaction.
+pub async fn hold_tenant(tx: &mut Tx) -> Result<Option<(State, i64)>> {
+    let uid = tx.tenant().0;
+    let row: Option<(String, i64)> =
+        t::table.find(uid).select((t::state, t::epoch)).for_share().first(tx.conn()).await.optional().map_err(failed)?;
+    row.map(|(state, epoch)| {
+        Ok((State::parse(&state).ok_or_else(|| Error::internal("stored state", state))?, epoch))
+    })
+    .transpose()
+}
+
+/// What is known of a caller besides the token: the transaction is on the caller's active tenant.
+pub async fn facts(tx: &mut Tx, caller: &Caller) -> Result<Option<Facts>> {
+    let names: Vec<String> = up::table
+        .filter(up::tenant_id.eq(caller.active.0))
+        .filter(up::user_id.eq(caller.user.user.0))
+        .select(up::privilege)
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    if caller.user.home != caller.active {
+        tx.switch(caller.user.home).await?;
+    }
+    let Some(user) = load(tx, caller.user.user).await? else { return Ok(None) };
+    Ok(Some(Facts {
+        caller: *caller,
+        user_name: user.user_name,
+        privileges: names.iter().filter_map(|n| Privilege::parse(n)).collect(),
+        must_change_password: user.must_change_password,
+    }))
+}
