@@ -1,0 +1,58 @@
+# What people and CI run. Every target installs what it needs; `make` alone says what there is.
+
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+cargo_test := cargo test --locked --features failpoints
+chart := helm/landlord
+
+.PHONY: help run test e2e lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
+
+help:
+	@echo "make run    start Landlord with a private Postgres; ARGS='--fresh' and such are passed on"
+	@echo "make test   the tests"
+	@echo "make e2e    the tests that use other real programs as well, and the chart"
+	@echo "make lint   formatting, clippy, documentation, dependencies, protos"
+	@echo "make proto  format and lint the protos"
+
+run:
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	cargo run -- dev $(ARGS)
+
+test:
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	$(cargo_test)
+
+# The tests named e2e_… are marked as ignored, so that `make test` needs no other programs.
+e2e: lint-chart
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	@printf '== grpcurl: '; sh tests/tools/grpcurl.sh
+	$(cargo_test) --test all -- --ignored e2e
+
+lint: lint-rust lint-docs lint-deps lint-proto
+
+lint-rust:
+	@echo "== formatting and clippy"
+	cargo fmt --check
+	cargo clippy --locked --all-targets --features failpoints -- -D warnings
+
+lint-docs:
+	@echo "== documentation"
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --features failpoints
+
+lint-deps:
+	@printf '== dependencies: '; sh tests/tools/cargo-deny.sh
+	cargo-deny --log-level error check bans licenses sources
+
+lint-proto:
+	@printf '== protos: '; sh tests/tools/buf.sh
+	buf format --diff --exit-code proto
+	buf lint proto
+	sh tests/tools/proto-breaking.sh
+
+lint-chart:
+	@printf '== chart: '; sh tests/tools/helm.sh
+	sh tests/tools/chart.sh $(chart)
+
+proto:
+	@printf '== protos: '; sh tests/tools/buf.sh
+	buf format --write proto
+	buf lint proto

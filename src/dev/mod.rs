@@ -1,0 +1,3 @@
+//! The embedded default: everything that Landlord needs, started by Landlord.
+
+pub mod postgres;

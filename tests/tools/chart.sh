@@ -1,0 +1,21 @@
+#!/bin/sh
+# Usage: chart.sh CHART
+# Lints the chart, renders it, and makes sure that its schema refuses mistakes.
+set -eu
+chart=$1
+# A helm built from source takes the cluster to be an ancient one unless told.
+cluster=1.34.0
+
+helm lint --strict --quiet --kube-version "$cluster" "$chart"
+helm template check "$chart" --kube-version "$cluster" >/dev/null
+for mistake in replicas=3 image.tags=v1 replicaCount=none database.secretName= rootKey.value=hunter2; do
+    said=$(helm template check "$chart" --kube-version "$cluster" --set "$mistake" 2>&1 || true)
+    case $said in
+        *"values don't meet the specifications of the schema"*) ;;
+        *)
+            echo "chart: the schema accepts the mistake $mistake" >&2
+            exit 1
+            ;;
+    esac
+done
+echo "chart: lints, renders and refuses mistakes"
