@@ -1,11 +1,15 @@
 //! The context of a piece of work: by whose leave, on which tenant, in answer to which call.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::authz::decision::Facts;
 use crate::authz::permit::{Permit, Purpose};
 use crate::authz::policy::Policy;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{TenantUid, UserId};
 use crate::domain::operation::Actor;
-use uuid::Uuid;
 
 /// Everything that a transaction needs to know of why it runs.
 #[derive(Clone, Debug)]
@@ -31,6 +35,8 @@ pub struct ActingFor {
 pub struct Call {
     /// Its method's rule.
     pub policy: &'static Policy,
+    /// What is known of the caller; nothing of one whom no credential is asked of.
+    pub facts: Option<Arc<Facts>>,
     /// The caller's request id, which makes a repeat safe.
     pub request: Option<RequestKey>,
     /// Whether nothing may change.

@@ -11,4 +11,9 @@ pub mod authz;
 pub mod context;
 pub mod store;
 
+pub mod ports;
+
+pub mod app;
+pub mod operations;
+
 pub mod dev;

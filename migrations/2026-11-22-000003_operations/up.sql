@@ -9,7 +9,8 @@ CREATE TABLE operations (
     exclusive   boolean NOT NULL,
     state       text NOT NULL DEFAULT 'PENDING'
                 CHECK (state IN ('PENDING', 'RUNNING', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED')),
-    step        text NOT NULL,
+    -- Where to go on; empty: at the beginning.
+    step        text NOT NULL DEFAULT '',
     -- Grows with each claim; every effect compares it, so a worker that was taken over can't act any more.
     epoch       bigint NOT NULL DEFAULT 0,
     attempts    integer NOT NULL DEFAULT 0,
@@ -194,3 +195,37 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION remove_batch TO landlord_app;
+
+-- The rows of one table of the directory, as objects without their tenant.
+CREATE FUNCTION directory_records(relation text) RETURNS jsonb[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+DECLARE
+    found jsonb[];
+BEGIN
+    EXECUTE format('SELECT coalesce(array_agg(to_jsonb(r) - ''tenant_id'' - ''home_tenant_id''), ''{}'')
+                    FROM %I r WHERE tenant_id = current_tenant() AND ($1 OR to_jsonb(r) ->> ''home_tenant_id'' = $2)',
+                   relation) INTO found USING relation <> 'memberships', current_tenant()::text;
+    RETURN found;
+END
+$$;
+GRANT EXECUTE ON FUNCTION directory_records TO landlord_app;
+
+-- Adds such an object as a row of the transaction's tenant. The root group takes that tenant's name.
+CREATE FUNCTION add_directory_record(relation text, body jsonb) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    columns text;
+BEGIN
+    SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute
+    WHERE attrelid = relation::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+      AND (body ? attname OR attname IN ('tenant_id', 'home_tenant_id'));
+    body := body || jsonb_build_object('tenant_id', current_tenant(), 'home_tenant_id', current_tenant());
+    IF relation = 'groups' AND body ->> 'tenant_name' IS NOT NULL THEN
+        body := body || (SELECT jsonb_build_object('tenant_name', display_name) FROM tenants WHERE tenant_id = current_tenant());
+    END IF;
+    EXECUTE format('INSERT INTO %I (%s) SELECT %s FROM jsonb_populate_record(NULL::%I, $1)',
+                   relation, columns, columns, relation) USING body;
+    RETURN true;
+END
+$$;
+GRANT EXECUTE ON FUNCTION add_directory_record TO landlord_app;

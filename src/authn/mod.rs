@@ -4,10 +4,12 @@ pub mod password;
 pub mod seal;
 pub mod token;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::id::{SessionId, TenantUid, UserRef};
 
 /// What a valid access token says of its bearer. Whether it still holds is for the database to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// The user and its home.
     pub user: UserRef,

@@ -200,7 +200,7 @@ fn expired() -> Error {
 }
 
 /// A refresh token: session, generation and a random part, with a tag that only we can make. Only a hash of it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshToken {
     /// Home of the user.
     pub home: TenantUid,

@@ -157,8 +157,6 @@ pub struct Operation {
     pub results: Vec<String>,
     /// Who asked for it.
     pub actor: Actor,
-    /// Code of the actor's home.
-    pub actor_tenant_code: Option<String>,
     /// Steps so far.
     pub steps: Vec<StepRecord>,
     /// Grows with each change.

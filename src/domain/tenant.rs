@@ -181,8 +181,6 @@ pub struct BlastRadius {
     pub roles: i64,
     /// Participants that take part.
     pub participants: Vec<String>,
-    /// Operation that the deletion ends, by name.
-    pub ended_operation: Option<String>,
 }
 
 /// The refusal of what the infrastructure tenant does not let anybody do.

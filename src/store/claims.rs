@@ -133,10 +133,25 @@ pub async fn release(tx: &mut Tx, claim: &Claim) -> Result<()> {
 }
 
 /// The fence: holds the operation's row until the transaction ends, if the claim still stands. Every effect of an
-/// operation begins with it, in the effect's own transaction. False: the claim is over, and nothing may be done.
-pub async fn fence(tx: &mut Tx, claim: &Claim) -> Result<bool> {
+/// operation begins with it, in the effect's own transaction. Once the claim is over it fails with [`Fenced`].
+pub async fn fence(tx: &mut Tx, claim: &Claim) -> Result<()> {
     let row = held(claim).select(o::id).for_no_key_update().first::<Uuid>(tx.conn()).await;
-    Ok(row.optional().map_err(failed)?.is_some())
+    match row.optional().map_err(failed)? {
+        Some(_) => Ok(()),
+        None => Err(Error::internal("fence", Fenced)),
+    }
+}
+
+/// The claim is over: another worker has the operation, or it has ended. Whoever sees this stops without a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the claim is over")]
+pub struct Fenced;
+
+impl Fenced {
+    /// Whether that is what went wrong.
+    pub fn is(error: &Error) -> bool {
+        matches!(error, Error::Internal { source, .. } if source.is::<Fenced>())
+    }
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]

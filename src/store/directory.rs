@@ -142,6 +142,7 @@ const IN_ORDER_OF_REMOVAL: [&str; 11] = [
 ];
 
 diesel::define_sql_function! {
+    /// See the migration.
     fn remove_batch(relation: diesel::sql_types::Text, most: diesel::sql_types::BigInt) -> diesel::sql_types::BigInt;
 }
 
@@ -165,4 +166,13 @@ pub async fn find_user(tx: &mut Tx, user_name_key: &str) -> Result<Option<UserId
         .first::<Uuid>(tx.conn())
         .await;
     Ok(found.optional().map_err(failed)?.map(UserId))
+}
+
+/// Whether the tenant has an account that operators may act for.
+pub async fn has_impersonation_target(tx: &mut Tx) -> Result<bool> {
+    let marked = u::table
+        .filter(u::tenant_id.eq(tx.tenant().0))
+        .filter(u::impersonation_target)
+        .filter(u::state.eq(UserState::Active.name()));
+    diesel::select(diesel::dsl::exists(marked)).get_result(tx.conn()).await.map_err(failed)
 }

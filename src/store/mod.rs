@@ -13,6 +13,7 @@ pub mod migrate;
 pub mod operations;
 pub mod page;
 pub mod progress;
+pub mod records;
 pub mod requests;
 mod schema;
 pub mod sessions;

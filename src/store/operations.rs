@@ -12,10 +12,10 @@ use super::schema::{operation_steps as s, operations as o, tenant_identities as 
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{OperationId, TenantUid, UserId, UserRef};
-use crate::domain::operation::{Actor, Failure, Kind, Operation, Params, State, StepRecord};
+use crate::domain::operation::{Actor, Failure, InitialAdmin, Kind, Operation, Params, State, StepRecord};
 
 /// Adds an operation in the transaction of what asked for it. An exclusive one finds the tenant free, or is refused.
-pub async fn enqueue(tx: &mut Tx, params: &Params, first_step: &str, actor: Actor) -> Result<OperationId> {
+pub async fn enqueue(tx: &mut Tx, params: &Params, actor: Actor) -> Result<OperationId> {
     let (tenant, id, kind) = (tx.tenant(), OperationId::new(), params.kind());
     if kind.exclusive() {
         if let Some(running) = exclusive(tx).await? {
@@ -31,7 +31,6 @@ pub async fn enqueue(tx: &mut Tx, params: &Params, first_step: &str, actor: Acto
             o::kind.eq(kind.name()),
             o::params.eq(params),
             o::exclusive.eq(kind.exclusive()),
-            o::step.eq(first_step),
             o::actor_tenant_id.eq(actor.user.map(|u| u.home.0)),
             o::actor_id.eq(actor.user.map(|u| u.user.0)),
             o::acted_for.eq(actor.acted_for.map(|u| u.0)),
@@ -41,6 +40,21 @@ pub async fn enqueue(tx: &mut Tx, params: &Params, first_step: &str, actor: Acto
         .await
         .map_err(|error| if is_duplicate(&error, "operations_one_exclusive") { raced() } else { failed(error) })?;
     Ok(id)
+}
+
+/// Holds the operation that keeps others off the transaction's tenant, so that it neither ends nor has another effect
+/// before this transaction ends. Taken before the tenant's row, in the order in which a worker takes the two.
+pub async fn hold_exclusive(tx: &mut Tx) -> Result<()> {
+    o::table
+        .filter(o::tenant_id.eq(tx.tenant().0))
+        .filter(o::exclusive)
+        .filter(o::ended_at.is_null())
+        .select(o::id)
+        .for_no_key_update()
+        .load::<Uuid>(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// The operation that keeps others off the transaction's tenant, if one does.
@@ -159,7 +173,6 @@ fn operation(row: Row) -> Result<Operation> {
         error,
         results,
         actor: Actor { user, acted_for: acted_for.map(UserId) },
-        actor_tenant_code: None,
         steps: Vec::new(),
         version,
         created_at,
@@ -239,4 +252,21 @@ async fn list_of(
     let rows = query.load::<Row>(conn).await.map_err(failed)?;
     let counted = total.load::<Uuid>(conn).await.map_err(failed)?.len();
     Ok((rows.into_iter().map(operation).collect::<Result<_>>()?, i64::try_from(counted).unwrap_or(i64::MAX)))
+}
+
+/// The administrator that the tenant's last provisioning was to make.
+pub async fn last_provisioned_admin(tx: &mut Tx) -> Result<Option<InitialAdmin>> {
+    let params: Option<serde_json::Value> = o::table
+        .filter(o::tenant_id.eq(tx.tenant().0))
+        .filter(o::kind.eq(Kind::Provision.name()))
+        .order((o::created_at.desc(), o::id.desc()))
+        .select(o::params)
+        .first(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)?;
+    match params.map(serde_json::from_value).transpose().map_err(|e| Error::internal("stored parameters", e))? {
+        Some(Params::Provision { admin }) => Ok(admin),
+        _ => Ok(None),
+    }
 }

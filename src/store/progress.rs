@@ -25,14 +25,11 @@ pub struct Units {
 }
 
 /// Goes on to the next step, at once.
-pub async fn proceed(tx: &mut Tx, claim: &Claim, step: &str, percent: i32, results: &[String]) -> Result<()> {
-    let mut all: Vec<String> = row(claim).select(o::results).first(tx.conn()).await.map_err(failed)?;
-    all.extend(results.iter().filter(|r| !all.contains(r)).cloned().collect::<Vec<_>>());
+pub async fn proceed(tx: &mut Tx, claim: &Claim, step: &str, percent: i32) -> Result<()> {
     diesel::update(row(claim))
         .set((
             o::step.eq(step),
             o::percent.eq(percent),
-            o::results.eq(all),
             o::attempts.eq(0),
             o::waiting_for.eq(""),
             o::error_code.eq(""),
@@ -92,14 +89,12 @@ pub async fn end(tx: &mut Tx, claim: &Claim, state: State, results: &[String], f
     if let Some(failure) = failure {
         write_failure(tx, claim, failure).await?;
     }
-    let mut all: Vec<String> = row(claim).select(o::results).first(tx.conn()).await.map_err(failed)?;
-    all.extend(results.iter().filter(|r| !all.contains(r)).cloned().collect::<Vec<_>>());
     let percent = if state == State::Succeeded { Some(o::percent.eq(100)) } else { None };
     diesel::update(row(claim))
         .set((
             o::state.eq(state.name()),
             percent,
-            o::results.eq(all),
+            o::results.eq(results),
             o::waiting_for.eq(""),
             o::owner.eq(None::<Uuid>),
             o::lease_until.eq(None::<DateTime<Utc>>),

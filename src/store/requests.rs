@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde::Serialize;
 
 use super::error::failed;
 use super::clock::{ago, clock_timestamp, pg_advisory_xact_lock};
 use super::schema::requests;
 use super::tx::{PlatformTx, Tx};
 use crate::context::{OpContext, RequestKey};
-use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::error::{Reason, Refusal, Result};
 
 fn key(op: &OpContext) -> Option<(&'static str, &RequestKey)> {
     let call = op.call()?;
@@ -49,9 +48,8 @@ pub(super) async fn find(tx: &mut Tx, op: &OpContext, window: Duration) -> Resul
 }
 
 /// Keeps the answer for repeats.
-pub(super) async fn keep(tx: &mut Tx, op: &OpContext, answer: &impl Serialize) -> Result<()> {
+pub(super) async fn keep(tx: &mut Tx, op: &OpContext, answer: serde_json::Value) -> Result<()> {
     let (Some((method, request)), Some(caller)) = (key(op), op.permit().caller()) else { return Ok(()) };
-    let answer = serde_json::to_value(answer).map_err(|e| Error::internal("answer to keep", e))?;
     let row = (
         requests::tenant_id.eq(caller.user.home.0),
         requests::user_id.eq(caller.user.user.0),

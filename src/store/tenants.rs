@@ -178,7 +178,7 @@ fn group_has_name() -> Error {
 /// What to list.
 #[derive(Clone, Debug)]
 pub struct ListTenants {
-    /// Part of the display name or the code, lower case; empty: all.
+    /// Part of the display name or the code, in any case; empty: all.
     pub search: String,
     /// In which order.
     pub order: Order,
@@ -199,7 +199,7 @@ pub async fn list(tx: &mut PlatformTx, list: &ListTenants) -> Result<(Vec<(Tenan
     let matching = || {
         let mut query = t::table.into_boxed();
         if !list.search.is_empty() {
-            query = query.filter(lower(t::display_name).like(pattern.clone()).or(t::code.like(pattern.clone())));
+            query = query.filter(lower(t::display_name).like(lower(pattern.clone())).or(t::code.like(lower(pattern.clone()))));
         }
         query
     };
@@ -228,7 +228,7 @@ pub async fn list(tx: &mut PlatformTx, list: &ListTenants) -> Result<(Vec<(Tenan
     }
     let text = list.after.as_ref().map(|c| (c.text.clone(), c.uid.0));
     match list.order {
-        Order::DisplayName => keyset!(lower(t::display_name), text),
+        Order::DisplayName => keyset!(lower(t::display_name), text.map(|(name, uid)| (lower(name), uid))),
         Order::Code => keyset!(t::code, text),
         Order::State => keyset!(t::state, text),
         Order::CreateTime => {
@@ -240,4 +240,19 @@ pub async fn list(tx: &mut PlatformTx, list: &ListTenants) -> Result<(Vec<(Tenan
     let page = rows.into_iter().map(|(row, marked)| Ok((tenant(row)?, marked))).collect::<Result<_>>()?;
     let counted = matching().select(t::tenant_id).limit(EXACT_TOTAL + 1).load::<Uuid>(tx.conn()).await.map_err(failed)?;
     Ok((page, i64::try_from(counted.len()).unwrap_or(i64::MAX)))
+}
+
+/// The only operational tenant, where there is just one.
+pub async fn only_operational(tx: &mut PlatformTx) -> Result<Option<(TenantUid, String)>> {
+    let found: Vec<(Uuid, String)> = t::table
+        .filter(t::tenant_id.ne(TenantUid::INFRASTRUCTURE.0))
+        .select((t::tenant_id, t::code))
+        .limit(2)
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(match <[_; 1]>::try_from(found) {
+        Ok([(uid, code)]) => Some((TenantUid(uid), code)),
+        Err(_) => None,
+    })
 }

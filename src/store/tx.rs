@@ -81,8 +81,12 @@ impl Tx {
         self.conn.deref_mut()
     }
 
-    /// Goes on for another tenant in the same transaction: a tenant that log-in found, or one whose key refers here.
-    pub(super) async fn switch(&mut self, tenant: TenantUid) -> Result<()> {
+    /// Goes on for another tenant in the same transaction, of the service's own work: from a user's home to the tenant
+    /// that the user works in.
+    pub async fn switch(&mut self, tenant: TenantUid) -> Result<()> {
+        if let Ground::Caller { .. } = self.op.permit().ground() {
+            return Err(Error::internal("context", "a caller's transaction stays with its tenant"));
+        }
         set_tenant(&mut self.conn, tenant).await?;
         self.tenant = tenant;
         Ok(())
@@ -179,7 +183,8 @@ impl Db {
         if op.validate_only() {
             tx.conn.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(failed)?;
         } else {
-            requests::keep(tx, op, &out).await?;
+            let answer = serde_json::to_value(&out).map_err(|e| Error::internal("answer to keep", e))?;
+            requests::keep(tx, op, answer).await?;
         }
         Ok(out)
     }
@@ -298,10 +303,12 @@ async fn enter(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid, 
 }
 
 diesel::define_sql_function! {
+    /// See the migration.
     fn enter_transaction(target: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
         active: SqlUuid, tenant_epoch: BigInt, needed: Array<Text>, for_change: Bool) -> Text;
 }
 diesel::define_sql_function! {
+    /// Sets a setting, for the transaction when it is local.
     fn set_config(name: Text, value: Text, is_local: Bool) -> Text;
 }
 

@@ -1,0 +1,57 @@
+//! The use cases, by noun. Each owns its transaction; none knows of gRPC.
+
+pub mod bootstrap;
+pub mod caller;
+pub mod directory;
+pub mod operations;
+pub mod passwords;
+pub mod sessions;
+pub mod settings;
+pub mod signing;
+pub mod tenants;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::authn::password::Passwords;
+use crate::authn::seal::RootKey;
+use crate::authn::token::Tokens;
+use crate::ports::Participant;
+use crate::store::tx::Db;
+
+/// What the use cases work with. Clones share everything.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// Access tokens.
+    pub tokens: Tokens,
+    /// The root key.
+    pub root: RootKey,
+    /// Password hashes.
+    pub passwords: Passwords,
+    /// How long sessions last.
+    pub sessions: SessionRules,
+    /// Who keeps a part of each tenant.
+    pub participants: Arc<[Arc<dyn Participant>]>,
+    /// Tells workers and waiters of this process that something has changed. Others find out by polling.
+    pub changed: Arc<watch::Sender<u64>>,
+}
+
+/// How long sessions last.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionRules {
+    /// From one refresh to the next, at most.
+    pub refresh: Duration,
+    /// How long after a refresh the token before it still works, for an answer that got lost.
+    pub grace: Duration,
+}
+
+impl App {
+    /// Wakes the workers and waiters of this process.
+    pub fn notify(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}

@@ -1,0 +1,126 @@
+//! Operations: get, list, wait, watch.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::stream::{BoxStream, StreamExt as _};
+use tokio::time::Instant;
+
+use super::App;
+use crate::context::OpContext;
+use crate::domain::error::{Error, Result};
+use crate::domain::id::OperationId;
+use crate::domain::operation::Operation;
+use crate::store::operations::{self, After};
+
+/// How often an operation is looked at that another replica may be working on.
+const POLL: Duration = Duration::from_millis(250);
+/// How often a watcher hears of an operation that does not change.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// What to list.
+#[derive(Clone, Debug)]
+pub struct ListOperations {
+    /// Where the page before ended.
+    pub after: Option<After>,
+    /// Rows at most.
+    pub size: i64,
+}
+
+/// A page.
+#[derive(Clone, Debug)]
+pub struct OperationPage {
+    /// Its rows.
+    pub rows: Vec<Operation>,
+    /// Where it ends, if another follows.
+    pub next: Option<After>,
+    /// How many there are.
+    pub total: i64,
+}
+
+impl App {
+    /// One operation. `named` is how the request named it.
+    pub async fn get_operation(&self, op: OpContext, id: OperationId, named: &str) -> Result<Operation> {
+        let found = self.db.read(op, "get-operation", id, |tx, id| operations::load(tx, *id).boxed()).await?;
+        found.ok_or_else(|| Error::not_found(named))
+    }
+
+    /// A page of one tenant's operations, or of all tenants' for a context without a target.
+    pub async fn list_operations(&self, op: OpContext, request: ListOperations) -> Result<OperationPage> {
+        let (size, after) = (request.size, request.after);
+        let input = (after, size + 1);
+        let (mut rows, total) = if op.target().is_ok() {
+            self.db.read(op, "list-operations", input, |tx, (after, limit)| operations::list(tx, *after, *limit).boxed()).await?
+        } else {
+            let all = self.db.platform(op, "list-operations", input, |tx, (after, limit)| {
+                operations::list_all(tx, *after, *limit).boxed()
+            });
+            all.await?
+        };
+        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > size;
+        if more {
+            rows.pop();
+        }
+        let next = rows.last().filter(|_| more).map(|o| After { created_at: o.created_at, id: o.id });
+        Ok(OperationPage { rows, next, total })
+    }
+
+    /// The operation once it has ended, or as it is when the time is over.
+    pub async fn wait_operation(&self, op: OpContext, id: OperationId, named: &str, most: Duration) -> Result<Operation> {
+        let end = Instant::now() + most;
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.mark_unchanged();
+            let operation = self.get_operation(op.clone(), id, named).await?;
+            if operation.state.ended() || Instant::now() >= end {
+                return Ok(operation);
+            }
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = tokio::time::sleep_until(end.min(Instant::now() + POLL)) => {}
+            }
+        }
+    }
+
+    /// The operation as it is, then each change, and again when nothing changes for a while; it ends with the operation.
+    pub fn watch_operation(&self, op: OpContext, id: OperationId, named: String) -> BoxStream<'static, Result<Operation>> {
+        let changed = self.changed.subscribe();
+        let state = Some(Watch { app: self.clone(), op, id, named, changed, seen: 0, told: Instant::now() });
+        futures::stream::unfold(state, |state| async {
+            let mut watch = state?;
+            match watch.next().await {
+                Ok(operation) if operation.state.ended() => Some((Ok(operation), None)),
+                Ok(operation) => Some((Ok(operation), Some(watch))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+        .boxed()
+    }
+}
+
+struct Watch {
+    app: App,
+    op: OpContext,
+    id: OperationId,
+    named: String,
+    changed: tokio::sync::watch::Receiver<u64>,
+    seen: i64,
+    told: Instant,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Result<Operation> {
+        loop {
+            self.changed.mark_unchanged();
+            let operation = self.app.get_operation(self.op.clone(), self.id, &self.named).await?;
+            if operation.version != self.seen || self.told.elapsed() >= HEARTBEAT {
+                (self.seen, self.told) = (operation.version, Instant::now());
+                return Ok(operation);
+            }
+            tokio::select! {
+                _ = self.changed.changed() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! CreateTenant and RetryTenantProvisioning: a tenant is there at once, locked, and an operation sets it up.
+
+use futures::FutureExt as _;
+use serde::{Deserialize, Serialize};
+
+use super::{because, reload, target, wrong_state};
+use crate::app::App;
+use crate::context::OpContext;
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::TenantUid;
+use crate::domain::lifecycle::{Standing, Transition};
+use crate::domain::name::{TenantCode, TimeZone};
+use crate::domain::operation::{InitialAdmin, Operation, Params};
+use crate::domain::tenant::{NewTenant, Tenant};
+use crate::store::tx::Tx;
+use crate::store::{operations, tenants, transitions};
+
+/// A tenant to be made.
+#[derive(Clone, Debug)]
+pub struct CreateTenant {
+    /// The tenant.
+    pub tenant: NewTenant,
+    /// Its first administrator.
+    pub admin: Option<InitialAdmin>,
+}
+
+/// A tenant that is being set up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Created {
+    /// The setting up.
+    pub operation: Operation,
+    /// The tenant as it is now.
+    pub tenant: Tenant,
+}
+
+impl App {
+    /// Makes a tenant and begins to set it up.
+    pub async fn create_tenant(&self, op: OpContext, input: CreateTenant) -> Result<Created> {
+        let op = op.on(TenantUid::new());
+        let made = self.db.change(op, "create-tenant", input, |tx, input| create(tx, input).boxed()).await?;
+        self.notify();
+        Ok(made)
+    }
+
+    /// Sets a failed tenant up again.
+    pub async fn retry_provisioning(&self, op: OpContext, etag: String) -> Result<Created> {
+        let made = self.db.change(op, "retry-provisioning", etag, |tx, etag| retry(tx, etag).boxed()).await?;
+        self.notify();
+        Ok(made)
+    }
+}
+
+async fn create(tx: &mut Tx, input: &CreateTenant) -> Result<Created> {
+    let new = &input.tenant;
+    let placed = tenants::place(tx, new.server.as_deref()).await?;
+    let (server, zone) = placed.ok_or_else(|| Error::field("tenant.server", "must be an existing server, `servers/{server}`"))?;
+    let zone = new.time_zone.clone().unwrap_or_else(|| TimeZone::stored(zone));
+    let code = take_code(tx, new).await?;
+    tenants::insert(tx, &code, new, &server, &zone).await?;
+    let first = Transition::create(tx.tenant());
+    transitions::append(tx, first, &because(tx, "")).await?;
+    let params = Params::Provision { admin: input.admin.clone() };
+    begin(tx, &params).await
+}
+
+/// The code that was asked for, or one derived from the name that is free.
+async fn take_code(tx: &mut Tx, new: &NewTenant) -> Result<TenantCode> {
+    if let Some(code) = &new.code {
+        if tenants::take_identity(tx, code).await? {
+            return Ok(code.clone());
+        }
+        let text = format!("the code {code} is taken, perhaps by a tenant that is gone; codes are never used again");
+        return Err(Refusal::new(Reason::ResourceExists, text).about(format!("tenants/{code}")).into());
+    }
+    let derived = TenantCode::derive(&new.display_name);
+    let mut candidate = derived.clone().unwrap_or_else(|| TenantCode::random(None));
+    while !tenants::take_identity(tx, &candidate).await? {
+        candidate = TenantCode::random(derived.as_ref());
+    }
+    Ok(candidate)
+}
+
+async fn retry(tx: &mut Tx, etag: &String) -> Result<Created> {
+    let tenant = target(tx).await?;
+    tenant.check_etag(etag)?;
+    let Standing::Failed(failed) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };
+    if tenant.purge_started {
+        return Err(wrong_state(tx, &tenant));
+    }
+    transitions::append(tx, failed.retry(), &because(tx, "")).await?;
+    // The administrator that was asked for may have been made already; then the directory leaves it as it is.
+    let admin = operations::last_provisioned_admin(tx).await?;
+    begin(tx, &Params::Provision { admin }).await
+}
+
+async fn begin(tx: &mut Tx, params: &Params) -> Result<Created> {
+    let actor = tx.op().actor();
+    let id = operations::enqueue(tx, params, actor).await?;
+    let operation = operations::load(tx, id).await?;
+    let operation = operation.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))?;
+    Ok(Created { operation, tenant: reload(tx).await? })
+}

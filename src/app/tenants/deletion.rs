@@ -1,0 +1,144 @@
+//! The two steps of a deletion, and the way back until the purge begins.
+
+use futures::FutureExt as _;
+use serde::{Deserialize, Serialize};
+
+use super::{because, reload, target, wrong_state};
+use crate::app::App;
+use crate::context::OpContext;
+use crate::domain::error::{Error, Result};
+use crate::domain::lifecycle::Standing;
+use crate::domain::operation::{Operation, Params};
+use crate::domain::tenant::{BlastRadius, Tenant};
+use crate::store::tx::Tx;
+use crate::store::{directory, operations, transitions};
+
+/// What DeleteTenant is told.
+#[derive(Clone, Debug)]
+pub struct DeleteTenant {
+    /// The display name, repeated.
+    pub confirm_name: String,
+    /// What the caller has read.
+    pub etag: String,
+}
+
+/// A step of a deletion.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Deletion {
+    /// The work.
+    pub operation: Operation,
+    /// What goes.
+    pub preview: BlastRadius,
+}
+
+/// A tenant that is back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Undeleted {
+    /// The thawing of its participants.
+    pub operation: Operation,
+    /// The tenant.
+    pub tenant: Tenant,
+}
+
+type Names = Vec<String>;
+
+impl App {
+    /// Begins to freeze a tenant's participants.
+    pub async fn prepare_deletion(&self, op: OpContext, etag: String) -> Result<Deletion> {
+        let input = (etag, self.participant_names());
+        let begun = self.db.change(op, "prepare-deletion", input, |tx, i| prepare(tx, &i.0, &i.1).boxed()).await?;
+        self.notify();
+        Ok(begun)
+    }
+
+    /// Brings a tenant back at once, fencing the preparation off, and begins to thaw its participants.
+    pub async fn cancel_deletion(&self, op: OpContext, etag: String) -> Result<Undeleted> {
+        let back = self.db.change(op, "cancel-deletion", etag, |tx, etag| cancel(tx, etag).boxed()).await?;
+        self.notify();
+        Ok(back)
+    }
+
+    /// Passes the point of no return and begins the purge.
+    pub async fn delete_tenant(&self, op: OpContext, input: DeleteTenant) -> Result<Deletion> {
+        let input = (input, self.participant_names());
+        let begun = self.db.change(op, "delete-tenant", input, |tx, i| delete(tx, &i.0, &i.1).boxed()).await?;
+        self.notify();
+        Ok(begun)
+    }
+
+    fn participant_names(&self) -> Names {
+        self.participants.iter().map(|p| p.name().to_owned()).collect()
+    }
+}
+
+async fn prepare(tx: &mut Tx, etag: &str, participants: &Names) -> Result<Deletion> {
+    operations::hold_exclusive(tx).await?;
+    let tenant = target(tx).await?;
+    tenant.check_unprotected()?;
+    tenant.check_etag(etag)?;
+    if let Some(running) = operations::exclusive(tx).await? {
+        return Err(operations::in_progress(&running));
+    }
+    let step = match tenant.standing() {
+        Standing::Active(active) => active.prepare(),
+        Standing::Locked(locked) => locked.prepare(),
+        _ => return Err(wrong_state(tx, &tenant)),
+    };
+    let preview = blast_radius(tx, participants).await?;
+    transitions::append(tx, step, &because(tx, "")).await?;
+    Ok(Deletion { operation: begin(tx, &Params::PrepareDeletion {}).await?, preview })
+}
+
+async fn cancel(tx: &mut Tx, etag: &String) -> Result<Undeleted> {
+    operations::hold_exclusive(tx).await?;
+    let tenant = target(tx).await?;
+    if tenant.purge_started {
+        return Err(Error::state("PREPARED, and its purge has begun", tx.op().call().map_or(&[], |c| c.policy.states)));
+    }
+    tenant.check_etag(etag)?;
+    let step = match tenant.standing() {
+        Standing::Preparing(preparing) => preparing.undelete(),
+        Standing::Prepared(prepared) => prepared.undelete(),
+        _ => return Err(wrong_state(tx, &tenant)),
+    };
+    if let Some(running) = operations::exclusive(tx).await? {
+        operations::cancel_at_once(tx, running.id).await?;
+    }
+    transitions::append(tx, step, &because(tx, "")).await?;
+    Ok(Undeleted { operation: begin(tx, &Params::Thaw {}).await?, tenant: reload(tx).await? })
+}
+
+async fn delete(tx: &mut Tx, input: &DeleteTenant, participants: &Names) -> Result<Deletion> {
+    operations::hold_exclusive(tx).await?;
+    let tenant = target(tx).await?;
+    if let Some(running) = operations::exclusive(tx).await? {
+        return Err(operations::in_progress(&running));
+    }
+    tenant.check_rested()?;
+    tenant.check_unprotected()?;
+    tenant.check_confirmation(&input.confirm_name)?;
+    tenant.check_etag(&input.etag)?;
+    let preview = blast_radius(tx, participants).await?;
+    // A purge that was given up is begun again from where it stands.
+    if !tenant.purge_started {
+        let step = match tenant.standing() {
+            Standing::Prepared(prepared) => prepared.start_purge(),
+            Standing::Failed(failed) => failed.start_purge(),
+            _ => return Err(wrong_state(tx, &tenant)),
+        };
+        transitions::append(tx, step, &because(tx, "")).await?;
+    }
+    Ok(Deletion { operation: begin(tx, &Params::Purge {}).await?, preview })
+}
+
+async fn blast_radius(tx: &mut Tx, participants: &Names) -> Result<BlastRadius> {
+    let (users, groups, roles) = directory::counts(tx).await?;
+    Ok(BlastRadius { users, groups, roles, participants: participants.clone() })
+}
+
+async fn begin(tx: &mut Tx, params: &Params) -> Result<Operation> {
+    let actor = tx.op().actor();
+    let id = operations::enqueue(tx, params, actor).await?;
+    let found = operations::load(tx, id).await?;
+    found.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))
+}

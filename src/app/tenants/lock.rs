@@ -1,0 +1,50 @@
+//! LockTenant and UnlockTenant.
+
+use futures::FutureExt as _;
+
+use super::{because, reload, target, wrong_state};
+use crate::app::App;
+use crate::context::OpContext;
+use crate::domain::error::Result;
+use crate::domain::lifecycle::Standing;
+use crate::domain::name::Note;
+use crate::domain::tenant::Tenant;
+use crate::store::transitions;
+use crate::store::tx::Tx;
+
+/// A lock, or its end.
+#[derive(Clone, Debug)]
+pub struct LockTenant {
+    /// Why.
+    pub note: Note,
+    /// What the caller has read.
+    pub etag: String,
+}
+
+impl App {
+    /// Locks an active tenant: sessions in it stop working when this commits.
+    pub async fn lock_tenant(&self, op: OpContext, input: LockTenant) -> Result<Tenant> {
+        self.db.change(op, "lock-tenant", input, |tx, input| lock(tx, input).boxed()).await
+    }
+
+    /// Unlocks a tenant that an operator locked or whose deletion was cancelled.
+    pub async fn unlock_tenant(&self, op: OpContext, input: LockTenant) -> Result<Tenant> {
+        self.db.change(op, "unlock-tenant", input, |tx, input| unlock(tx, input).boxed()).await
+    }
+}
+
+async fn lock(tx: &mut Tx, input: &LockTenant) -> Result<Tenant> {
+    let tenant = target(tx).await?;
+    tenant.check_etag(&input.etag)?;
+    let Standing::Active(active) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };
+    transitions::append(tx, active.lock(), &because(tx, input.note.as_str())).await?;
+    reload(tx).await
+}
+
+async fn unlock(tx: &mut Tx, input: &LockTenant) -> Result<Tenant> {
+    let tenant = target(tx).await?;
+    tenant.check_etag(&input.etag)?;
+    let Standing::Locked(locked) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };
+    transitions::append(tx, locked.unlock(), &because(tx, "")).await?;
+    reload(tx).await
+}

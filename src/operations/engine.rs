@@ -1,0 +1,232 @@
+//! Runs the steps of one claimed operation and writes down how they went. Nothing else writes an operation's progress.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::participants::{add, failure};
+use super::{Job, Next, Outside, Step, Work};
+use crate::app::App;
+use crate::authz::permit::Purpose;
+use crate::context::OpContext;
+use crate::domain::error::{Class, Error, Result};
+use crate::domain::operation::{Failure, RetryPolicy, State};
+use crate::store::claims::{self, Fenced};
+use crate::store::progress::{self, Units};
+
+/// How long an operation that waits for something is left alone.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// What the engine works with.
+#[derive(Clone)]
+pub(super) struct Engine {
+    pub app: App,
+    pub retry: RetryPolicy,
+    /// Set when the process goes down: the step at hand is finished, the next one is left to others.
+    pub draining: CancellationToken,
+}
+
+/// What becomes of an operation when its worker lets go of it.
+enum After<S> {
+    Step(S),
+    LetGo,
+}
+
+impl Engine {
+    /// Runs a claimed operation until it ends, waits, fails or is taken away.
+    pub async fn run<W: Work>(&self, job: Job, work: W) {
+        let claim = job.claimed.claim;
+        match self.steps(&job, Arc::new(work)).await {
+            Ok(()) => {}
+            Err(error) if Fenced::is(&error) => {
+                tracing::info!(operation = %claim.id, "the operation is in other hands or has ended");
+            }
+            // The lease runs out by itself, and somebody goes on from what was committed.
+            Err(error) => tracing::warn!(operation = %claim.id, %error, "could not write progress"),
+        }
+        self.app.notify();
+    }
+
+    async fn steps<W: Work>(&self, job: &Job, work: Arc<W>) -> Result<()> {
+        let mut step = match first_step::<W::Step>(&job.claimed.step) {
+            Some(step) => step,
+            None => return self.fail(job, &work, &unknown_step(&job.claimed.step)).await,
+        };
+        let mut attempts = job.claimed.attempts;
+        let mut units = Units::default();
+        loop {
+            if self.draining.is_cancelled() {
+                return self.release(job).await;
+            }
+            let span = tracing::info_span!("step", kind = job.claimed.params.kind().name(), step = step.name(), operation = %job.claimed.claim.id);
+            let outcome = async {
+                fail::fail_point!("step.before");
+                let outside = work.outside(job, step).await;
+                fail::fail_point!("step.outside");
+                match outside? {
+                    Outside::Done => self.inside(job, &work, step).await.map(Ok),
+                    other => Ok(Err(other)),
+                }
+            }
+            .instrument(span)
+            .await;
+            match outcome {
+                Ok(Ok(After::Step(next))) => (step, attempts, units) = (next, 0, Units::default()),
+                Ok(Ok(After::LetGo) | Err(Outside::Done)) => return Ok(()),
+                Ok(Err(Outside::More(batch))) => {
+                    units = add(units, batch);
+                    self.tell(job, units).await?;
+                }
+                Ok(Err(Outside::Wait(reason))) => return self.wait(job, &reason).await,
+                Err(error) if Fenced::is(&error) => return Err(error),
+                Err(error) => {
+                    attempts += 1;
+                    return self.failed_attempt(job, &work, step, attempts, error).await;
+                }
+            }
+            self.app.notify();
+        }
+    }
+
+    /// The inside part of a step and what the engine writes of it: one transaction, past the fence.
+    async fn inside<W: Work>(&self, job: &Job, work: &Arc<W>, step: W::Step) -> Result<After<W::Step>> {
+        let input = (job.clone(), work.clone());
+        let next = self
+            .app
+            .db
+            .change(self.op(job), "operation-step", input, move |tx, (job, work)| {
+                async move {
+                    let claim = job.claimed.claim;
+                    claims::fence(tx, &claim).await?;
+                    let next = work.inside(tx, job, step).await?;
+                    progress::record_step(tx, &claim, step.name(), "", true, "").await?;
+                    match next {
+                        Next::Step(next) => {
+                            progress::proceed(tx, &claim, next.name(), percent(next)).await?;
+                            Ok(Some(next.name().to_owned()))
+                        }
+                        Next::Done(results) => {
+                            progress::end(tx, &claim, State::Succeeded, &results, None).await?;
+                            Ok(None)
+                        }
+                    }
+                }
+                .boxed()
+            })
+            .await?;
+        fail::fail_point!("step.after");
+        Ok(next.as_deref().and_then(first_step).map_or(After::LetGo, After::Step))
+    }
+
+    async fn failed_attempt<W: Work>(&self, job: &Job, work: &Arc<W>, step: W::Step, attempts: i32, error: Error) -> Result<()> {
+        tracing::warn!(operation = %job.claimed.claim.id, step = step.name(), attempts, %error, "a step failed");
+        let failure = failure(&error);
+        let wait = self.retry.wait(attempts.unsigned_abs(), random_share());
+        let Some(wait) = wait.filter(|_| worth_another_try(&error)) else { return self.fail(job, work, &failure).await };
+        let input = (job.clone(), failure);
+        self.app
+            .db
+            .change(self.op(job), "operation-postpone", input, move |tx, (job, failure)| {
+                async move {
+                    let claim = job.claimed.claim;
+                    claims::fence(tx, &claim).await?;
+                    progress::record_step(tx, &claim, step.name(), "", false, &failure.message).await?;
+                    progress::postpone(tx, &claim, wait, "", attempts, Some(failure)).await
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Gives up: undo and end are one transaction.
+    async fn fail<W: Work>(&self, job: &Job, work: &Arc<W>, failure: &Failure) -> Result<()> {
+        let input = (job.clone(), work.clone(), failure.clone());
+        self.app
+            .db
+            .change(self.op(job), "operation-fail", input, |tx, (job, work, failure)| {
+                async move {
+                    let claim = job.claimed.claim;
+                    claims::fence(tx, &claim).await?;
+                    work.undo(tx, job, failure).await?;
+                    progress::end(tx, &claim, State::Failed, &[], Some(failure)).await
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    async fn wait(&self, job: &Job, reason: &str) -> Result<()> {
+        let input = (job.clone(), reason.to_owned());
+        self.app
+            .db
+            .change(self.op(job), "operation-wait", input, |tx, (job, reason)| {
+                async move {
+                    claims::fence(tx, &job.claimed.claim).await?;
+                    progress::postpone(tx, &job.claimed.claim, WAIT, reason, 0, None).await
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    async fn tell(&self, job: &Job, units: Units) -> Result<()> {
+        self.app
+            .db
+            .change(self.op(job), "operation-units", (job.clone(), units), |tx, (job, units)| {
+                async move {
+                    claims::fence(tx, &job.claimed.claim).await?;
+                    progress::units(tx, &job.claimed.claim, *units).await
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    async fn release(&self, job: &Job) -> Result<()> {
+        self.app.db.change(self.op(job), "operation-release", job.clone(), |tx, job| claims::release(tx, &job.claimed.claim).boxed()).await
+    }
+
+    fn op(&self, job: &Job) -> OpContext {
+        OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant))
+    }
+}
+
+/// The step of that name; the first one for an operation that has not begun.
+fn first_step<S: Step>(name: &str) -> Option<S> {
+    if name.is_empty() { S::ALL.first().copied() } else { S::parse(name) }
+}
+
+/// The share of the steps that stand before this one.
+fn percent<S: Step>(step: S) -> i32 {
+    let before = S::ALL.iter().take_while(|s| s.name() != step.name()).count();
+    i32::try_from(before * 100 / S::ALL.len().max(1)).unwrap_or(0)
+}
+
+/// Whether the same may go better next time.
+fn worth_another_try(error: &Error) -> bool {
+    match error {
+        Error::Internal { .. } => true,
+        Error::Refused(refusal) => matches!(
+            refusal.reason.class(),
+            Class::Unavailable | Class::Aborted | Class::DeadlineExceeded | Class::ResourceExhausted
+        ),
+    }
+}
+
+fn unknown_step(name: &str) -> Failure {
+    Failure {
+        code: "INTERNAL".into(),
+        reason: "STEP_UNKNOWN".into(),
+        message: format!("this version does not know the step {name}"),
+        metadata: std::collections::BTreeMap::new(),
+    }
+}
+
+/// A random number from 0 to 1.
+fn random_share() -> f64 {
+    let bytes = uuid::Uuid::new_v4();
+    f64::from(u16::from_be_bytes([bytes.as_bytes()[0], bytes.as_bytes()[1]])) / f64::from(u16::MAX)
+}

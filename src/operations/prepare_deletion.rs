@@ -1,0 +1,57 @@
+//! Prepare deletion: every participant freezes its part, then the tenant is PREPARED.
+//!
+//! Given up, the tenant stays PREPARING_DELETION, and the operator cancels the deletion to begin anew.
+
+use async_trait::async_trait;
+
+use super::participants::{Ask, ask_each};
+use super::{Job, Next, Outside, Work, steps, tenant_of};
+use crate::app::App;
+use crate::domain::error::{Error, Result};
+use crate::domain::lifecycle::{Standing, names};
+use crate::store::transitions::{self, Because};
+use crate::store::tx::Tx;
+
+/// What it needs.
+pub(super) struct PrepareDeletion {
+    pub app: App,
+}
+
+names! {
+    /// Its steps.
+    PrepareStep {
+        /// Every participant freezes its part.
+        Freeze = "freeze",
+        /// The tenant is prepared.
+        Finish = "finish",
+    }
+}
+steps!(PrepareStep);
+
+#[async_trait]
+impl Work for PrepareDeletion {
+    type Step = PrepareStep;
+
+    async fn outside(&self, job: &Job, step: PrepareStep) -> Result<Outside> {
+        match step {
+            PrepareStep::Freeze => ask_each(&self.app, job, step.name(), Ask::Freeze).await,
+            PrepareStep::Finish => Ok(Outside::Done),
+        }
+    }
+
+    async fn inside(&self, tx: &mut Tx, job: &Job, step: PrepareStep) -> Result<Next<PrepareStep>> {
+        match step {
+            PrepareStep::Freeze => Ok(Next::Step(PrepareStep::Finish)),
+            PrepareStep::Finish => {
+                let tenant = tenant_of(tx).await?;
+                let Standing::Preparing(standing) = tenant.standing() else {
+                    return Err(Error::internal("prepare deletion", "the tenant is not being prepared"));
+                };
+                let because =
+                    Because { actor: job.claimed.actor, note: String::new(), operation: Some(job.claimed.claim.id) };
+                transitions::append(tx, standing.frozen(), &because).await?;
+                Ok(Next::Done(vec![tenant.name()]))
+            }
+        }
+    }
+}

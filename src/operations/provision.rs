@@ -1,0 +1,80 @@
+//! Provision: every participant sets its part up, then the tenant becomes active and its administrator gets mail.
+//!
+//! Given up, the tenant is FAILED and rests for the cool-down.
+
+use async_trait::async_trait;
+
+use super::participants::{Ask, ask_each};
+use super::{Job, Next, Outside, Work, steps, tenant_of};
+use crate::app::App;
+use crate::domain::error::{Error, Result};
+use crate::domain::lifecycle::{Standing, names};
+use crate::domain::operation::{Failure, InitialAdmin, Mail, Params};
+use crate::store::transitions::{self, Because};
+use crate::store::tx::Tx;
+use crate::store::{directory, operations, settings};
+
+/// What it needs.
+pub(super) struct Provision {
+    pub app: App,
+    pub admin: Option<InitialAdmin>,
+}
+
+names! {
+    /// Its steps.
+    ProvisionStep {
+        /// Every participant sets its part up.
+        Participants = "participants",
+        /// The tenant becomes active.
+        Activate = "activate",
+    }
+}
+steps!(ProvisionStep);
+
+#[async_trait]
+impl Work for Provision {
+    type Step = ProvisionStep;
+
+    async fn outside(&self, job: &Job, step: ProvisionStep) -> Result<Outside> {
+        match step {
+            ProvisionStep::Participants => {
+                ask_each(&self.app, job, step.name(), Ask::Provision(self.admin.clone())).await
+            }
+            ProvisionStep::Activate => Ok(Outside::Done),
+        }
+    }
+
+    async fn inside(&self, tx: &mut Tx, job: &Job, step: ProvisionStep) -> Result<Next<ProvisionStep>> {
+        match step {
+            ProvisionStep::Participants => Ok(Next::Step(ProvisionStep::Activate)),
+            ProvisionStep::Activate => {
+                let tenant = tenant_of(tx).await?;
+                let Standing::Provisioning(standing) = tenant.standing() else { return Err(unexpected()) };
+                transitions::append(tx, standing.provisioned(), &because(job)).await?;
+                if let Some(admin) = &self.admin {
+                    let user = directory::find_user(tx, &admin.user_name.key()).await?;
+                    let user = user.ok_or_else(|| Error::internal("provision", "the administrator is missing"))?;
+                    let mail = Params::DeliverMail { mail: Mail::Activation, user };
+                    operations::enqueue(tx, &mail, job.claimed.actor).await?;
+                }
+                Ok(Next::Done(vec![tenant.name()]))
+            }
+        }
+    }
+
+    async fn undo(&self, tx: &mut Tx, job: &Job, why: &Failure) -> Result<()> {
+        let tenant = tenant_of(tx).await?;
+        let Standing::Provisioning(standing) = tenant.standing() else { return Ok(()) };
+        let cooldown = settings::load(tx).await?.failed_tenant_cooldown;
+        let because = Because { note: why.message.chars().take(500).collect(), ..because(job) };
+        transitions::append(tx, standing.fail(cooldown), &because).await
+    }
+}
+
+fn because(job: &Job) -> Because {
+    Because { actor: job.claimed.actor, note: String::new(), operation: Some(job.claimed.claim.id) }
+}
+
+fn unexpected() -> Error {
+    Error::internal("provision", "the tenant is not being provisioned")
+}

@@ -1,0 +1,58 @@
+//! Purge: every participant removes its part in batches, then the tenant is gone. Its identity stays.
+//!
+//! There is no way back and no undo: given up, DeleteTenant begins again where it stands.
+
+use async_trait::async_trait;
+
+use super::participants::{Ask, ask_each};
+use super::{Job, Next, Outside, Work, steps, tenant_of};
+use crate::app::App;
+use crate::domain::error::{Error, Result};
+use crate::domain::lifecycle::{Standing, names};
+use crate::store::transitions::{self, Because};
+use crate::store::tx::Tx;
+
+/// What it needs.
+pub(super) struct Purge {
+    pub app: App,
+}
+
+names! {
+    /// Its steps.
+    PurgeStep {
+        /// Every participant removes its part.
+        Participants = "participants",
+        /// The tenant goes.
+        Finish = "finish",
+    }
+}
+steps!(PurgeStep);
+
+#[async_trait]
+impl Work for Purge {
+    type Step = PurgeStep;
+
+    async fn outside(&self, job: &Job, step: PurgeStep) -> Result<Outside> {
+        match step {
+            PurgeStep::Participants => ask_each(&self.app, job, step.name(), Ask::Purge).await,
+            PurgeStep::Finish => Ok(Outside::Done),
+        }
+    }
+
+    async fn inside(&self, tx: &mut Tx, job: &Job, step: PurgeStep) -> Result<Next<PurgeStep>> {
+        match step {
+            PurgeStep::Participants => Ok(Next::Step(PurgeStep::Finish)),
+            PurgeStep::Finish => {
+                let transition = match tenant_of(tx).await?.standing() {
+                    Standing::Prepared(standing) => standing.purged(),
+                    Standing::Failed(standing) => standing.purged(),
+                    _ => return Err(Error::internal("purge", "the tenant is not being deleted")),
+                };
+                let because =
+                    Because { actor: job.claimed.actor, note: String::new(), operation: Some(job.claimed.claim.id) };
+                transitions::append(tx, transition, &because).await?;
+                Ok(Next::Done(Vec::new()))
+            }
+        }
+    }
+}
