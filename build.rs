@@ -35,7 +35,7 @@ fn main() -> Result<(), Failure> {
     let mut config = prost_build::Config::new();
     // Ordered maps make the encoding of a message the same each time, which the hash of a request's body needs.
     config.btree_map(["."]).out_dir(&out);
-    config.service_generator(Box::new(Services::default()));
+    config.service_generator(Box::new(Services));
     config.compile_fds(prost_types::FileDescriptorSet::decode(descriptors.as_slice())?)?;
     let (servers, guards) = servers(&descriptors, &policies)?;
     fs::write(out.join("servers.rs"), formatted(&servers)?)?;
@@ -226,13 +226,13 @@ fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
         writeln!(
             out,
             "pub static {}: Policy = Policy {{ path: {path:?}, name: {:?}, access: Access::{}, platform: &[{}], tenant: &[{}],
-             names_tenant: {}, change: {}, impersonation: {}, states: &[{}], infrastructure: {}, audited: {}, before_password_change: {} }};",
+             tenant_field: {:?}, change: {}, impersonation: {}, states: &[{}], infrastructure: {}, audited: {}, before_password_change: {} }};",
             constant(policy),
             policy.method.name(),
             camel(enum_name(rule, "access").trim_start_matches("ACCESS_")),
             privileges(strings(rule, "platform_privileges")),
             privileges(strings(rule, "tenant_privileges")),
-            !text(rule, "tenant_field").is_empty(),
+            text(rule, "tenant_field"),
             enum_name(rule, "effect") == "EFFECT_CHANGE",
             flag(rule, "impersonation"),
             state_names(rule).iter().map(|s| format!("State::{s},")).collect::<String>(),
@@ -250,7 +250,6 @@ fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
 }
 
 /// Writes the clients beside the messages, with tonic's own codec.
-#[derive(Default)]
 struct Services;
 
 impl prost_build::ServiceGenerator for Services {

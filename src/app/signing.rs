@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
 
 use super::App;
@@ -24,14 +25,16 @@ impl App {
     pub async fn load_signing_keys(&self) -> Result<()> {
         let op = OpContext::system(Purpose::Keys, None);
         let keys = self.db.platform(op, "signing-keys", self.root.clone(), |tx, root| rotate(tx, root).boxed()).await?;
-        self.tokens.set_keys(&keys)
+        let (keys, now) = keys;
+        self.tokens.set_keys(&keys, now)
     }
 }
 
-async fn rotate(tx: &mut PlatformTx, root: &RootKey) -> Result<Vec<SigningKey>> {
+async fn rotate(tx: &mut PlatformTx, root: &RootKey) -> Result<(Vec<SigningKey>, DateTime<Utc>)> {
     let (stored, now) = keys::load_for_change(tx).await?;
+    let newest = stored.iter().map(|key| key.created_at).max();
     let mut known = Vec::new();
-    let mut newer: Option<chrono::DateTime<chrono::Utc>> = None;
+    let mut newer: Option<DateTime<Utc>> = None;
     for key in stored.into_iter().rev() {
         if newer.is_some_and(|since| now > since + OVERLAPS) {
             keys::delete(tx, &key.kid).await?;
@@ -44,11 +47,11 @@ async fn rotate(tx: &mut PlatformTx, root: &RootKey) -> Result<Vec<SigningKey>> 
         })?;
         known.push(SigningKey { kid: key.kid, pkcs8, created_at: key.created_at });
     }
-    if newer.is_none_or(|since| now > since + SIGNS) {
+    if newest.is_none_or(|since| now > since + SIGNS) {
         let key = SigningKey::generate(now)?;
         let sealed = root.seal(SealPurpose::SigningKey, key.kid.as_bytes(), &key.pkcs8)?;
         keys::insert(tx, &SealedKey { kid: key.kid.clone(), sealed, created_at: now }).await?;
         known.push(key);
     }
-    Ok(known)
+    Ok((known, now))
 }

@@ -48,7 +48,7 @@ struct Loaded {
 
 #[derive(Default)]
 struct Keys {
-    newest: Option<String>,
+    signing: Option<String>,
     by_kid: BTreeMap<String, Loaded>,
 }
 
@@ -89,6 +89,8 @@ struct Claims {
 
 /// `typ` of our access tokens (RFC 9068).
 const TYPE: &str = "at+jwt";
+/// How long a new key is only published before it signs.
+const LEAD: Duration = Duration::from_secs(600);
 /// How far clocks of replicas may differ.
 const LEEWAY_SECONDS: u64 = 5;
 
@@ -98,8 +100,8 @@ impl Tokens {
         Self { rules, keys: Arc::default() }
     }
 
-    /// Replaces the known keys; the newest of them signs from now on.
-    pub fn set_keys(&self, keys: &[SigningKey]) -> Result<()> {
+    /// Replaces the known keys. The newest that every replica has had the time to learn of signs from now on.
+    pub fn set_keys(&self, keys: &[SigningKey], now: DateTime<Utc>) -> Result<()> {
         let mut known = Keys::default();
         for key in keys {
             let pair = Ed25519KeyPair::from_pkcs8(&key.pkcs8).map_err(|e| Error::internal("signing key", e))?;
@@ -111,7 +113,9 @@ impl Tokens {
             };
             known.by_kid.insert(key.kid.clone(), loaded);
         }
-        known.newest = keys.iter().max_by_key(|k| (k.created_at, &k.kid)).map(|k| k.kid.clone());
+        let by_age = |key: &&SigningKey| (key.created_at, key.kid.clone());
+        let published = keys.iter().filter(|k| k.created_at + LEAD <= now).max_by_key(by_age);
+        known.signing = published.or_else(|| keys.iter().min_by_key(by_age)).map(|k| k.kid.clone());
         *self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = known;
         Ok(())
     }
@@ -133,8 +137,8 @@ impl Tokens {
             tenant_epoch: caller.tenant_epoch,
         };
         let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let newest = keys.newest.as_ref().and_then(|kid| Some((kid, keys.by_kid.get(kid)?)));
-        let (kid, key) = newest.ok_or_else(|| Error::internal("signing key", "none is loaded"))?;
+        let signing = keys.signing.as_ref().and_then(|kid| Some((kid, keys.by_kid.get(kid)?)));
+        let (kid, key) = signing.ok_or_else(|| Error::internal("signing key", "none is loaded"))?;
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(kid.clone());
         header.typ = Some(TYPE.into());
@@ -263,7 +267,7 @@ mod tests {
         let rules =
             TokenRules { issuer: "landlord".into(), audience: "landlord".into(), access: Duration::from_secs(300) };
         let (tokens, key) = (Tokens::new(rules), SigningKey::generate(Utc::now()).expect("key"));
-        tokens.set_keys(std::slice::from_ref(&key)).expect("keys");
+        tokens.set_keys(std::slice::from_ref(&key), key.created_at).expect("keys");
         (tokens, key)
     }
 
@@ -305,7 +309,7 @@ mod tests {
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).expect("claims")).expect("claims");
         let confused = jsonwebtoken::encode(&hs, &claims, &EncodingKey::from_secret(&public.expect("a key")));
         let retired = Tokens::new(tokens.rules.clone());
-        retired.set_keys(&[SigningKey::generate(now).expect("key")]).expect("keys");
+        retired.set_keys(&[SigningKey::generate(now).expect("key")], now).expect("keys");
         let (foreign, _) = retired.issue(&caller(), now).expect("token");
         for bad in [
             format!("{none}.{}.", parts[1]),
@@ -326,10 +330,15 @@ mod tests {
         let (caller, now) = (caller(), Utc::now());
         let (token, _) = tokens.issue(&caller, now).expect("token");
         let new = SigningKey::generate(now + Duration::from_secs(1)).expect("key");
-        tokens.set_keys(&[old.clone(), new.clone()]).expect("keys");
+        let kid = |token: &str| jsonwebtoken::decode_header(token).expect("header").kid;
+        tokens.set_keys(&[old.clone(), new.clone()], now).expect("keys");
+        let (early, _) = tokens.issue(&caller, now).expect("token");
+        assert_eq!(kid(&early), Some(old.kid.clone()), "other replicas do not know the new key yet");
+        tokens.set_keys(&[old.clone(), new.clone()], now + LEAD + Duration::from_secs(1)).expect("keys");
         assert_eq!(tokens.verify(&token, now).expect("valid"), caller);
         let (second, _) = tokens.issue(&caller, now).expect("token");
-        tokens.set_keys(&[new]).expect("keys");
+        assert_eq!(kid(&second), Some(new.kid.clone()));
+        tokens.set_keys(&[new], now).expect("keys");
         assert_eq!(tokens.verify(&second, now).expect("valid"), caller);
         assert_eq!(tokens.verify(&token, now).expect_err("retired").reason(), Some(Reason::TokenInvalid));
     }

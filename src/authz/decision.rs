@@ -33,6 +33,17 @@ pub enum Target {
     One(TenantUid),
 }
 
+/// Leave to call a method that is open to everybody. It opens no transaction: such a method checks by itself what it is
+/// given, as the service's own work.
+pub fn public(policy: &'static Policy) -> Result<Permit> {
+    match policy.access {
+        Access::Public => Ok(Permit(Ground::Public)),
+        Access::Authenticated | Access::Privileged => {
+            Err(Refusal::new(Reason::TokenMissing, "send `authorization: Bearer …`; CreateSession gives the token").into())
+        }
+    }
+}
+
 /// Leave for the call, or why not. A tenant that the caller has nothing to do with is told as one that is not there,
 /// with `named` as the request named it.
 pub fn decide(policy: &'static Policy, facts: &Facts, target: Target, named: &str) -> Result<Permit> {
@@ -73,7 +84,7 @@ pub fn missing(policy: &Policy, operator: bool) -> Error {
 
 /// Whether a caller who sees a tenant may call the method on it, leaving its state aside.
 pub fn allows(policy: &'static Policy, facts: &Facts, target: TenantUid) -> bool {
-    policy.names_tenant && decide(policy, facts, Target::One(target), "").is_ok()
+    policy.names_tenant() && decide(policy, facts, Target::One(target), "").is_ok()
 }
 
 #[cfg(test)]

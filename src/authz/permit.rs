@@ -22,6 +22,8 @@ pub enum Ground {
     },
     /// The service itself.
     System(Purpose),
+    /// Nobody: enough to call a method that is open to everybody, and for no transaction.
+    Public,
 }
 
 /// What the service does on nobody's behalf.
@@ -60,7 +62,7 @@ impl Permit {
     pub fn caller(&self) -> Option<&Caller> {
         match &self.0 {
             Ground::Caller { caller, .. } => Some(caller),
-            Ground::System(_) => None,
+            Ground::System(_) | Ground::Public => None,
         }
     }
 
@@ -69,6 +71,7 @@ impl Permit {
         match &self.0 {
             Ground::Caller { platform, .. } => *platform,
             Ground::System(_) => true,
+            Ground::Public => false,
         }
     }
 }

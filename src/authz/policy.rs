@@ -16,8 +16,8 @@ pub struct Policy {
     pub platform: &'static [Privilege],
     /// Privileges of which a caller needs one in the tenant that the request names.
     pub tenant: &'static [Privilege],
-    /// Whether the request names a tenant.
-    pub names_tenant: bool,
+    /// The request's field that names the tenant, or a resource in it; empty: none.
+    pub tenant_field: &'static str,
     /// Whether it changes something.
     pub change: bool,
     /// Whether it may be called while acting for another account.
@@ -41,6 +41,18 @@ pub enum Access {
     Authenticated,
     /// Who holds a privilege.
     Privileged,
+}
+
+impl Policy {
+    /// Whether the request names a tenant.
+    pub const fn names_tenant(&self) -> bool {
+        !self.tenant_field.is_empty()
+    }
+}
+
+/// The policy of the method at that path.
+pub fn by_path(path: &str) -> Option<&'static Policy> {
+    ALL.iter().copied().find(|policy| policy.path == path)
 }
 
 include!(concat!(env!("OUT_DIR"), "/policies.rs"));

@@ -84,7 +84,7 @@ impl Tx {
     /// Goes on for another tenant in the same transaction, of the service's own work: from a user's home to the tenant
     /// that the user works in.
     pub async fn switch(&mut self, tenant: TenantUid) -> Result<()> {
-        if let Ground::Caller { .. } = self.op.permit().ground() {
+        if self.op.permit().caller().is_some() {
             return Err(Error::internal("context", "a caller's transaction stays with its tenant"));
         }
         set_tenant(&mut self.conn, tenant).await?;
@@ -276,6 +276,7 @@ impl Db {
 async fn enter(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid, for_change: bool) -> Result<()> {
     let (caller, needed) = match op.permit().ground() {
         Ground::System(_) => return set_tenant(conn, tenant).await,
+        Ground::Public => return Err(Error::internal("context", "a call that is open to everybody opens no transaction")),
         Ground::Caller { caller, needed, .. } => (caller, needed),
     };
     let needed: Vec<_> = needed.iter().map(|p| p.name()).collect();

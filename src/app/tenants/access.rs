@@ -17,7 +17,7 @@ pub(super) fn access(tenant: &Tenant, facts: &Facts, target_marked: bool) -> Acc
         target_marked,
     };
     let (status, reason) = status(tenant, viewer);
-    let actions = policy::ALL.iter().copied().filter(|p| p.change && p.names_tenant);
+    let actions = policy::ALL.iter().copied().filter(|p| p.change && p.names_tenant());
     let allowed_actions = actions.filter(|p| possible(p, tenant) && allows(p, facts, tenant.uid)).map(|p| p.name);
     Access { status, reason, allowed_actions: allowed_actions.collect() }
 }

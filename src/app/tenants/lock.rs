@@ -12,7 +12,7 @@ use crate::domain::tenant::Tenant;
 use crate::store::transitions;
 use crate::store::tx::Tx;
 
-/// A lock, or its end.
+/// What LockTenant is told.
 #[derive(Clone, Debug)]
 pub struct LockTenant {
     /// Why.
@@ -28,8 +28,8 @@ impl App {
     }
 
     /// Unlocks a tenant that an operator locked or whose deletion was cancelled.
-    pub async fn unlock_tenant(&self, op: OpContext, input: LockTenant) -> Result<Tenant> {
-        self.db.change(op, "unlock-tenant", input, |tx, input| unlock(tx, input).boxed()).await
+    pub async fn unlock_tenant(&self, op: OpContext, etag: String) -> Result<Tenant> {
+        self.db.change(op, "unlock-tenant", etag, |tx, etag| unlock(tx, etag).boxed()).await
     }
 }
 
@@ -41,9 +41,9 @@ async fn lock(tx: &mut Tx, input: &LockTenant) -> Result<Tenant> {
     reload(tx).await
 }
 
-async fn unlock(tx: &mut Tx, input: &LockTenant) -> Result<Tenant> {
+async fn unlock(tx: &mut Tx, etag: &str) -> Result<Tenant> {
     let tenant = target(tx).await?;
-    tenant.check_etag(&input.etag)?;
+    tenant.check_etag(etag)?;
     let Standing::Locked(locked) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };
     transitions::append(tx, locked.unlock(), &because(tx, "")).await?;
     reload(tx).await

@@ -1,0 +1,52 @@
+//! Collects what is wrong with the fields of a request.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::error::{Error, FieldViolation, Result};
+
+/// What is wrong so far.
+#[derive(Default)]
+pub struct Fields(Vec<FieldViolation>);
+
+impl Fields {
+    /// The value of a field; what is wrong with it is noted.
+    pub fn take<T>(&mut self, field: impl Into<String>, value: Result<T, String>) -> Option<T> {
+        value.map_err(|allowed| self.0.push(FieldViolation::new(field, allowed))).ok()
+    }
+
+    /// Notes that a field is wrong.
+    pub fn refuse(&mut self, field: impl Into<String>, allowed: impl Into<String>) {
+        self.0.push(FieldViolation::new(field, allowed));
+    }
+
+    /// The request, if nothing is wrong with it.
+    pub fn finish<T>(self, request: Option<T>) -> Result<T> {
+        match request {
+            Some(request) if self.0.is_empty() => Ok(request),
+            _ => Err(Error::fields(self.0)),
+        }
+    }
+}
+
+/// A time as messages have it.
+pub fn timestamp(time: DateTime<Utc>) -> prost_types::Timestamp {
+    let nanos = i32::try_from(time.timestamp_subsec_nanos()).unwrap_or(0);
+    prost_types::Timestamp { seconds: time.timestamp(), nanos }
+}
+
+/// A duration as messages have it.
+pub fn duration(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+/// A duration of at most `most`, or what is allowed.
+pub fn bounded(sent: prost_types::Duration, most: Duration) -> Result<Duration, String> {
+    let allowed = || format!("must be a duration from 0 s to {} s", most.as_secs());
+    let duration = Duration::try_from(sent).map_err(|_| allowed())?;
+    if duration <= most { Ok(duration) } else { Err(allowed()) }
+}

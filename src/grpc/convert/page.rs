@@ -1,0 +1,46 @@
+//! Pages: sizes, and tokens that only the caller they were made for can use, with the arguments they were made for.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::authn::seal::{Purpose, RootKey};
+use crate::context::OpContext;
+use crate::domain::error::{Error, Reason, Refusal, Result};
+
+/// The number of rows to return.
+pub fn size(asked: i32) -> Result<i64> {
+    match asked {
+        0 => Ok(100),
+        1.. => Ok(i64::from(asked.min(1000))),
+        _ => Err(Error::field("page_size", "must be 0 (which means 100) or more; more than 1000 means 1000")),
+    }
+}
+
+/// Seals where the next page begins, for this caller and these arguments.
+pub fn seal(root: &RootKey, op: &OpContext, arguments: &str, position: Option<&impl Serialize>) -> Result<String> {
+    let Some(position) = position else { return Ok(String::new()) };
+    let plain = serde_json::to_vec(position).map_err(|e| Error::internal("page token", e))?;
+    Ok(URL_SAFE_NO_PAD.encode(root.seal(Purpose::PageToken, context(op, arguments).as_bytes(), &plain)?))
+}
+
+/// Where a page begins; an empty token means at the beginning.
+pub fn open<P: DeserializeOwned>(root: &RootKey, op: &OpContext, arguments: &str, token: &str) -> Result<Option<P>> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let plain = URL_SAFE_NO_PAD.decode(token).ok();
+    let plain = plain.and_then(|sealed| root.open(Purpose::PageToken, context(op, arguments).as_bytes(), &sealed));
+    let position = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
+    position.map(Some).ok_or_else(|| {
+        let text = "page_token must be one that this caller got for the same arguments; leave it empty to begin anew";
+        Refusal::new(Reason::PageTokenInvalid, text).into()
+    })
+}
+
+fn context(op: &OpContext, arguments: &str) -> String {
+    let call = op.call().map_or("", |c| c.policy.path);
+    let caller = op.permit().caller().map(|c| format!("{}/{}/{}", c.user.home, c.user.user, c.active));
+    format!("{call}\n{}\n{arguments}", caller.unwrap_or_default())
+}

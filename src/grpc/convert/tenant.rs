@@ -1,0 +1,184 @@
+//! Tenants as messages, and the requests that make and change them.
+
+use super::fields::{Fields, timestamp};
+use crate::app::tenants::{CreateTenant, SeenTenant, UpdateTenant};
+use crate::domain::access::{Access, Status};
+use crate::domain::error::{Error, Result};
+use crate::domain::lifecycle::{LockReason, State};
+use crate::domain::name::{CompanyName, DisplayName, Email, PersonName, TenantCode, TimeZone, UserName, labels};
+use crate::domain::operation::InitialAdmin;
+use crate::domain::tenant::{BlastRadius, NewTenant, Tenant, TenantPatch};
+use crate::domain::user::SUPERUSER;
+use crate::proto::v1;
+
+/// A tenant as a message.
+pub fn tenant(tenant: Tenant) -> v1::Tenant {
+    v1::Tenant {
+        name: tenant.name(),
+        uid: tenant.uid.to_string(),
+        etag: tenant.etag(),
+        code: tenant.code,
+        display_name: tenant.display_name.to_string(),
+        company_name: tenant.company_name.to_string(),
+        state: state(tenant.state).into(),
+        lock_reason: lock_reason(tenant.lock_reason).into(),
+        labels: tenant.labels,
+        protected: tenant.protected,
+        server: format!("servers/{}", tenant.server),
+        time_zone: tenant.time_zone.to_string(),
+        cooldown_expire_time: tenant.cooldown_until.map(timestamp),
+        purge_started: tenant.purge_started,
+        create_time: Some(timestamp(tenant.created_at)),
+        update_time: Some(timestamp(tenant.updated_at)),
+    }
+}
+
+/// A tenant as a caller sees it.
+pub fn row(seen: SeenTenant) -> v1::TenantRow {
+    v1::TenantRow { tenant: Some(tenant(seen.tenant)), access: Some(access(seen.access)) }
+}
+
+fn access(access: Access) -> v1::TenantAccess {
+    let status = match access.status {
+        Status::Active => v1::AccessStatus::Active,
+        Status::Locked => v1::AccessStatus::Locked,
+        Status::ReadOnly => v1::AccessStatus::ReadOnly,
+        Status::Corrupt => v1::AccessStatus::Corrupt,
+        Status::Failed => v1::AccessStatus::Failed,
+        Status::PreparingDeletion => v1::AccessStatus::PreparingDeletion,
+        Status::Prepared => v1::AccessStatus::Prepared,
+        Status::AccessDenied => v1::AccessStatus::AccessDenied,
+    };
+    v1::TenantAccess {
+        status: status.into(),
+        reason: access.reason.to_owned(),
+        allowed_actions: access.allowed_actions.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+fn state(state: State) -> v1::tenant::State {
+    match state {
+        State::Active => v1::tenant::State::Active,
+        State::Locked => v1::tenant::State::Locked,
+        State::Failed => v1::tenant::State::Failed,
+        State::PreparingDeletion => v1::tenant::State::PreparingDeletion,
+        State::Prepared => v1::tenant::State::Prepared,
+    }
+}
+
+fn lock_reason(reason: Option<LockReason>) -> v1::tenant::LockReason {
+    match reason {
+        None => v1::tenant::LockReason::Unspecified,
+        Some(LockReason::Operator) => v1::tenant::LockReason::Operator,
+        Some(LockReason::Provisioning) => v1::tenant::LockReason::Provisioning,
+        Some(LockReason::Restoring) => v1::tenant::LockReason::Restoring,
+        Some(LockReason::Undeleted) => v1::tenant::LockReason::Undeleted,
+    }
+}
+
+/// What a deletion removes, as a message.
+pub fn preview(radius: BlastRadius) -> v1::DeletionPreview {
+    v1::DeletionPreview {
+        users: radius.users,
+        groups: radius.groups,
+        roles: radius.roles,
+        participants: radius.participants,
+    }
+}
+
+/// What CreateTenant asks for.
+pub fn create(request: v1::CreateTenantRequest) -> Result<CreateTenant> {
+    let mut fields = Fields::default();
+    let sent = request.tenant.unwrap_or_default();
+    let code = Some(request.tenant_id).filter(|id| !id.is_empty());
+    let code = code.map(|id| fields.take("tenant_id", TenantCode::parse(&id)));
+    let display_name = fields.take("tenant.display_name", DisplayName::parse(&sent.display_name));
+    let company_name = fields.take("tenant.company_name", CompanyName::parse(&sent.company_name));
+    let sent_labels = fields.take("tenant.labels", labels(sent.labels));
+    let server = Some(sent.server).filter(|s| !s.is_empty()).map(|name| fields.take("tenant.server", server(&name)));
+    let zone = Some(sent.time_zone).filter(|z| !z.is_empty());
+    let zone = zone.map(|zone| fields.take("tenant.time_zone", TimeZone::parse(&zone)));
+    let admin = request.initial_admin.map(|admin| initial_admin(&mut fields, &admin));
+    let create = || {
+        let tenant = NewTenant {
+            code: code.flatten(),
+            display_name: display_name?,
+            company_name: company_name?,
+            labels: sent_labels?,
+            protected: sent.protected,
+            server: server.flatten(),
+            time_zone: zone.flatten(),
+        };
+        Some(CreateTenant { tenant, admin: admin.flatten() })
+    };
+    let create = create();
+    fields.finish(create)
+}
+
+fn server(name: &str) -> Result<String, String> {
+    let id = name.strip_prefix("servers/").filter(|id| !id.is_empty() && id.len() <= 40 && !id.contains('/'));
+    id.map(str::to_owned).ok_or_else(|| "must be an existing server, `servers/{server}`".to_owned())
+}
+
+fn initial_admin(fields: &mut Fields, admin: &v1::InitialAdmin) -> Option<InitialAdmin> {
+    let user_name = UserName::parse(&admin.user_name).and_then(|name| {
+        if name.key() == SUPERUSER { Err(format!("is reserved: {SUPERUSER}")) } else { Ok(name) }
+    });
+    let user_name = fields.take("initial_admin.user_name", user_name);
+    let email = fields.take("initial_admin.email", Email::parse(&admin.email));
+    let given_name = fields.take("initial_admin.given_name", PersonName::parse(&admin.given_name));
+    let family_name = fields.take("initial_admin.family_name", PersonName::parse(&admin.family_name));
+    Some(InitialAdmin { user_name: user_name?, email: email?, given_name: given_name?, family_name: family_name? })
+}
+
+/// The fields of a tenant that UpdateTenant changes.
+const CHANGEABLE: [&str; 5] = ["display_name", "company_name", "labels", "protected", "time_zone"];
+
+/// What UpdateTenant asks for.
+pub fn update(request: v1::UpdateTenantRequest) -> Result<UpdateTenant> {
+    let sent = request.tenant.unwrap_or_default();
+    let paths = match request.update_mask {
+        Some(mask) => mask.paths,
+        None => populated(&sent),
+    };
+    let mut fields = Fields::default();
+    let mut patch = TenantPatch::default();
+    for path in &paths {
+        match path.as_str() {
+            "display_name" => {
+                patch.display_name = fields.take("tenant.display_name", DisplayName::parse(&sent.display_name));
+            }
+            "company_name" => {
+                patch.company_name = fields.take("tenant.company_name", CompanyName::parse(&sent.company_name));
+            }
+            "labels" => patch.labels = fields.take("tenant.labels", labels(sent.labels.clone())),
+            "protected" => patch.protected = Some(sent.protected),
+            "time_zone" => patch.time_zone = fields.take("tenant.time_zone", TimeZone::parse(&sent.time_zone)),
+            _ => fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", "))),
+        }
+    }
+    if paths.is_empty() {
+        fields.refuse("update_mask", format!("must name at least one of {}", CHANGEABLE.join(", ")));
+    }
+    fields.finish(Some(UpdateTenant { patch, etag: sent.etag }))
+}
+
+fn populated(sent: &v1::Tenant) -> Vec<String> {
+    let filled = [
+        !sent.display_name.is_empty(),
+        !sent.company_name.is_empty(),
+        !sent.labels.is_empty(),
+        sent.protected,
+        !sent.time_zone.is_empty(),
+    ];
+    CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect()
+}
+
+/// That a resource name is one of a tenant, and of nothing below it.
+pub fn check_name(field: &str, name: &str) -> Result<()> {
+    match name.split('/').collect::<Vec<_>>().as_slice() {
+        ["tenants", tenant] if *tenant != "-" => Ok(()),
+        _ => Err(Error::field(field, "must be `tenants/{code}` or `tenants/{uid}`")),
+    }
+}
+

@@ -1,0 +1,126 @@
+//! TenantService: decode, call the use case, encode.
+
+use super::convert::{operation::operation, page, tenant};
+use super::guarded::TenantServiceHandler;
+use crate::app::App;
+use crate::app::tenants::{DeleteTenant, ListRequest, LockTenant};
+use crate::context::OpContext;
+use crate::domain::error::{Error, Result};
+use crate::domain::name::Note;
+use crate::proto::v1;
+use crate::store::page::Order;
+
+/// The service.
+pub struct TenantService(pub App);
+
+/// What was done is told, unless it was only tried.
+fn done<T>(op: &OpContext, message: T) -> Option<T> {
+    Some(message).filter(|_| !op.validate_only())
+}
+
+#[tonic::async_trait]
+impl TenantServiceHandler for TenantService {
+    async fn create_tenant(&self, op: OpContext, request: v1::CreateTenantRequest) -> Result<v1::CreateTenantResponse> {
+        let made = self.0.create_tenant(op.clone(), tenant::create(request)?).await?;
+        let tenant = Some(tenant::tenant(made.tenant));
+        Ok(v1::CreateTenantResponse { operation: done(&op, operation(made.operation)), tenant })
+    }
+
+    async fn get_tenant(&self, op: OpContext, request: v1::GetTenantRequest) -> Result<v1::GetTenantResponse> {
+        tenant::check_name("name", &request.name)?;
+        let seen = self.0.get_tenant(op, &request.name).await?;
+        Ok(v1::GetTenantResponse { row: Some(tenant::row(seen)) })
+    }
+
+    async fn list_tenants(&self, op: OpContext, request: v1::ListTenantsRequest) -> Result<v1::ListTenantsResponse> {
+        if request.search.chars().count() > 200 {
+            return Err(Error::field("search", "must have at most 200 characters"));
+        }
+        let (order, descending) = order(&request.order_by)?;
+        let arguments = format!("{}\n{}", request.search, request.order_by);
+        let after = page::open(&self.0.root, &op, &arguments, &request.page_token)?;
+        let size = page::size(request.page_size)?;
+        let list = ListRequest { search: request.search, order, descending, after, size };
+        let found = self.0.list_tenants(op.clone(), list).await?;
+        Ok(v1::ListTenantsResponse {
+            rows: found.rows.into_iter().map(tenant::row).collect(),
+            next_page_token: page::seal(&self.0.root, &op, &arguments, found.next.as_ref())?,
+            total_size: i32::try_from(found.total).unwrap_or(i32::MAX),
+            total_size_estimated: found.estimated,
+        })
+    }
+
+    async fn update_tenant(&self, op: OpContext, request: v1::UpdateTenantRequest) -> Result<v1::UpdateTenantResponse> {
+        tenant::check_name("tenant.name", request.tenant.as_ref().map_or("", |t| &t.name))?;
+        let changed = self.0.update_tenant(op, tenant::update(request)?).await?;
+        Ok(v1::UpdateTenantResponse { tenant: Some(tenant::tenant(changed)) })
+    }
+
+    async fn lock_tenant(&self, op: OpContext, request: v1::LockTenantRequest) -> Result<v1::LockTenantResponse> {
+        tenant::check_name("name", &request.name)?;
+        let note = Note::parse(&request.reason).map_err(|allowed| Error::field("reason", allowed))?;
+        let locked = self.0.lock_tenant(op, LockTenant { note, etag: request.etag }).await?;
+        Ok(v1::LockTenantResponse { tenant: Some(tenant::tenant(locked)) })
+    }
+
+    async fn unlock_tenant(&self, op: OpContext, request: v1::UnlockTenantRequest) -> Result<v1::UnlockTenantResponse> {
+        tenant::check_name("name", &request.name)?;
+        let unlocked = self.0.unlock_tenant(op, request.etag).await?;
+        Ok(v1::UnlockTenantResponse { tenant: Some(tenant::tenant(unlocked)) })
+    }
+
+    async fn prepare_tenant_deletion(
+        &self,
+        op: OpContext,
+        request: v1::PrepareTenantDeletionRequest,
+    ) -> Result<v1::PrepareTenantDeletionResponse> {
+        tenant::check_name("name", &request.name)?;
+        let begun = self.0.prepare_deletion(op.clone(), request.etag).await?;
+        let preview = Some(tenant::preview(begun.preview));
+        Ok(v1::PrepareTenantDeletionResponse { operation: done(&op, operation(begun.operation)), preview })
+    }
+
+    async fn cancel_tenant_deletion(
+        &self,
+        op: OpContext,
+        request: v1::CancelTenantDeletionRequest,
+    ) -> Result<v1::CancelTenantDeletionResponse> {
+        tenant::check_name("name", &request.name)?;
+        let back = self.0.cancel_deletion(op.clone(), request.etag).await?;
+        let tenant = Some(tenant::tenant(back.tenant));
+        Ok(v1::CancelTenantDeletionResponse { operation: done(&op, operation(back.operation)), tenant })
+    }
+
+    async fn delete_tenant(&self, op: OpContext, request: v1::DeleteTenantRequest) -> Result<v1::DeleteTenantResponse> {
+        tenant::check_name("name", &request.name)?;
+        let delete = DeleteTenant { confirm_name: request.confirm_name, etag: request.etag };
+        let begun = self.0.delete_tenant(op.clone(), delete).await?;
+        let preview = Some(tenant::preview(begun.preview));
+        Ok(v1::DeleteTenantResponse { operation: done(&op, operation(begun.operation)), preview })
+    }
+
+    async fn retry_tenant_provisioning(
+        &self,
+        op: OpContext,
+        request: v1::RetryTenantProvisioningRequest,
+    ) -> Result<v1::RetryTenantProvisioningResponse> {
+        tenant::check_name("name", &request.name)?;
+        let made = self.0.retry_provisioning(op.clone(), request.etag).await?;
+        let tenant = Some(tenant::tenant(made.tenant));
+        Ok(v1::RetryTenantProvisioningResponse { operation: done(&op, operation(made.operation)), tenant })
+    }
+}
+
+fn order(text: &str) -> Result<(Order, bool)> {
+    let (field, descending) = text.strip_suffix(" desc").map_or((text, false), |field| (field, true));
+    match field {
+        "" | "display_name" => Ok((Order::DisplayName, descending)),
+        "code" => Ok((Order::Code, descending)),
+        "state" => Ok((Order::State, descending)),
+        "create_time" => Ok((Order::CreateTime, descending)),
+        _ => Err(Error::field(
+            "order_by",
+            "must be display_name, code, create_time or state, with ` desc` behind it for the reverse",
+        )),
+    }
+}
