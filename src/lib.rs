@@ -2,5 +2,6 @@
 //!
 //! The rooms, from the top down; each imports only what stands below it (see ARCHITECTURE.md, and the test that keeps it).
 
+pub mod client;
 pub mod domain;
 pub mod proto;
