@@ -1,0 +1,6 @@
+//! What tonic serves: the layers that a call passes, the codec, and the one place where errors become statuses.
+
+pub mod call;
+pub mod codec;
+pub mod interceptors;
+pub mod status;
