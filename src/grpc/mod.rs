@@ -3,4 +3,5 @@
 pub mod call;
 pub mod codec;
 pub mod interceptors;
+pub mod layers;
 pub mod status;
