@@ -6,4 +6,6 @@ pub mod client;
 pub mod config;
 pub mod domain;
 pub mod grpc;
+pub mod http;
 pub mod proto;
+pub mod telemetry;
