@@ -7,7 +7,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use prometheus::Registry;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -73,7 +73,9 @@ pub fn init(config: &Telemetry) -> Result<Guard, TelemetryError> {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("landlord")));
-    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init()?;
+    // Fewer lines must not mean fewer spans, so each has a filter of its own; of spans, only ours are sent.
+    let spans = spans.with_filter(Targets::new().with_target("landlord", LevelFilter::INFO));
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).try_init()?;
 
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     opentelemetry::global::set_meter_provider(metrics.clone());

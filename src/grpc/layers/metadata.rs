@@ -13,12 +13,12 @@ use crate::client::keys;
 use crate::domain::error::{Error, Reason, Refusal};
 use crate::grpc::call::{CallMetadata, CorrelationId, ImpersonationHint, TenantHint};
 
-/// Bytes of all names and values together.
-const MOST_BYTES: usize = 16 * 1024;
+/// Bytes of all names and values together. hyper gives up at about twice that, and then without a status.
+const MOST_BYTES: usize = 8 * 1024;
 /// Bytes of one value of ours.
 const LONGEST: usize = 1024;
 /// Bytes of a credential; tokens of a foreign issuer can be long.
-const LONGEST_CREDENTIAL: usize = 8 * 1024;
+const LONGEST_CREDENTIAL: usize = 6 * 1024;
 
 /// The check of a call's metadata. It moves the credential out of the headers, so that nothing below can print it.
 #[derive(Clone, Copy, Debug)]

@@ -186,8 +186,7 @@ async fn a_message_that_can_not_be_read_is_the_callers_fault() {
 #[tokio::test]
 async fn one_byte_over_the_limit_is_too_large() {
     let mut caller = Caller::new().await;
-    let named =
-        |length: usize| v1::GetOperationRequest { name: "x".repeat(length), ..Default::default() }.encode_to_vec();
+    let named = |length: usize| v1::GetOperationRequest { name: "x".repeat(length) }.encode_to_vec();
     let (fits, over) = (named(LIMIT - 2), named(LIMIT - 1));
     assert_eq!((fits.len(), over.len()), (LIMIT, LIMIT + 1));
     assert_is(&caller.call(GET, &[], &fits).await, Code::NotFound, "RESOURCE_NOT_FOUND");
@@ -225,7 +224,7 @@ async fn a_deadline_is_ours_and_never_tonics() {
 async fn the_rust_client_reaches_it() {
     let client = crate::client::Client::connect(format!("http://{}", server().await)).await.unwrap();
     let client = client.with_token("abc").unwrap().in_tenant("acme").unwrap();
-    let request = v1::GetOperationRequest { name: "operations/1".into(), ..Default::default() };
+    let request = v1::GetOperationRequest { name: "operations/1".into() };
     let refused = client.operations().get_operation(request.clone()).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotFound);
 

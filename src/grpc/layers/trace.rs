@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Histogram;
+use opentelemetry::metrics::{Histogram, Meter};
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tokio::time::Instant;
@@ -39,7 +39,11 @@ pub struct TraceLayer {
 impl TraceLayer {
     /// A layer that measures into the meter provider that is the global one now.
     pub fn new(known: KnownMethods) -> Self {
-        let duration = opentelemetry::global::meter("landlord")
+        Self::measuring(known, &opentelemetry::global::meter("landlord"))
+    }
+
+    fn measuring(known: KnownMethods, meter: &Meter) -> Self {
+        let duration = meter
             .f64_histogram("rpc.server.duration")
             .with_unit("s")
             .with_description("Time from a request's arrival to the end of its answer")
@@ -218,6 +222,8 @@ impl Drop for Outcome {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+    use opentelemetry::metrics::MeterProvider as _;
     use tower::{ServiceExt as _, service_fn};
 
     use super::super::testing;
@@ -258,6 +264,73 @@ mod tests {
         assert_eq!(echoed(&[]).await.len(), 36);
         assert_eq!(echoed(&[(REQUEST_ID, "not allowed")]).await.len(), 36);
         assert_eq!(echoed(&[(REQUEST_ID, "a"), (REQUEST_ID, "b")]).await.len(), 36);
+    }
+
+    /// The method and status code of each call that was measured.
+    fn measured(registry: &prometheus::Registry) -> Vec<(String, String)> {
+        let families = registry.gather();
+        let family = families.iter().find(|family| family.name() == "rpc_server_duration_seconds");
+        let calls = family.into_iter().flat_map(|family| family.get_metric());
+        calls
+            .map(|call| {
+                let label = |name: &str| call.get_label().iter().find(|l| l.name() == name).unwrap().value().to_owned();
+                (label("rpc_method"), label("rpc_grpc_status_code"))
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn the_code_is_measured_wherever_it_stands() {
+        let not_found = status::headers(&status::status(Error::not_found("tenants/acme"), "id"));
+        let mut at_once = Response::new(Body::empty());
+        at_once.headers_mut().extend(not_found.clone());
+        let cases = [
+            (at_once, true, "5"),
+            (Response::new(testing::ending([b"one"], not_found)), true, "5"),
+            (Response::new(testing::stream([b"one"])), true, "0"),
+            // The caller left before the end.
+            (Response::new(testing::endless()), false, "1"),
+            (Response::new(Body::empty()), true, "2"),
+        ];
+        for (response, read, code) in cases {
+            let registry = prometheus::Registry::new();
+            let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build().unwrap();
+            let provider = opentelemetry_sdk::metrics::SdkMeterProvider::builder().with_reader(exporter).build();
+            let layer = TraceLayer::measuring(KnownMethods::new(|path| path == GET), &provider.meter("test"));
+            let Ok(response) = layer.layer(testing::answering(response)).oneshot(request(&[])).await;
+            if read {
+                response.into_body().collect().await.unwrap();
+            } else {
+                drop(response);
+            }
+            assert_eq!(measured(&registry), [("GetTenant".to_owned(), code.to_owned())]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_dropped_is_measured_as_cancelled() {
+        let registry = prometheus::Registry::new();
+        let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build().unwrap();
+        let provider = opentelemetry_sdk::metrics::SdkMeterProvider::builder().with_reader(exporter).build();
+        let layer = TraceLayer::measuring(KnownMethods::new(|_| false), &provider.meter("test"));
+        let inner = service_fn(|_| std::future::pending::<Result<Response<Body>, Infallible>>());
+        drop(layer.layer(inner).oneshot(request(&[])).now_or_never());
+        assert_eq!(measured(&registry), [("_OTHER".to_owned(), "1".to_owned())]);
+    }
+
+    #[test]
+    fn the_callers_trace_goes_on() {
+        use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
+        use tracing_subscriber::layer::SubscriberExt as _;
+
+        let tracer = opentelemetry_sdk::trace::SdkTracerProvider::builder().build().tracer("test");
+        let subscriber = tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
+        let sent = [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")];
+        let trace = tracing::subscriber::with_default(subscriber, || {
+            let span = layer().span(&request(&sent), &CorrelationId::fresh());
+            span.context().span().span_context().trace_id().to_string()
+        });
+        assert_eq!(trace, "0af7651916cd43dd8448eb211c80319c");
     }
 
     #[test]
