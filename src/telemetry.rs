@@ -134,9 +134,28 @@ mod tests {
         assert!(init(&endpoint).unwrap_err().to_string().starts_with("telemetry.otlp_endpoint"));
     }
 
-    #[tokio::test]
-    async fn an_endpoint_that_nobody_answers_at_does_no_harm() {
-        let to_nobody = traces("http://127.0.0.1:9", 1.0, &Resource::builder().build());
-        assert!(to_nobody.is_ok());
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn spans_reach_the_endpoint_at_shutdown() {
+        use opentelemetry::trace::Tracer as _;
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (called, mut calls) = tokio::sync::mpsc::unbounded_channel();
+        let collector = tower::service_fn(move |request: ::http::Request<tonic::body::Body>| {
+            called.send(request.uri().path().to_owned()).unwrap();
+            std::future::ready(Ok::<_, std::convert::Infallible>(
+                tonic::Status::ok("").into_http::<tonic::body::Body>(),
+            ))
+        });
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        tokio::spawn(tonic::transport::Server::builder().serve_with_incoming(collector, incoming));
+
+        let traces = traces(&endpoint, 1.0, &Resource::builder().build()).unwrap();
+        drop(traces.tracer("test").start("a span"));
+        let (metrics, registry) = metrics(None, Resource::builder().build()).unwrap();
+        let guard = Guard { traces: Some(traces), metrics, registry };
+        tokio::task::spawn_blocking(move || guard.shutdown()).await.unwrap();
+        let path = calls.try_recv().unwrap();
+        assert_eq!(path, "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
     }
 }
