@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_clock_counts_even_where_another_timer_woke_us() {
+        let work = within(Instant::now() + Duration::from_millis(5), std::future::pending::<()>());
+        let mut work = pin!(work);
+        assert!(futures::poll!(work.as_mut()).is_pending());
+        // The runtime's timers don't run meanwhile, so ours can't have fired.
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(futures::poll!(work.as_mut()), Poll::Ready(None));
+    }
+
+    #[tokio::test]
     async fn a_malformed_or_doubled_timeout_is_refused() {
         for timeout in [&["soon"][..], &["1S", "1S"], &[""]] {
             let (answer, _) = hanging(request(GET, timeout)).await;

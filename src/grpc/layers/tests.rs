@@ -96,6 +96,7 @@ struct Caller(SendRequest<Body>);
 impl Caller {
     async fn new() -> Self {
         let stream = tokio::net::TcpStream::connect(server().await).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         Self(sender)
