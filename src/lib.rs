@@ -6,6 +6,10 @@
 pub mod domain;
 pub mod proto;
 
+pub mod client;
+pub mod config;
+pub mod telemetry;
+
 pub mod authn;
 pub mod authz;
 pub mod context;
@@ -14,6 +18,12 @@ pub mod store;
 pub mod ports;
 
 pub mod app;
+pub mod infra;
 pub mod operations;
 
+pub mod grpc;
+pub mod http;
+
+pub mod boot;
+pub mod failpoints;
 pub mod dev;

@@ -3,6 +3,7 @@
 pub mod bootstrap;
 pub mod caller;
 pub mod directory;
+pub mod expiry;
 pub mod operations;
 pub mod passwords;
 pub mod sessions;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::authn::password::Passwords;
 use crate::authn::seal::RootKey;
@@ -38,6 +40,8 @@ pub struct App {
     pub participants: Arc<[Arc<dyn Participant>]>,
     /// Tells workers and waiters of this process that something has changed. Others find out by polling.
     pub changed: Arc<watch::Sender<u64>>,
+    /// Set when the process goes down, for those who wait in it.
+    pub stopping: CancellationToken,
 }
 
 /// How long sessions last.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::App;
 use crate::context::OpContext;
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::OperationId;
 use crate::domain::operation::Operation;
 use crate::store::operations::{self, After};
@@ -72,10 +72,11 @@ impl App {
         loop {
             changed.mark_unchanged();
             let operation = self.get_operation(op.clone(), id, named).await?;
-            if operation.state.ended() || Instant::now() >= end {
+            if operation.state.ended() || Instant::now() >= end || self.stopping.is_cancelled() {
                 return Ok(operation);
             }
             tokio::select! {
+                () = self.stopping.cancelled() => {}
                 _ = changed.changed() => {}
                 () = tokio::time::sleep_until(end.min(Instant::now() + POLL)) => {}
             }
@@ -98,6 +99,12 @@ impl App {
     }
 }
 
+/// How a stream ends when the process goes down.
+fn stopping() -> Error {
+    let text = "this replica is going down; watch again, and another one answers";
+    Refusal::new(Reason::ShuttingDown, text).retry_after(POLL).into()
+}
+
 struct Watch {
     app: App,
     op: OpContext,
@@ -118,6 +125,7 @@ impl Watch {
                 return Ok(operation);
             }
             tokio::select! {
+                () = self.app.stopping.cancelled() => return Err(stopping()),
                 _ = self.changed.changed() => {}
                 () = tokio::time::sleep(POLL) => {}
             }

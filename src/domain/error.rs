@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::lifecycle::{State, names};
 
 /// The result of anything that can be refused or fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]

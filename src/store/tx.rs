@@ -25,10 +25,12 @@ use tracing::Instrument as _;
 
 use super::error::{Outcome, failed, judge, unavailable};
 use super::{audit, requests};
+use crate::authn::Caller;
 use crate::authz::permit::Ground;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
+use crate::domain::privilege::Privilege;
 
 /// How often a transaction that another one was in the way of is tried.
 const TRIES: u32 = 6;
@@ -274,11 +276,20 @@ impl Db {
 
 /// The first statement of a transaction: takes the tenant, and checks the permit's claims.
 async fn enter(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid, for_change: bool) -> Result<()> {
-    let (caller, needed) = match op.permit().ground() {
-        Ground::System(_) => return set_tenant(conn, tenant).await,
-        Ground::Public => return Err(Error::internal("context", "a call that is open to everybody opens no transaction")),
-        Ground::Caller { caller, needed, .. } => (caller, needed),
-    };
+    match op.permit().ground() {
+        Ground::System(_) => set_tenant(conn, tenant).await,
+        Ground::Public => Err(Error::internal("context", "a call that is open to everybody opens no transaction")),
+        Ground::Caller { caller, needed, .. } => enter_as(conn, caller, tenant, needed, for_change).await,
+    }
+}
+
+async fn enter_as(
+    conn: &mut AsyncPgConnection,
+    caller: &Caller,
+    tenant: TenantUid,
+    needed: &[Privilege],
+    for_change: bool,
+) -> Result<()> {
     let needed: Vec<_> = needed.iter().map(|p| p.name()).collect();
     let entered: String = diesel::select(enter_transaction(
         tenant.0,
@@ -311,6 +322,13 @@ diesel::define_sql_function! {
 diesel::define_sql_function! {
     /// Sets a setting, for the transaction when it is local.
     fn set_config(name: Text, value: Text, is_local: Bool) -> Text;
+}
+
+/// Whether what a token says still holds, as far as the database knows; the transaction then is on the active tenant.
+pub(super) async fn stands(tx: &mut Tx, caller: &Caller) -> Result<()> {
+    enter_as(&mut tx.conn, caller, caller.active, &[], false).await?;
+    tx.tenant = caller.active;
+    Ok(())
 }
 
 async fn set_tenant(conn: &mut AsyncPgConnection, tenant: TenantUid) -> Result<()> {

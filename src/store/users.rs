@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::error::failed;
 use super::clock::clock_timestamp;
 use super::schema::{tenants as t, user_privileges as up, users as u};
-use super::tx::Tx;
+use super::tx::{Tx, stands};
 use crate::authn::Caller;
 use crate::authz::decision::Facts;
 use crate::domain::error::{Error, Result};
@@ -83,8 +83,9 @@ pub async fn hold_tenant(tx: &mut Tx) -> Result<Option<(State, i64)>> {
     .transpose()
 }
 
-/// What is known of a caller besides the token: the transaction is on the caller's active tenant.
+/// What is known of a caller besides the token, if the token still holds.
 pub async fn facts(tx: &mut Tx, caller: &Caller) -> Result<Option<Facts>> {
+    stands(tx, caller).await?;
     let names: Vec<String> = up::table
         .filter(up::tenant_id.eq(caller.active.0))
         .filter(up::user_id.eq(caller.user.user.0))

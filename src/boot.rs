@@ -1,0 +1,228 @@
+//! The composition root: builds everything from the configuration, starts it, and takes it down in order.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tonic_health::server::HealthReporter;
+
+use crate::app::bootstrap::FirstOperator;
+use crate::app::directory::Directory;
+use crate::app::{App, SessionRules};
+use crate::authn::password::Passwords;
+use crate::authn::seal::RootKey;
+use crate::authn::token::{TokenRules, Tokens};
+use crate::config::Config;
+use crate::domain::error::Error;
+use crate::domain::operation::RetryPolicy;
+use crate::grpc::server::{self, ServeError, ServerConfig, report_health};
+use crate::infra::mail_folder::MailFolder;
+use crate::operations::runner::{Runner, RunnerConfig};
+use crate::ports::Participant;
+use crate::store::migrate::{self, MigrateError};
+use crate::store::tx::{Db, DbConfig};
+
+/// Why the service does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// A file that an option names can't be read.
+    #[error("can't read {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The root key is not a key.
+    #[error("root_key_file must hold 64 hexadecimal digits, or 32 bytes in unpadded URL-safe base64")]
+    RootKey,
+    /// Mail has nowhere to go.
+    #[error("mail.folder must be set: mail is delivered to a folder")]
+    NoMail,
+    /// An address can't be listened on.
+    #[error("can't listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The schema or the role is not as it must be.
+    #[error(transparent)]
+    Schema(#[from] MigrateError),
+    /// Something failed on the way.
+    #[error(transparent)]
+    Failed(#[from] Error),
+    /// The server stopped.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// A service that runs.
+pub struct Running {
+    /// Where gRPC is served.
+    pub address: SocketAddr,
+    /// Where HTTP is served.
+    pub http_address: SocketAddr,
+    /// Whether the first start was made by this process.
+    pub bootstrapped: bool,
+    stop: CancellationToken,
+    server: JoinHandle<Result<(), ServeError>>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Waits until the service has stopped: after [`CancellationToken::cancel`], or by a failure.
+    pub async fn stopped(mut self) -> Result<(), BootError> {
+        let served = self.server.await.map_err(|e| Error::internal("server task", e))?;
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        Ok(served?)
+    }
+}
+
+/// Builds the service and starts it. `first` is the operator to make when the database is empty.
+pub async fn start(
+    config: &Config,
+    first: FirstOperator,
+    registry: prometheus::Registry,
+    stop: CancellationToken,
+) -> Result<Running, BootError> {
+    let root = RootKey::parse(&read(&config.root_key_file)?).ok_or(BootError::RootKey)?;
+    let folder = config.mail.folder.clone().ok_or(BootError::NoMail)?;
+    let mailer = Arc::new(MailFolder::new(folder, &config.mail.from)?);
+    let tls = match (&config.tls.cert_file, &config.tls.key_file) {
+        (Some(chain), Some(key)) => Some((read(chain)?.into_bytes(), read(key)?.into_bytes())),
+        _ => None,
+    };
+    let (listener, address) = listen(config.listen).await?;
+    let (http_listener, http_address) = listen(config.http_listen).await?;
+
+    let url = SecretString::from(config.database.url.expose().to_owned());
+    reach(&url, &stop).await?;
+    let app = app(config, url, root, stop.clone())?;
+    let bootstrapped = !app.is_bootstrapped().await? && app.bootstrap(&first).await?;
+    app.load_signing_keys().await?;
+
+    let mut tasks = JoinSet::new();
+    let (reporter, health) = tonic_health::server::health_reporter();
+    report_health(&reporter, false).await;
+    let serving = ServerConfig { tls, reflection: config.reflection, drain: Duration::from_secs(config.drain_seconds) };
+    let server = server::serve(listener, app.clone(), serving, health, stop.clone());
+    let keys = app.tokens.clone();
+    let http = crate::http::serve(http_listener, registry, Arc::new(move || keys.key_set()), stop.clone());
+    tasks.spawn(async move {
+        if let Err(error) = http.await {
+            tracing::error!(%error, "the HTTP listener stopped");
+        }
+    });
+    tasks.spawn(Runner::new(app.clone(), mailer, runner(config), stop.clone()).run());
+    tasks.spawn(watch_database(app.clone(), reporter, stop.clone()));
+    tasks.spawn(housekeeping(app, Duration::from_secs(config.requests.repeat_hours * 3600), stop.clone()));
+    Ok(Running { address, http_address, bootstrapped, stop, server: tokio::spawn(server), tasks })
+}
+
+fn app(config: &Config, url: SecretString, root: RootKey, stopping: CancellationToken) -> Result<App, Error> {
+    let db = Db::new(&DbConfig {
+        url,
+        pool_size: config.database.pool_size,
+        wait: Duration::from_millis(900),
+        repeat_window: Duration::from_secs(config.requests.repeat_hours * 3600),
+    })?;
+    let participants: Vec<Arc<dyn Participant>> = vec![Arc::new(Directory::new(db.clone()))];
+    Ok(App {
+        db,
+        root,
+        tokens: Tokens::new(TokenRules {
+            issuer: config.tokens.issuer.clone(),
+            audience: config.tokens.audience.clone(),
+            access: Duration::from_secs(config.tokens.access_seconds),
+        }),
+        passwords: Passwords::new(config.argon2.memory_kib, config.argon2.iterations, config.argon2.concurrency)?,
+        sessions: SessionRules {
+            refresh: Duration::from_secs(config.tokens.refresh_seconds),
+            grace: Duration::from_secs(config.tokens.refresh_grace_seconds),
+        },
+        participants: participants.into(),
+        changed: Arc::new(watch::Sender::new(0)),
+        stopping,
+    })
+}
+
+fn runner(config: &Config) -> RunnerConfig {
+    let operations = &config.operations;
+    RunnerConfig {
+        lease: Duration::from_millis(operations.lease_ms),
+        heartbeat: Duration::from_millis(operations.heartbeat_ms),
+        poll: Duration::from_millis(operations.poll_ms),
+        workers: operations.workers,
+        retry: RetryPolicy {
+            max_attempts: operations.max_attempts,
+            base: Duration::from_millis(operations.retry_base_ms),
+            most: Duration::from_millis(operations.retry_max_ms),
+        },
+        drain: Duration::from_secs(config.drain_seconds),
+        public_url: config.public_url.clone(),
+    }
+}
+
+fn read(path: &Path) -> Result<String, BootError> {
+    std::fs::read_to_string(path).map_err(|source| BootError::File { path: path.to_owned(), source })
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BootError> {
+    let failed = |source| BootError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Waits for a database that is not there yet; a wrong schema or role ends the start.
+async fn reach(url: &SecretString, stop: &CancellationToken) -> Result<(), BootError> {
+    loop {
+        match migrate::check(url).await {
+            Err(MigrateError::Connect(error)) if !stop.is_cancelled() => {
+                tracing::warn!(%error, "the database can't be reached yet");
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                }
+            }
+            checked => return Ok(checked?),
+        }
+    }
+}
+
+/// Tells health clients whether the database answers, and that the service goes down before it does.
+async fn watch_database(app: App, health: HealthReporter, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        report_health(&health, app.db.ping().await.is_ok()).await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+    report_health(&health, false).await;
+}
+
+/// Learns of new signing keys, and forgets what has expired.
+async fn housekeeping(app: App, repeat_window: Duration, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+        if let Err(error) = app.load_signing_keys().await {
+            tracing::warn!(%error, "could not load the signing keys");
+        }
+        if let Err(error) = app.forget_requests(repeat_window).await {
+            tracing::warn!(%error, "could not forget old requests");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Every option, with its default and its meaning: the one place where they are written down.
+//!
+//! The comments become the handbook's table as well, so they are written for operators.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::secret::Secret;
+
+/// The name of an option and the lines of its comment.
+pub(super) type Documented = (&'static str, &'static [&'static str]);
+
+macro_rules! sections {
+    ($($(#[doc = $about:literal])+ $name:ident {
+        $($(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:expr;)+
+    })+) => {$(
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name {
+            $($(#[doc = $doc])+ pub $field: $type,)+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        impl $name {
+            pub(super) const OPTIONS: &'static [Documented] = &[$((stringify!($field), &[$($doc),+]),)+];
+        }
+    )+};
+}
+
+/// The sections of [`Config`], by name.
+pub(super) const SECTIONS: &[(&str, &[Documented])] = &[
+    ("database", Database::OPTIONS),
+    ("mail", Mail::OPTIONS),
+    ("tls", Tls::OPTIONS),
+    ("tokens", Tokens::OPTIONS),
+    ("operations", Operations::OPTIONS),
+    ("requests", Requests::OPTIONS),
+    ("telemetry", Telemetry::OPTIONS),
+    ("initial_operator", InitialOperator::OPTIONS),
+    ("argon2", Argon2::OPTIONS),
+];
+
+sections! {
+    /// The whole configuration.
+    Config {
+        /// Address on which gRPC is served. Port 0 picks a free one.
+        listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 50051));
+        /// Address on which metrics, the key set and health are served over HTTP.
+        http_listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9090));
+        /// File with the root key, under which all other keys are stored. Required.
+        root_key_file: PathBuf = PathBuf::new();
+        /// Where users reach the platform; links in mails begin with it.
+        public_url: String = "http://localhost".into();
+        /// How long a stopping server waits for calls that are running, in seconds.
+        drain_seconds: u64 = 10;
+        /// Whether reflection is served, for grpcurl and its like.
+        reflection: bool = true;
+        /// The database.
+        database: Database = Database::default();
+        /// Outgoing mail.
+        mail: Mail = Mail::default();
+        /// Transport security of the gRPC listener.
+        tls: Tls = Tls::default();
+        /// Access and refresh tokens.
+        tokens: Tokens = Tokens::default();
+        /// Long work in the background.
+        operations: Operations = Operations::default();
+        /// Repeated requests.
+        requests: Requests = Requests::default();
+        /// Logs, traces and metrics.
+        telemetry: Telemetry = Telemetry::default();
+        /// The first operator, made when the database is empty.
+        initial_operator: InitialOperator = InitialOperator::default();
+        /// How passwords are hashed. Stored hashes keep the figures that they were made with.
+        argon2: Argon2 = Argon2::default();
+    }
+
+    /// The database.
+    Database {
+        /// Where it is, for the role `landlord_app`: `postgres://landlord_app:…@host/landlord`. Required, here or by
+        /// `database.url_file`.
+        url: Secret = Secret::default();
+        /// File to read `database.url` from.
+        url_file: Option<PathBuf> = None;
+        /// How many connections a replica holds at most.
+        pool_size: usize = 16;
+        /// Where it is for the role that migrates.
+        migration_url: Option<Secret> = None;
+        /// File to read `database.migration_url` from.
+        migration_url_file: Option<PathBuf> = None;
+    }
+
+    /// Outgoing mail.
+    Mail {
+        /// Folder to write mails to as files, for development and tests.
+        folder: Option<PathBuf> = None;
+        /// Address that mails come from.
+        from: String = "landlord@localhost".into();
+    }
+
+    /// Transport security of the gRPC listener. Without a certificate it speaks plain HTTP/2.
+    Tls {
+        /// File with the certificate chain, as PEM.
+        cert_file: Option<PathBuf> = None;
+        /// File with the certificate's private key, as PEM.
+        key_file: Option<PathBuf> = None;
+    }
+
+    /// Access and refresh tokens.
+    Tokens {
+        /// Who issues them (`iss`).
+        issuer: String = "landlord".into();
+        /// For whom they are (`aud`).
+        audience: String = "landlord".into();
+        /// How long an access token is valid, in seconds.
+        access_seconds: u64 = 300;
+        /// How long a session lasts without being refreshed, in seconds.
+        refresh_seconds: u64 = 30 * 24 * 3600;
+        /// How long a refresh token that was used may come again, in seconds; a lost answer must not end a session.
+        refresh_grace_seconds: u64 = 10;
+    }
+
+    /// Long work in the background.
+    Operations {
+        /// How long a claim is good without a sign of life, in milliseconds.
+        lease_ms: u64 = 10_000;
+        /// How often a worker gives a sign of life, in milliseconds. Less than half of the lease.
+        heartbeat_ms: u64 = 3_000;
+        /// How often an idle worker looks for work, in milliseconds.
+        poll_ms: u64 = 250;
+        /// How many operations a replica works on at the same time.
+        workers: usize = 4;
+        /// How often a step is tried before the operation fails.
+        max_attempts: u32 = 10;
+        /// How long to wait before the second attempt, in milliseconds.
+        retry_base_ms: u64 = 500;
+        /// How long to wait between attempts at most, in milliseconds.
+        retry_max_ms: u64 = 60_000;
+    }
+
+    /// Repeated requests.
+    Requests {
+        /// How long the result of a request id is kept, in hours.
+        repeat_hours: u64 = 24;
+    }
+
+    /// Logs, traces and metrics.
+    Telemetry {
+        /// Where traces and metrics are sent by OTLP over gRPC, such as `http://collector:4317`. Without one, nowhere.
+        otlp_endpoint: Option<String> = None;
+        /// Which part of the traces that begin here is sent: 0 is none, 1 is all.
+        sample_ratio: f64 = 0.01;
+        /// How log lines look: `text` or `json`.
+        log_format: LogFormat = LogFormat::Text;
+        /// Which log lines are written, by level and module, as in `info,landlord=debug`.
+        log_filter: String = "info".into();
+    }
+
+    /// The first operator, made when the database is empty.
+    InitialOperator {
+        /// The name to log in with.
+        user_name: String = "operator".into();
+        /// File with the first password.
+        password_file: Option<PathBuf> = None;
+    }
+
+    /// How passwords are hashed.
+    Argon2 {
+        /// Memory of one hash, in KiB.
+        memory_kib: u32 = 19_456;
+        /// Passes over that memory.
+        iterations: u32 = 2;
+        /// How many hashes are computed at the same time.
+        concurrency: usize = 2;
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}

@@ -1,0 +1,147 @@
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use super::options::SECTIONS;
+use super::*;
+
+const LEAST: [(&str, &str); 2] =
+    [("LANDLORD_ROOT_KEY_FILE", "/keys/root"), ("LANDLORD_DATABASE__URL", "postgres://secret@db/x")];
+
+fn with(file: Option<&str>, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let mut written = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    written.write_all(file.unwrap_or_default().as_bytes()).unwrap();
+    let variables = LEAST.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let flags: Vec<_> = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    Config::from_sources(file.map(|_| written.path()), variables, &flags)
+}
+
+fn problem(file: Option<&str>, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> String {
+    with(file, variables, flags).unwrap_err().to_string()
+}
+
+#[test]
+fn defaults_hold_where_nothing_is_said() {
+    let config = with(None, &[], &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:50051");
+    assert_eq!(config.tokens.refresh_seconds, 2_592_000);
+    assert_eq!(config.database.url.expose(), "postgres://secret@db/x");
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let file = "listen = '127.0.0.1:1'\n[database]\npool_size = 1\n[operations]\nworkers = 1\n";
+    let environment = [("LANDLORD_DATABASE__POOL_SIZE", "2"), ("LANDLORD_LISTEN", "[::1]:2")];
+    let config = with(Some(file), &environment, &[("listen", "127.0.0.1:3")]).unwrap();
+    assert_eq!((config.operations.workers, config.database.pool_size), (1, 2));
+    assert_eq!(config.listen.to_string(), "127.0.0.1:3");
+}
+
+#[test]
+fn texts_stay_texts_and_switches_are_read() {
+    let environment = [
+        ("LANDLORD_TOKENS__ISSUER", "007"),
+        ("LANDLORD_REFLECTION", "false"),
+        ("LANDLORD_TELEMETRY__SAMPLE_RATIO", "1"),
+    ];
+    let config = with(None, &environment, &[("telemetry.log_format", "json")]).unwrap();
+    assert_eq!((config.tokens.issuer.as_str(), config.reflection), ("007", false));
+    assert_eq!((config.telemetry.sample_ratio, config.telemetry.log_format), (1.0, LogFormat::Json));
+}
+
+#[test]
+fn a_wrong_option_is_named_with_where_it_came_from() {
+    let unknown = problem(Some("[database]\npool = 3\n"), &[], &[]);
+    assert!(unknown.contains("database.pool: there is no such option") && unknown.contains("pool_size"), "{unknown}");
+    assert!(unknown.contains(".toml"), "{unknown}");
+    let unknown = problem(None, &[("LANDLORD_DATABASE__POOL", "3")], &[]);
+    assert!(unknown.contains("LANDLORD_DATABASE__POOL:") && unknown.contains("database.pool:"), "{unknown}");
+    let unknown = problem(None, &[("LANDLORD_LISTN", "x")], &[]);
+    assert!(unknown.contains("LANDLORD_LISTN") && unknown.contains("listn"), "{unknown}");
+    let unknown = problem(None, &[], &[("telemetry.colour", "on")]);
+    assert!(unknown.contains("flag: telemetry.colour"), "{unknown}");
+    let wrong = problem(None, &[("LANDLORD_DATABASE__POOL_SIZE", "many")], &[]);
+    assert!(wrong.contains("LANDLORD_DATABASE__POOL_SIZE: database.pool_size"), "{wrong}");
+    let wrong = problem(Some("listen = 'here'\n"), &[], &[]);
+    assert!(wrong.contains("listen") && wrong.contains(".toml"), "{wrong}");
+    let broken = problem(Some("listen = \n"), &[], &[]);
+    assert!(broken.contains(".toml") && broken.contains("line 1"), "{broken}");
+}
+
+#[test]
+fn bounds_are_kept() {
+    let cases = [
+        ("tls.cert_file", "/cert", "tls.key_file"),
+        ("operations.heartbeat_ms", "5000", "operations.heartbeat_ms"),
+        ("telemetry.sample_ratio", "1.5", "telemetry.sample_ratio"),
+        ("public_url", "localhost", "public_url"),
+        ("root_key_file", "", "LANDLORD_ROOT_KEY_FILE"),
+        ("database.url", "", "LANDLORD_DATABASE__URL"),
+    ];
+    for (option, value, named) in cases {
+        let problem = problem(None, &[], &[(option, value)]);
+        assert!(problem.contains(named), "{problem}");
+    }
+}
+
+#[test]
+fn variables_that_kubernetes_makes_are_no_options() {
+    let links = [
+        ("LANDLORD_SERVICE_HOST", "10.0.0.1"),
+        ("LANDLORD_SERVICE_PORT_GRPC", "50051"),
+        ("LANDLORD_PORT", "tcp://10.0.0.1:50051"),
+        ("LANDLORD_PORT_50051_TCP_ADDR", "10.0.0.1"),
+        ("LANDLORD_HTTP_PORT_9090_TCP", "tcp://10.0.0.1:9090"),
+        ("LANDLORD_CONFIG", "/etc/landlord.toml"),
+    ];
+    assert!(with(None, &links, &[]).is_ok());
+}
+
+#[test]
+fn secrets_come_from_files_and_are_not_shown() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"postgres://hunter2@db/x\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let config = with(None, &[], &[("database.migration_url_file", path)]).unwrap();
+    assert_eq!(config.database.migration_url.as_ref().unwrap().expose(), "postgres://hunter2@db/x");
+    for shown in [config.render().unwrap(), format!("{config:?}")] {
+        assert!(!shown.contains("hunter2") && !shown.contains("secret@"), "{shown}");
+        assert!(shown.contains("(hidden)"), "{shown}");
+    }
+    assert!(problem(None, &[], &[("database.url_file", path)]).contains("both set"));
+    let missing = problem(None, &[], &[("database.migration_url_file", "/nowhere/at/all")]);
+    assert!(missing.contains("/nowhere/at/all") && missing.contains("database.migration_url_file"), "{missing}");
+}
+
+#[test]
+fn what_is_shown_can_be_read_again() {
+    let shown = with(None, &[("LANDLORD_TOKENS__ISSUER", "me")], &[]).unwrap().render().unwrap();
+    assert_eq!(with(Some(&shown), &[], &[]).unwrap().tokens.issuer, "me");
+}
+
+#[test]
+fn every_option_is_documented() {
+    let defaults = serde_json::to_value(Config::default()).unwrap();
+    let mut there = BTreeSet::new();
+    for (name, value) in defaults.as_object().unwrap() {
+        match value.as_object() {
+            Some(section) => there.extend(section.keys().map(|key| format!("{name}.{key}"))),
+            None => drop(there.insert(name.clone())),
+        }
+    }
+    let sections =
+        SECTIONS.iter().flat_map(|(name, options)| options.iter().map(move |(key, _)| format!("{name}.{key}")));
+    let plain = Config::OPTIONS.iter().map(|(name, _)| (*name).to_owned());
+    let plain = plain.filter(|name| SECTIONS.iter().all(|(section, _)| section != name));
+    assert_eq!(there, sections.chain(plain).collect());
+}
+
+#[test]
+fn the_handbook_says_the_same() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let page = document().unwrap();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(written, page, "run the tests once with UPDATE_GOLDEN=1 and commit docs/configuration.md");
+}

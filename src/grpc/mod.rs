@@ -1,0 +1,17 @@
+//! What tonic serves: the layers that a call passes, the guard, one file per service, and the one place where errors
+//! become statuses.
+
+pub mod admin_service;
+pub mod call;
+pub mod codec;
+pub mod convert;
+pub mod guard;
+pub mod guarded;
+pub mod interceptors;
+pub mod layers;
+pub mod operation_service;
+pub mod server;
+pub mod session_service;
+pub mod status;
+pub mod tenant_service;
+pub mod user_service;
