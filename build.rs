@@ -95,10 +95,8 @@ pub fn policies(pool: &DescriptorPool) -> Result<Vec<MethodPolicy>, Failure> {
 fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String> {
     let access = enum_name(rule, "access");
     let effect = enum_name(rule, "effect");
-    let named: Vec<_> = strings(rule, "platform_privileges")
-        .into_iter()
-        .chain(strings(rule, "tenant_privileges"))
-        .collect();
+    let named: Vec<_> =
+        strings(rule, "platform_privileges").into_iter().chain(strings(rule, "tenant_privileges")).collect();
     if access == "ACCESS_UNSPECIFIED" {
         return Err("the policy does not say who has access".into());
     }
@@ -143,9 +141,8 @@ fn string_field(method: &MethodDescriptor, path: &str) -> Result<(), String> {
     let mut message = method.input();
     let parts: Vec<_> = path.split('.').collect();
     for (i, part) in parts.iter().enumerate() {
-        let field = message
-            .get_field_by_name(part)
-            .ok_or_else(|| format!("the policy names a missing field: {path}"))?;
+        let field =
+            message.get_field_by_name(part).ok_or_else(|| format!("the policy names a missing field: {path}"))?;
         match (i + 1 == parts.len(), field.kind()) {
             (true, prost_reflect::Kind::String) if !field.is_list() => return Ok(()),
             (false, prost_reflect::Kind::Message(inner)) if !field.is_list() => message = inner,
@@ -156,10 +153,18 @@ fn string_field(method: &MethodDescriptor, path: &str) -> Result<(), String> {
 }
 
 fn enum_name(rule: &DynamicMessage, field: &str) -> String {
-    let descriptor = rule.descriptor().get_field_by_name(field).expect("a field of MethodPolicy");
-    let prost_reflect::Kind::Enum(kind) = descriptor.kind() else { unreachable!("{field} is an enum") };
-    let number = rule.get_field(&descriptor).as_enum_number().unwrap_or(0);
-    kind.get_value(number).map_or_else(String::new, |v| v.name().to_owned())
+    enum_names(rule, field).into_iter().next().unwrap_or_default()
+}
+
+/// The names of the values in an enum field, single or repeated; what is not set has the name of its zero.
+fn enum_names(rule: &DynamicMessage, field: &str) -> Vec<String> {
+    let Some(descriptor) = rule.descriptor().get_field_by_name(field) else { return Vec::new() };
+    let prost_reflect::Kind::Enum(kind) = descriptor.kind() else { return Vec::new() };
+    let numbers: Vec<_> = match rule.get_field(&descriptor).as_ref() {
+        Value::List(list) => list.iter().filter_map(Value::as_enum_number).collect(),
+        single => single.as_enum_number().into_iter().collect(),
+    };
+    numbers.iter().filter_map(|n| kind.get_value(*n)).map(|v| v.name().to_owned()).collect()
 }
 
 fn text(rule: &DynamicMessage, field: &str) -> String {
@@ -174,18 +179,6 @@ fn strings(rule: &DynamicMessage, field: &str) -> Vec<String> {
     let Some(value) = rule.get_field_by_name(field) else { return Vec::new() };
     let list = value.as_list().map(<[Value]>::to_vec).unwrap_or_default();
     list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
-}
-
-fn state_names(rule: &DynamicMessage) -> Vec<String> {
-    let descriptor = rule.descriptor().get_field_by_name("states").expect("a field of MethodPolicy");
-    let prost_reflect::Kind::Enum(kind) = descriptor.kind() else { unreachable!("states are enums") };
-    let value = rule.get_field(&descriptor);
-    let numbers = value.as_list().map(<[Value]>::to_vec).unwrap_or_default();
-    numbers
-        .iter()
-        .filter_map(|n| kind.get_value(n.as_enum_number()?))
-        .map(|v| camel(v.name().trim_start_matches("STATE_")))
-        .collect()
 }
 
 /// `MANAGE_TENANTS` or `manage-tenants` as `ManageTenants`.
@@ -216,9 +209,8 @@ fn constant(policy: &MethodPolicy) -> String {
 
 fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
     let mut out = String::new();
-    let privileges = |names: Vec<String>| -> String {
-        names.iter().map(|n| format!("Privilege::{},", camel(n))).collect()
-    };
+    let privileges =
+        |names: Vec<String>| -> String { names.iter().map(|n| format!("Privilege::{},", camel(n))).collect() };
     for policy in policies {
         let rule = &policy.rule;
         let path = format!("/{}/{}", policy.service.full_name(), policy.method.name());
@@ -235,7 +227,10 @@ fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
             text(rule, "tenant_field"),
             enum_name(rule, "effect") == "EFFECT_CHANGE",
             flag(rule, "impersonation"),
-            state_names(rule).iter().map(|s| format!("State::{s},")).collect::<String>(),
+            enum_names(rule, "states")
+                .iter()
+                .map(|s| format!("State::{},", camel(s.trim_start_matches("STATE_"))))
+                .collect::<String>(),
             flag(rule, "infrastructure"),
             flag(rule, "audited"),
             flag(rule, "before_password_change"),
@@ -275,9 +270,7 @@ fn servers(descriptors: &[u8], policies: &[MethodPolicy]) -> Result<(String, Str
     let (mut servers, mut guards) = (String::new(), String::new());
     for service in collected.borrow().iter() {
         let adapted = Service::of(service, "crate::grpc::codec::StrictCodec");
-        let code = tonic_build::CodeGenBuilder::new()
-            .emit_package(true)
-            .generate_server(&adapted, "crate::proto::v1");
+        let code = tonic_build::CodeGenBuilder::new().emit_package(true).generate_server(&adapted, "crate::proto::v1");
         servers.push_str(&code.to_string());
         guard(service, policies, &mut guards)?;
     }
@@ -303,7 +296,10 @@ fn guard(service: &prost_build::Service, policies: &[MethodPolicy], out: &mut St
         };
         let comment = method.comments.leading.join("\n").replace('"', "'");
         writeln!(handlers, "#[doc = {comment:?}]")?;
-        writeln!(handlers, "async fn {rust}(&self, call: OpContext, request: v1::{input}) -> Result<{answer}, Error>;")?;
+        writeln!(
+            handlers,
+            "async fn {rust}(&self, call: OpContext, request: v1::{input}) -> Result<{answer}, Error>;"
+        )?;
         writeln!(
             wrapped,
             "async fn {rust}(&self, request: tonic::Request<v1::{input}>) -> Result<tonic::Response<{reply}>, tonic::Status> {{
@@ -428,7 +424,7 @@ impl tonic_build::Method for Method {
         &self.method.comments.leading
     }
     fn request_response_name(&self, path: &str, _: bool) -> (proc_macro2::TokenStream, proc_macro2::TokenStream) {
-        let ty = |name: &str| format!("{path}::{name}").parse().expect("a path of a generated message");
+        let ty = |name: &str| format!("{path}::{name}").parse().unwrap_or_default();
         (ty(&self.method.input_type), ty(&self.method.output_type))
     }
 }

@@ -25,5 +25,5 @@ pub mod grpc;
 pub mod http;
 
 pub mod boot;
-pub mod failpoints;
 pub mod dev;
+pub mod failpoints;

@@ -98,7 +98,10 @@ async fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Serve(source) => serve(&source.load()?).await,
         Command::Migrate(source) => migrate(&source.load()?).await,
-        Command::Config(source) => Ok(print(&source.load()?.render()?)),
+        Command::Config(source) => {
+            print(&source.load()?.render()?);
+            Ok(())
+        }
     }
 }
 
@@ -125,7 +128,9 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let running = boot::start(config, first, telemetry.registry(), stop).await?;
     if running.bootstrapped && config.initial_operator.password_file.is_none() {
         let name = &config.initial_operator.user_name;
-        print(&format!("The first operator is {name}@infrastructure. Its password, shown only now and to be changed at the first log-in:\n{password}\n"));
+        print(&format!(
+            "The first operator is {name}@infrastructure. Its password, shown only now and to be changed at the first log-in:\n{password}\n"
+        ));
     }
     tracing::info!(grpc = %running.address, http = %running.http_address, "serving");
     let stopped = running.stopped().await;

@@ -140,9 +140,9 @@ mod tests {
 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let (called, mut calls) = tokio::sync::mpsc::unbounded_channel();
+        let (called, mut calls) = tokio::sync::mpsc::channel(64);
         let collector = tower::service_fn(move |request: ::http::Request<tonic::body::Body>| {
-            called.send(request.uri().path().to_owned()).unwrap();
+            called.try_send(request.uri().path().to_owned()).unwrap();
             std::future::ready(Ok::<_, std::convert::Infallible>(
                 tonic::Status::ok("").into_http::<tonic::body::Body>(),
             ))

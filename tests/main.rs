@@ -1,1 +1,8 @@
+//! All tests that need the whole service: through the public gRPC API, against real Postgres. Files are named after what
+//! they show; `support/` starts the servers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a panic is how a failure is said")]
+
+mod support;
+
+mod smoke;

@@ -17,6 +17,8 @@ $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO landlord_app, landlord_platform;
+-- So that the service can refuse a schema that is older than itself.
+GRANT SELECT ON __diesel_schema_migrations TO landlord_app;
 -- Functions are no back door either: each is granted by name.
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 

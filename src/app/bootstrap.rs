@@ -51,7 +51,8 @@ async fn make(tx: &mut Tx, operator: &UserName, password_hash: &str, must_change
     if !tenants::take_identity(tx, &code).await? {
         return Ok(false);
     }
-    let (server, zone) = tenants::place(tx, None).await?.ok_or_else(|| Error::internal("bootstrap", "no default server"))?;
+    let (server, zone) =
+        tenants::place(tx, None).await?.ok_or_else(|| Error::internal("bootstrap", "no default server"))?;
     let tenant = NewTenant {
         code: None,
         display_name: DisplayName::stored("Infrastructure".into()),

@@ -1,8 +1,8 @@
 //! The directory of users, groups and roles, as the participant that is built in.
 
 use async_trait::async_trait;
-use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use futures::FutureExt as _;
+use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
@@ -10,7 +10,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::id::RoleId;
 use crate::domain::name::DisplayName;
 use crate::domain::operation::InitialAdmin;
-use crate::domain::user::{BuiltInRole, SUPERUSER, UserState, superuser_privileges};
+use crate::domain::user::{BuiltInRole, SUPERUSER, UserState};
 use crate::ports::{Answer, Participant, Record, StepCall, Usage};
 use crate::store::claims::{self, Claim};
 use crate::store::directory::{self, NewUser};
@@ -148,8 +148,6 @@ pub(super) async fn start_directory(tx: &mut Tx, tenant_name: &DisplayName) -> R
     let administrator = directory::insert_role(tx, BuiltInRole::Administrator).await?;
     directory::insert_role(tx, BuiltInRole::User).await?;
     directory::insert_role(tx, BuiltInRole::Viewer).await?;
-    let privileges = superuser_privileges(tx.tenant());
-    let role = directory::insert_own_role(tx, SUPERUSER, &privileges).await?;
     let superuser = NewUser {
         user_name: SUPERUSER,
         user_name_key: SUPERUSER,
@@ -161,6 +159,6 @@ pub(super) async fn start_directory(tx: &mut Tx, tenant_name: &DisplayName) -> R
         must_change_password: false,
         impersonation_target: !tx.tenant().is_infrastructure(),
     };
-    directory::insert_user(tx, &superuser, role).await?;
+    directory::insert_user(tx, &superuser, administrator).await?;
     Ok(administrator)
 }

@@ -15,7 +15,8 @@ impl App {
     pub async fn forget_requests(&self, window: Duration) -> Result<()> {
         loop {
             let op = OpContext::system(Purpose::Expiry, None);
-            let gone = self.db.platform(op, "forget-requests", window, |tx, window| requests::forget(tx, *window).boxed());
+            let gone =
+                self.db.platform(op, "forget-requests", window, |tx, window| requests::forget(tx, *window).boxed());
             if gone.await? == 0 {
                 return Ok(());
             }

@@ -50,7 +50,9 @@ impl App {
         let (size, after) = (request.size, request.after);
         let input = (after, size + 1);
         let (mut rows, total) = if op.target().is_ok() {
-            self.db.read(op, "list-operations", input, |tx, (after, limit)| operations::list(tx, *after, *limit).boxed()).await?
+            self.db
+                .read(op, "list-operations", input, |tx, (after, limit)| operations::list(tx, *after, *limit).boxed())
+                .await?
         } else {
             let all = self.db.platform(op, "list-operations", input, |tx, (after, limit)| {
                 operations::list_all(tx, *after, *limit).boxed()
@@ -66,7 +68,13 @@ impl App {
     }
 
     /// The operation once it has ended, or as it is when the time is over.
-    pub async fn wait_operation(&self, op: OpContext, id: OperationId, named: &str, most: Duration) -> Result<Operation> {
+    pub async fn wait_operation(
+        &self,
+        op: OpContext,
+        id: OperationId,
+        named: &str,
+        most: Duration,
+    ) -> Result<Operation> {
         let end = Instant::now() + most;
         let mut changed = self.changed.subscribe();
         loop {
@@ -84,7 +92,12 @@ impl App {
     }
 
     /// The operation as it is, then each change, and again when nothing changes for a while; it ends with the operation.
-    pub fn watch_operation(&self, op: OpContext, id: OperationId, named: String) -> BoxStream<'static, Result<Operation>> {
+    pub fn watch_operation(
+        &self,
+        op: OpContext,
+        id: OperationId,
+        named: String,
+    ) -> BoxStream<'static, Result<Operation>> {
         let changed = self.changed.subscribe();
         let state = Some(Watch { app: self.clone(), op, id, named, changed, seen: 0, told: Instant::now() });
         futures::stream::unfold(state, |state| async {

@@ -18,13 +18,15 @@ impl App {
     pub async fn activate(&self, code: &str, password: SecretString) -> Result<(User, String)> {
         let hash = code_hash(code);
         let op = OpContext::system(Purpose::Link, None);
-        let find = self.db.platform(op, "find-link", hash.clone(), |tx, hash| {
-            links::find(tx, LinkPurpose::Activation, hash).boxed()
-        });
+        let find = self
+            .db
+            .platform(op, "find-link", hash.clone(), |tx, hash| links::find(tx, LinkPurpose::Activation, hash).boxed());
         let unknown = || Error::field("code", "must be the code of an activation link, as it stands in the mail");
         let link = find.await?.ok_or_else(unknown)?;
         if link.used {
-            return Err(Refusal::new(Reason::LinkUsed, "the link was used; log in with the password that was set").into());
+            return Err(
+                Refusal::new(Reason::LinkUsed, "the link was used; log in with the password that was set").into()
+            );
         }
         if link.expired {
             return Err(expired());
@@ -56,14 +58,16 @@ impl App {
         let facts = call.ok_or_else(|| Error::internal("context", "the call has no caller"))?;
         let (home, user) = (facts.caller.user.home, facts.caller.user.user);
         let op = op.on(home);
-        let hash = self.db.read(op.clone(), "password-hash", user, |tx, id| users::password_hash(tx, *id).boxed()).await?;
+        let hash =
+            self.db.read(op.clone(), "password-hash", user, |tx, id| users::password_hash(tx, *id).boxed()).await?;
         if !self.passwords.verify(current.clone(), hash.clone()).await? {
             return Err(Refusal::new(Reason::CredentialsInvalid, "the current password is wrong").into());
         }
         if current.expose_secret() == new.expose_secret() {
             return Err(Error::field("new_password", "must differ from the current one"));
         }
-        check_password(new.expose_secret(), &facts.user_name).map_err(|allowed| Error::field("new_password", allowed))?;
+        check_password(new.expose_secret(), &facts.user_name)
+            .map_err(|allowed| Error::field("new_password", allowed))?;
         let input = (user, hash, self.passwords.hash(new).await?);
         let done = self.db.change(op, "change-password", input, |tx, (user, old, new)| {
             async move {

@@ -43,7 +43,10 @@ async fn rotate(tx: &mut PlatformTx, root: &RootKey) -> Result<(Vec<SigningKey>,
         newer = Some(key.created_at);
         let opened = root.open(SealPurpose::SigningKey, key.kid.as_bytes(), &key.sealed);
         let pkcs8 = opened.ok_or_else(|| {
-            Error::internal("signing key", "it was sealed by another root key; start with the root key that this database knows")
+            Error::internal(
+                "signing key",
+                "it was sealed by another root key; start with the root key that this database knows",
+            )
         })?;
         known.push(SigningKey { kid: key.kid, pkcs8, created_at: key.created_at });
     }

@@ -21,7 +21,8 @@ pub struct Passwords {
 impl Passwords {
     /// Hashes with `memory_kib` KiB of memory and `iterations` passes, at most `slots` at a time.
     pub fn new(memory_kib: u32, iterations: u32, slots: usize) -> Result<Self> {
-        let params = Params::new(memory_kib, iterations, 1, None).map_err(|e| Error::internal("argon2 parameters", e))?;
+        let params =
+            Params::new(memory_kib, iterations, 1, None).map_err(|e| Error::internal("argon2 parameters", e))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = argon2.hash_password(b"nobody has this password").map_err(|e| Error::internal("argon2", e))?;
         Ok(Self { argon2, decoy: decoy.to_string().into(), slots: Arc::new(Semaphore::new(slots.max(1))) })

@@ -77,9 +77,8 @@ impl RootKey {
         let key = RandomizedNonceKey::new(&AES_256_GCM, &self.derive(purpose)?)
             .map_err(|e| Error::internal("sealing key", e))?;
         let mut body = plain.to_vec();
-        let nonce = key
-            .seal_in_place_append_tag(Aad::from(context), &mut body)
-            .map_err(|e| Error::internal("sealing", e))?;
+        let nonce =
+            key.seal_in_place_append_tag(Aad::from(context), &mut body).map_err(|e| Error::internal("sealing", e))?;
         let mut sealed = nonce.as_ref().to_vec();
         sealed.append(&mut body);
         Ok(sealed)

@@ -39,7 +39,8 @@ pub fn public(policy: &'static Policy) -> Result<Permit> {
     match policy.access {
         Access::Public => Ok(Permit(Ground::Public)),
         Access::Authenticated | Access::Privileged => {
-            Err(Refusal::new(Reason::TokenMissing, "send `authorization: Bearer …`; CreateSession gives the token").into())
+            Err(Refusal::new(Reason::TokenMissing, "send `authorization: Bearer …`; CreateSession gives the token")
+                .into())
         }
     }
 }
@@ -126,8 +127,14 @@ mod tests {
         let get = &policy::TENANT_SERVICE_GET_TENANT;
         assert_eq!(reason(get, &admin, Target::One(own)), None);
         assert_eq!(reason(get, &admin, Target::One(TenantUid::new())), Some(Reason::ResourceNotFound));
-        assert_eq!(reason(&policy::TENANT_SERVICE_LOCK_TENANT, &admin, Target::One(own)), Some(Reason::PrivilegeMissing));
-        assert_eq!(reason(&policy::TENANT_SERVICE_LIST_TENANTS, &admin, Target::Nothing), Some(Reason::PrivilegeMissing));
+        assert_eq!(
+            reason(&policy::TENANT_SERVICE_LOCK_TENANT, &admin, Target::One(own)),
+            Some(Reason::PrivilegeMissing)
+        );
+        assert_eq!(
+            reason(&policy::TENANT_SERVICE_LIST_TENANTS, &admin, Target::Nothing),
+            Some(Reason::PrivilegeMissing)
+        );
     }
 
     #[test]

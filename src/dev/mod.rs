@@ -103,7 +103,11 @@ pub struct Dev {
 }
 
 /// Starts the private Postgres, makes what is missing, serves, and writes `connection.json`.
-pub async fn start(options: &DevOptions, registry: prometheus::Registry, stop: CancellationToken) -> Result<Dev, DevError> {
+pub async fn start(
+    options: &DevOptions,
+    registry: prometheus::Registry,
+    stop: CancellationToken,
+) -> Result<Dev, DevError> {
     let dir = std::path::absolute(&options.data_dir).map_err(|e| file(&options.data_dir, e))?;
     if options.fresh {
         erase(&dir).await?;
@@ -157,7 +161,8 @@ impl Dev {
 
 /// The role that owns the database, and the database. The other roles come with the migrations.
 async fn prepare_database(cluster: &Cluster) -> Result<(), DevError> {
-    let (client, connection) = tokio_postgres::connect(&cluster.superuser_url("postgres"), tokio_postgres::NoTls).await?;
+    let (client, connection) =
+        tokio_postgres::connect(&cluster.superuser_url("postgres"), tokio_postgres::NoTls).await?;
     let driver = tokio::spawn(connection);
     let missing = |what: &'static str| {
         let client = &client;

@@ -52,7 +52,7 @@ pub fn status(tenant: &Tenant, viewer: Viewer) -> (Status, &'static str) {
         return (Status::ReadOnly, "INFRASTRUCTURE_TENANT");
     }
     match tenant.state {
-        State::Failed if tenant.cooling_down => return (Status::Corrupt, "TENANT_COOLING_DOWN"),
+        State::Failed if tenant.cooldown_left.is_some() => return (Status::Corrupt, "TENANT_COOLING_DOWN"),
         State::Failed => return (Status::Failed, ""),
         State::PreparingDeletion => return (Status::PreparingDeletion, ""),
         State::Prepared => return (Status::Prepared, if tenant.purge_started { "PURGE_STARTED" } else { "" }),

@@ -19,7 +19,6 @@
 
 use std::time::Duration;
 
-
 use super::id::TenantUid;
 
 macro_rules! names {

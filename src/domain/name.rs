@@ -83,11 +83,8 @@ impl TenantCode {
     /// A code made from a display name by transliteration, if enough of it is left.
     pub fn derive(name: &DisplayName) -> Option<Self> {
         let ascii = deunicode::deunicode(name.as_str()).to_lowercase();
-        let words: Vec<String> = ascii
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .filter(|w| !w.is_empty())
-            .map(str::to_owned)
-            .collect();
+        let words: Vec<String> =
+            ascii.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect();
         let joined = words.join("-");
         let from_letter = joined.trim_start_matches(|c: char| !c.is_ascii_lowercase());
         let cut: String = from_letter.chars().take(40).collect();
@@ -212,9 +209,8 @@ mod tests {
 
     #[test]
     fn codes_are_derived_by_transliteration() {
-        let derived = |name: &str| {
-            TenantCode::derive(&DisplayName::parse(name).expect("a name")).map(|c| c.as_str().to_owned())
-        };
+        let derived =
+            |name: &str| TenantCode::derive(&DisplayName::parse(name).expect("a name")).map(|c| c.as_str().to_owned());
         assert_eq!(derived("Acme Ltd.").as_deref(), Some("acme-ltd"));
         assert_eq!(derived("Müller & Söhne").as_deref(), Some("muller-sohne"));
         assert_eq!(derived("Москва").as_deref(), Some("moskva"));

@@ -226,8 +226,7 @@ mod tests {
 
     #[test]
     fn waits_double_stay_below_the_most_and_end() {
-        let policy =
-            RetryPolicy { max_attempts: 40, base: Duration::from_millis(500), most: Duration::from_secs(60) };
+        let policy = RetryPolicy { max_attempts: 40, base: Duration::from_millis(500), most: Duration::from_secs(60) };
         assert_eq!(policy.wait(1, 1.0), Some(Duration::from_millis(500)));
         assert_eq!(policy.wait(3, 1.0), Some(Duration::from_secs(2)));
         assert_eq!(policy.wait(39, 1.0), Some(Duration::from_secs(60)));

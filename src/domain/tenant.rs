@@ -1,5 +1,7 @@
 //! A tenant, and what can be asked of it.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +37,8 @@ pub struct Tenant {
     pub seq: i32,
     /// Until when a failed one must rest.
     pub cooldown_until: Option<DateTime<Utc>>,
-    /// Whether that time was still to come when the row was read, by the database's clock.
-    pub cooling_down: bool,
+    /// How far off that was when the row was read, by the database's clock; none: it is over, or there is none.
+    pub cooldown_left: Option<Duration>,
     /// Whether its deletion has passed the point of no return.
     pub purge_started: bool,
     /// Counts its lives: a restore in place begins a new one. Participants refuse calls of an older one.
@@ -105,15 +107,14 @@ impl Tenant {
 
     /// Refuses a failed tenant that still rests.
     pub fn check_rested(&self) -> Result<()> {
-        let Some(until) = self.cooldown_until.filter(|_| self.cooling_down) else { return Ok(()) };
-        let wait = (until - self.updated_at.max(Utc::now())).to_std().unwrap_or_default();
+        let Some((until, left)) = self.cooldown_until.zip(self.cooldown_left) else { return Ok(()) };
         Err(Refusal::new(
             Reason::TenantCoolingDown,
             format!("{} failed and can be deleted from {} on, or be retried now", self.name(), until.to_rfc3339()),
         )
         .about(self.name())
         .with("cooldown_expire_time", until.to_rfc3339())
-        .retry_after(wait)
+        .retry_after(left)
         .into())
     }
 }

@@ -53,46 +53,12 @@ impl BuiltInRole {
     /// The privileges that the role starts with in a tenant.
     pub fn privileges(self, tenant: TenantUid) -> Vec<Privilege> {
         match self {
-            Self::Administrator => Privilege::ALL
-                .into_iter()
-                .filter(|p| tenant.is_infrastructure() || !p.is_platform())
-                .collect(),
+            Self::Administrator => {
+                Privilege::ALL.into_iter().filter(|p| tenant.is_infrastructure() || !p.is_platform()).collect()
+            }
             Self::User | Self::Viewer => Vec::new(),
         }
     }
-}
-
-/// What `superuser` holds, which is what acting for it allows: in the infrastructure tenant, and in any other.
-pub fn superuser_privileges(tenant: TenantUid) -> Vec<Privilege> {
-    use Privilege::{
-        AnalysisAdministrator, ArcmAdministrator, CollaborationAdministrator, DashboardAdministrator,
-        DatabaseAdministrator, DocumentAdministrator, Impersonation, LicenseAdministrator, PortalAdministrator,
-        ProcessGovernanceAdministrator, ServerAdministrator, TechnicalConfigurationAdministrator,
-        TenantAdministrator, UserAdministrator,
-    };
-    if tenant.is_infrastructure() {
-        return vec![
-            UserAdministrator,
-            TenantAdministrator,
-            TechnicalConfigurationAdministrator,
-            Impersonation,
-            LicenseAdministrator,
-        ];
-    }
-    vec![
-        AnalysisAdministrator,
-        ArcmAdministrator,
-        CollaborationAdministrator,
-        DatabaseAdministrator,
-        DashboardAdministrator,
-        DocumentAdministrator,
-        LicenseAdministrator,
-        PortalAdministrator,
-        ProcessGovernanceAdministrator,
-        ServerAdministrator,
-        TechnicalConfigurationAdministrator,
-        UserAdministrator,
-    ]
 }
 
 /// A user as log-in and mail need it.
@@ -136,8 +102,21 @@ pub fn check_password(password: &str, user_name: &str) -> Result<(), String> {
 
 /// Stems that, with nothing but digits around them, are what attackers try first.
 const COMMON: &[&str] = &[
-    "password", "passwort", "motdepasse", "contrasena", "qwertyuiop", "qwertzuiop", "asdfghjkl", "administrator",
-    "letmein", "iloveyou", "welcome", "changeme", "correcthorsebatterystaple", "landlord", "superuser",
+    "password",
+    "passwort",
+    "motdepasse",
+    "contrasena",
+    "qwertyuiop",
+    "qwertzuiop",
+    "asdfghjkl",
+    "administrator",
+    "letmein",
+    "iloveyou",
+    "welcome",
+    "changeme",
+    "correcthorsebatterystaple",
+    "landlord",
+    "superuser",
 ];
 
 #[cfg(test)]

@@ -29,7 +29,11 @@ impl AdminServiceHandler for AdminService {
         Ok(v1::GetSettingsResponse { settings: Some(settings(&self.0.get_settings(op).await?)) })
     }
 
-    async fn update_settings(&self, op: OpContext, request: v1::UpdateSettingsRequest) -> Result<v1::UpdateSettingsResponse> {
+    async fn update_settings(
+        &self,
+        op: OpContext,
+        request: v1::UpdateSettingsRequest,
+    ) -> Result<v1::UpdateSettingsResponse> {
         let changed = self.0.update_settings(op, update(request)?).await?;
         Ok(v1::UpdateSettingsResponse { settings: Some(settings(&changed)) })
     }

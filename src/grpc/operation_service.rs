@@ -28,7 +28,11 @@ impl OperationServiceHandler for OperationService {
         Ok(v1::GetOperationResponse { operation: Some(operation(found)) })
     }
 
-    async fn list_operations(&self, op: OpContext, request: v1::ListOperationsRequest) -> Result<v1::ListOperationsResponse> {
+    async fn list_operations(
+        &self,
+        op: OpContext,
+        request: v1::ListOperationsRequest,
+    ) -> Result<v1::ListOperationsResponse> {
         if request.parent.split('/').count() != 2 {
             return Err(Error::field("parent", "must be `tenants/{tenant}`, or `tenants/-` for all"));
         }
@@ -42,7 +46,11 @@ impl OperationServiceHandler for OperationService {
         })
     }
 
-    async fn wait_operation(&self, op: OpContext, request: v1::WaitOperationRequest) -> Result<v1::WaitOperationResponse> {
+    async fn wait_operation(
+        &self,
+        op: OpContext,
+        request: v1::WaitOperationRequest,
+    ) -> Result<v1::WaitOperationResponse> {
         let id = operation_id(&request.name)?;
         let most = request.timeout.map_or(Ok(LONGEST_WAIT), |timeout| bounded(timeout, LONGEST_WAIT));
         let most = most.map_err(|allowed| Error::field("timeout", allowed))?;

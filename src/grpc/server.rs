@@ -62,8 +62,7 @@ const SERVICES: [&str; 5] = [
 
 /// Tells health clients whether the services can be used.
 pub async fn report_health(health: &HealthReporter, serving: bool) {
-    let status =
-        if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+    let status = if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
     for service in SERVICES.into_iter().chain([""]) {
         health.set_service_status(service, status).await;
     }
@@ -107,10 +106,22 @@ pub async fn serve(
         .add_service(health)
         .add_optional_service(v1)
         .add_optional_service(v1alpha)
-        .add_service(GuardedTenantService::server(guard.clone(), TenantService(app.clone())).max_decoding_message_size(LARGEST_MESSAGE))
-        .add_service(GuardedOperationService::server(guard.clone(), OperationService(app.clone())).max_decoding_message_size(LARGEST_MESSAGE))
-        .add_service(GuardedSessionService::server(guard.clone(), SessionService(app.clone())).max_decoding_message_size(LARGEST_MESSAGE))
-        .add_service(GuardedUserService::server(guard.clone(), UserService(app.clone())).max_decoding_message_size(LARGEST_MESSAGE))
+        .add_service(
+            GuardedTenantService::server(guard.clone(), TenantService(app.clone()))
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            GuardedOperationService::server(guard.clone(), OperationService(app.clone()))
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            GuardedSessionService::server(guard.clone(), SessionService(app.clone()))
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            GuardedUserService::server(guard.clone(), UserService(app.clone()))
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
         .add_service(GuardedAdminService::server(guard, AdminService(app)).max_decoding_message_size(LARGEST_MESSAGE));
     let served = router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
     // tonic has no limit for the calls that are still open; a stream would hold the process for ever.

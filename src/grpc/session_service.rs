@@ -13,7 +13,11 @@ pub struct SessionService(pub App);
 
 #[tonic::async_trait]
 impl SessionServiceHandler for SessionService {
-    async fn create_session(&self, _: OpContext, request: v1::CreateSessionRequest) -> Result<v1::CreateSessionResponse> {
+    async fn create_session(
+        &self,
+        _: OpContext,
+        request: v1::CreateSessionRequest,
+    ) -> Result<v1::CreateSessionResponse> {
         let session = self.0.log_in(log_in(request)?).await?;
         Ok(v1::CreateSessionResponse {
             access_token: session.access_token,
@@ -25,7 +29,11 @@ impl SessionServiceHandler for SessionService {
         })
     }
 
-    async fn refresh_session(&self, _: OpContext, request: v1::RefreshSessionRequest) -> Result<v1::RefreshSessionResponse> {
+    async fn refresh_session(
+        &self,
+        _: OpContext,
+        request: v1::RefreshSessionRequest,
+    ) -> Result<v1::RefreshSessionResponse> {
         let (access_token, expires, refresh_token) = self.0.refresh(&request.refresh_token).await?;
         let access_expire_time = Some(timestamp(expires));
         Ok(v1::RefreshSessionResponse { access_token, access_expire_time, refresh_token })

@@ -20,7 +20,11 @@ impl UserServiceHandler for UserService {
         Ok(v1::ActivateUserResponse { user: name, user_name: user.user_name })
     }
 
-    async fn change_password(&self, op: OpContext, request: v1::ChangePasswordRequest) -> Result<v1::ChangePasswordResponse> {
+    async fn change_password(
+        &self,
+        op: OpContext,
+        request: v1::ChangePasswordRequest,
+    ) -> Result<v1::ChangePasswordResponse> {
         if request.current_password.len() > 4096 {
             return Err(Error::field("current_password", "must have at most 256 characters"));
         }

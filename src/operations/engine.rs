@@ -121,11 +121,20 @@ impl Engine {
         Ok(next.as_deref().and_then(first_step).map_or(After::LetGo, After::Step))
     }
 
-    async fn failed_attempt<W: Work>(&self, job: &Job, work: &Arc<W>, step: W::Step, attempts: i32, error: Error) -> Result<()> {
+    async fn failed_attempt<W: Work>(
+        &self,
+        job: &Job,
+        work: &Arc<W>,
+        step: W::Step,
+        attempts: i32,
+        error: Error,
+    ) -> Result<()> {
         tracing::warn!(operation = %job.claimed.claim.id, step = step.name(), attempts, %error, "a step failed");
         let failure = failure(&error);
         let wait = self.retry.wait(attempts.unsigned_abs(), random_share());
-        let Some(wait) = wait.filter(|_| worth_another_try(&error)) else { return self.fail(job, work, &failure).await };
+        let Some(wait) = wait.filter(|_| worth_another_try(&error)) else {
+            return self.fail(job, work, &failure).await;
+        };
         let input = (job.clone(), failure);
         self.app
             .db
@@ -186,7 +195,12 @@ impl Engine {
     }
 
     async fn release(&self, job: &Job) -> Result<()> {
-        self.app.db.change(self.op(job), "operation-release", job.clone(), |tx, job| claims::release(tx, &job.claimed.claim).boxed()).await
+        self.app
+            .db
+            .change(self.op(job), "operation-release", job.clone(), |tx, job| {
+                claims::release(tx, &job.claimed.claim).boxed()
+            })
+            .await
     }
 
     fn op(&self, job: &Job) -> OpContext {

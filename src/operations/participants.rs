@@ -77,12 +77,8 @@ pub(super) async fn ask_each(app: &App, job: &Job, step: &'static str, ask: Ask)
             .boxed()
         })
         .await?;
-    let call = StepCall {
-        tenant: tenant.clone(),
-        claim,
-        step_id: format!("{}/{step}", claim.id),
-        actor: job.claimed.actor,
-    };
+    let call =
+        StepCall { tenant: tenant.clone(), claim, step_id: format!("{}/{step}", claim.id), actor: job.claimed.actor };
     for participant in app.participants.iter() {
         let name = participant.name();
         if ask.fulfilled(name, &provisioned, &frozen, &purged) {

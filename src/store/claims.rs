@@ -7,8 +7,8 @@ use diesel::sql_types::{Array, BigInt, Interval, Jsonb, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::error::failed;
 use super::clock::{from_now, interval};
+use super::error::failed;
 use super::schema::operations as o;
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Result};
@@ -85,7 +85,13 @@ const CLAIM: &str = "
               due.taken_over";
 
 /// Takes at most `most` operations of these kinds that are due and that nobody works on.
-pub async fn claim(tx: &mut PlatformTx, kinds: &[Kind], owner: BootId, lease: Duration, most: i64) -> Result<Vec<Claimed>> {
+pub async fn claim(
+    tx: &mut PlatformTx,
+    kinds: &[Kind],
+    owner: BootId,
+    lease: Duration,
+    most: i64,
+) -> Result<Vec<Claimed>> {
     let kinds: Vec<_> = kinds.iter().map(|k| k.name()).collect();
     let rows: Vec<Row> = diesel::sql_query(CLAIM)
         .bind::<Array<Text>, _>(kinds)
@@ -122,10 +128,7 @@ pub async fn heartbeat(tx: &mut Tx, claim: &Claim, lease: Duration) -> Result<bo
 /// Gives an unfinished operation back, for anybody to go on with at once.
 pub async fn release(tx: &mut Tx, claim: &Claim) -> Result<()> {
     diesel::update(held(claim))
-        .set((
-            o::owner.eq(None::<Uuid>),
-            o::lease_until.eq(None::<chrono::DateTime<chrono::Utc>>),
-        ))
+        .set((o::owner.eq(None::<Uuid>), o::lease_until.eq(None::<chrono::DateTime<chrono::Utc>>)))
         .execute(tx.conn())
         .await
         .map_err(failed)?;

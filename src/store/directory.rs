@@ -48,18 +48,6 @@ pub async fn insert_role(tx: &mut Tx, role: BuiltInRole) -> Result<RoleId> {
     Ok(id)
 }
 
-/// Adds a role that holds just these privileges and belongs to the service.
-pub async fn insert_own_role(tx: &mut Tx, name: &str, privileges: &[Privilege]) -> Result<RoleId> {
-    let (tenant, id) = (tx.tenant().0, RoleId::new());
-    diesel::insert_into(r::table)
-        .values((r::tenant_id.eq(tenant), r::id.eq(id.0), r::name.eq(name), r::built_in.eq(true)))
-        .execute(tx.conn())
-        .await
-        .map_err(failed)?;
-    grant(tx, id, privileges).await?;
-    Ok(id)
-}
-
 async fn grant(tx: &mut Tx, role: RoleId, privileges: &[Privilege]) -> Result<()> {
     let tenant = tx.tenant().0;
     let rows: Vec<_> = privileges
@@ -137,8 +125,17 @@ pub async fn counts(tx: &mut Tx) -> Result<(i64, i64, i64)> {
 
 /// The tables of the directory in the order in which their rows can go.
 const IN_ORDER_OF_REMOVAL: [&str; 11] = [
-    "links", "sessions", "requests", "user_roles", "group_roles", "group_members", "memberships", "role_privileges",
-    "roles", "groups", "users",
+    "links",
+    "sessions",
+    "requests",
+    "user_roles",
+    "group_roles",
+    "group_members",
+    "memberships",
+    "role_privileges",
+    "roles",
+    "groups",
+    "users",
 ];
 
 diesel::define_sql_function! {

@@ -35,7 +35,13 @@ pub async fn done(tx: &mut Tx, generation: i32, phase: Phase) -> Result<Vec<Stri
 }
 
 /// Writes down that a participant has done its part.
-pub async fn record(tx: &mut Tx, generation: i32, participant: &str, phase: Phase, operation: OperationId) -> Result<()> {
+pub async fn record(
+    tx: &mut Tx,
+    generation: i32,
+    participant: &str,
+    phase: Phase,
+    operation: OperationId,
+) -> Result<()> {
     let tenant = tx.tenant().0;
     diesel::insert_into(p::table)
         .values((

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::error::failed;
 use super::clock::{clock_timestamp, from_now};
+use super::error::failed;
 use super::schema::links as l;
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::Result;

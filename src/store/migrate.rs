@@ -21,7 +21,9 @@ pub enum MigrateError {
     #[error("migration failed: {0}")]
     Migration(Box<dyn std::error::Error + Send + Sync>),
     /// Migrating as a superuser would leave tables that row-level security does not bind.
-    #[error("the migration's role {0} is a superuser or bypasses row-level security; use one that owns the database and is neither")]
+    #[error(
+        "the migration's role {0} is a superuser or bypasses row-level security; use one that owns the database and is neither"
+    )]
     OwnerTooStrong(String),
     /// Serving as such a role would switch isolation off.
     #[error("the service's role {0} is a superuser, bypasses row-level security or owns tables; use landlord_app")]

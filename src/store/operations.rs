@@ -6,8 +6,8 @@ use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::error::{failed, is_duplicate};
 use super::clock::clock_timestamp;
+use super::error::{failed, is_duplicate};
 use super::schema::{operation_steps as s, operations as o, tenant_identities as ti};
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Reason, Refusal, Result};
@@ -17,10 +17,9 @@ use crate::domain::operation::{Actor, Failure, InitialAdmin, Kind, Operation, Pa
 /// Adds an operation in the transaction of what asked for it. An exclusive one finds the tenant free, or is refused.
 pub async fn enqueue(tx: &mut Tx, params: &Params, actor: Actor) -> Result<OperationId> {
     let (tenant, id, kind) = (tx.tenant(), OperationId::new(), params.kind());
-    if kind.exclusive() {
-        if let Some(running) = exclusive(tx).await? {
-            return Err(in_progress(&running));
-        }
+    let in_the_way = if kind.exclusive() { exclusive(tx).await? } else { None };
+    if let Some(running) = in_the_way {
+        return Err(in_progress(&running));
     }
     let correlation = tx.op().correlation_id().to_owned();
     let params = serde_json::to_value(params).map_err(|e| Error::internal("parameters", e))?;
@@ -75,7 +74,8 @@ pub async fn exclusive(tx: &mut Tx) -> Result<Option<Operation>> {
 /// The refusal that names the operation in the way.
 pub fn in_progress(running: &Operation) -> Error {
     let name = name(&running.tenant_code, running.id);
-    let text = format!("{} works on the tenant; wait for it with WaitOperation and repeat the call", running.kind.name());
+    let text =
+        format!("{} works on the tenant; wait for it with WaitOperation and repeat the call", running.kind.name());
     Refusal::new(Reason::OperationInProgress, text).with("operation", name.clone()).about(name).into()
 }
 
@@ -204,7 +204,13 @@ pub async fn load(tx: &mut Tx, id: OperationId) -> Result<Option<Operation>> {
         .map_err(failed)?;
     let steps = steps
         .into_iter()
-        .map(|(step, participant, attempts, done, last_error)| StepRecord { step, participant, attempts, done, last_error })
+        .map(|(step, participant, attempts, done, last_error)| StepRecord {
+            step,
+            participant,
+            attempts,
+            done,
+            last_error,
+        })
         .collect();
     Ok(Some(Operation { steps, ..operation(row)? }))
 }

@@ -8,8 +8,8 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::claims::Claim;
-use super::error::failed;
 use super::clock::{clock_timestamp, from_now};
+use super::error::failed;
 use super::schema::{operation_steps as s, operations as o};
 use super::tx::Tx;
 use crate::domain::error::{Error, Result};
@@ -85,7 +85,13 @@ pub async fn postpone(
 }
 
 /// Ends the operation.
-pub async fn end(tx: &mut Tx, claim: &Claim, state: State, results: &[String], failure: Option<&Failure>) -> Result<()> {
+pub async fn end(
+    tx: &mut Tx,
+    claim: &Claim,
+    state: State,
+    results: &[String],
+    failure: Option<&Failure>,
+) -> Result<()> {
     if let Some(failure) = failure {
         write_failure(tx, claim, failure).await?;
     }
@@ -122,7 +128,14 @@ async fn write_failure(tx: &mut Tx, claim: &Claim, failure: &Failure) -> Result<
 }
 
 /// Writes down what became of an attempt at a step, alone or with one participant.
-pub async fn record_step(tx: &mut Tx, claim: &Claim, step: &str, participant: &str, done: bool, last_error: &str) -> Result<()> {
+pub async fn record_step(
+    tx: &mut Tx,
+    claim: &Claim,
+    step: &str,
+    participant: &str,
+    done: bool,
+    last_error: &str,
+) -> Result<()> {
     let (tenant, id) = (claim.tenant.0, claim.id.0);
     let changed = diesel::update(
         s::table

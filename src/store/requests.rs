@@ -5,8 +5,8 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::error::failed;
 use super::clock::{ago, clock_timestamp, pg_advisory_xact_lock};
+use super::error::failed;
 use super::schema::requests;
 use super::tx::{PlatformTx, Tx};
 use crate::context::{OpContext, RequestKey};

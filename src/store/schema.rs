@@ -222,5 +222,12 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(tenants, tenant_identities, users, operations, roles, role_privileges, user_roles);
-
+diesel::allow_tables_to_appear_in_same_query!(
+    tenants,
+    tenant_identities,
+    users,
+    operations,
+    roles,
+    role_privileges,
+    user_roles
+);

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::error::failed;
 use super::clock::{ago, clock_timestamp, from_now};
+use super::error::failed;
 use super::schema::sessions as s;
 use super::tx::Tx;
 use crate::authn::token::RefreshToken;

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::clock::{clock_timestamp, lower};
 use super::error::{failed, is_duplicate};
 use super::page::{Cursor, Order};
-use super::clock::{clock_timestamp, lower};
 use super::schema::{servers, tenant_identities as ti, tenants as t, users};
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Reason, Refusal, Result};
@@ -53,7 +53,7 @@ fn tenant(row: Row) -> Result<Tenant> {
         lock_reason: LockReason::parse(&lock_reason),
         seq,
         cooldown_until,
-        cooling_down: cooldown_until.is_some_and(|until| until > now),
+        cooldown_left: cooldown_until.and_then(|until| (until - now).to_std().ok()),
         purge_started,
         generation,
         epoch,
@@ -199,7 +199,8 @@ pub async fn list(tx: &mut PlatformTx, list: &ListTenants) -> Result<(Vec<(Tenan
     let matching = || {
         let mut query = t::table.into_boxed();
         if !list.search.is_empty() {
-            query = query.filter(lower(t::display_name).like(lower(pattern.clone())).or(t::code.like(lower(pattern.clone()))));
+            query = query
+                .filter(lower(t::display_name).like(lower(pattern.clone())).or(t::code.like(lower(pattern.clone()))));
         }
         query
     };
@@ -238,7 +239,8 @@ pub async fn list(tx: &mut PlatformTx, list: &ListTenants) -> Result<(Vec<(Tenan
     }
     let rows = query.load::<(Row, bool)>(tx.conn()).await.map_err(failed)?;
     let page = rows.into_iter().map(|(row, marked)| Ok((tenant(row)?, marked))).collect::<Result<_>>()?;
-    let counted = matching().select(t::tenant_id).limit(EXACT_TOTAL + 1).load::<Uuid>(tx.conn()).await.map_err(failed)?;
+    let counted =
+        matching().select(t::tenant_id).limit(EXACT_TOTAL + 1).load::<Uuid>(tx.conn()).await.map_err(failed)?;
     Ok((page, i64::try_from(counted.len()).unwrap_or(i64::MAX)))
 }
 

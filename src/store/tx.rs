@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use diesel_async::{AnsiTransactionManager, TransactionManager as _};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use opentelemetry::KeyValue;
@@ -103,7 +103,10 @@ impl PlatformTx {
 
 /// Work inside a transaction; it may run several times.
 pub trait Work<X, I, T>: for<'t> Fn(&'t mut X, &'t I) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static {}
-impl<X, I, T, F> Work<X, I, T> for F where F: for<'t> Fn(&'t mut X, &'t I) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static {}
+impl<X, I, T, F> Work<X, I, T> for F where
+    F: for<'t> Fn(&'t mut X, &'t I) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static
+{
+}
 
 impl Db {
     /// A pool; it connects when it is first used.
@@ -153,7 +156,13 @@ impl Db {
 
     /// Changes something for one tenant, whole or not at all. With a request id it happens once, and a repeat gets the
     /// first result; with `validate_only` everything is done but not committed.
-    pub async fn change<I, T>(&self, op: OpContext, name: &'static str, input: I, work: impl Work<Tx, I, T>) -> Result<T>
+    pub async fn change<I, T>(
+        &self,
+        op: OpContext,
+        name: &'static str,
+        input: I,
+        work: impl Work<Tx, I, T>,
+    ) -> Result<T>
     where
         I: Send + Sync + 'static,
         T: Serialize + DeserializeOwned + Send + 'static,
@@ -192,7 +201,13 @@ impl Db {
     }
 
     /// Reads or changes across tenants, as far as the tables' policies allow.
-    pub async fn platform<I, T>(&self, op: OpContext, name: &'static str, input: I, work: impl Work<PlatformTx, I, T>) -> Result<T>
+    pub async fn platform<I, T>(
+        &self,
+        op: OpContext,
+        name: &'static str,
+        input: I,
+        work: impl Work<PlatformTx, I, T>,
+    ) -> Result<T>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
@@ -221,7 +236,12 @@ impl Db {
         A: Fn() -> BoxFuture<'static, Result<T>> + Send + Sync + 'static,
     {
         let duration = self.duration.clone();
-        let span = tracing::info_span!("transaction", otel.name = name, db.system.name = "postgresql", db.operation.name = name);
+        let span = tracing::info_span!(
+            "transaction",
+            otel.name = name,
+            db.system.name = "postgresql",
+            db.operation.name = name
+        );
         let task = async move {
             let began = Instant::now();
             let mut tries = 1;
@@ -236,7 +256,10 @@ impl Db {
                 }
             };
             let outcome = if out.is_ok() { "ok" } else { "error" };
-            duration.record(began.elapsed().as_secs_f64(), &[KeyValue::new("name", name), KeyValue::new("outcome", outcome)]);
+            duration.record(
+                began.elapsed().as_secs_f64(),
+                &[KeyValue::new("name", name), KeyValue::new("outcome", outcome)],
+            );
             out
         };
         tokio::spawn(task.instrument(span)).await.map_err(|e| Error::internal("transaction task", e))?
@@ -247,7 +270,7 @@ impl Db {
             PoolError::Timeout(_) => busy(),
             other => unavailable(other),
         })?;
-        AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(|e| unavailable(e))?;
+        AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(unavailable)?;
         Ok(conn)
     }
 
@@ -314,11 +337,17 @@ async fn enter_as(
     }
 }
 
-diesel::define_sql_function! {
-    /// See the migration.
-    fn enter_transaction(target: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
-        active: SqlUuid, tenant_epoch: BigInt, needed: Array<Text>, for_change: Bool) -> Text;
+#[expect(clippy::too_many_arguments, reason = "generated; one argument for each claim")]
+mod sql {
+    use super::*;
+
+    diesel::define_sql_function! {
+        /// See the migration.
+        fn enter_transaction(target: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
+            active: SqlUuid, tenant_epoch: BigInt, needed: Array<Text>, for_change: Bool) -> Text;
+    }
 }
+use sql::enter_transaction;
 diesel::define_sql_function! {
     /// Sets a setting, for the transaction when it is local.
     fn set_config(name: Text, value: Text, is_local: Bool) -> Text;
@@ -332,10 +361,7 @@ pub(super) async fn stands(tx: &mut Tx, caller: &Caller) -> Result<()> {
 }
 
 async fn set_tenant(conn: &mut AsyncPgConnection, tenant: TenantUid) -> Result<()> {
-    diesel::select(set_config("landlord.tenant", tenant.to_string(), true))
-        .execute(conn)
-        .await
-        .map_err(failed)?;
+    diesel::select(set_config("landlord.tenant", tenant.to_string(), true)).execute(conn).await.map_err(failed)?;
     Ok(())
 }
 

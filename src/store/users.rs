@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::error::failed;
 use super::clock::clock_timestamp;
+use super::error::failed;
 use super::schema::{tenants as t, user_privileges as up, users as u};
 use super::tx::{Tx, stands};
 use crate::authn::Caller;
@@ -75,12 +75,16 @@ pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<()> {
 /// State and epoch of a tenant, held so that a lock that commits later waits for this transaction.
 pub async fn hold_tenant(tx: &mut Tx) -> Result<Option<(State, i64)>> {
     let uid = tx.tenant().0;
-    let row: Option<(String, i64)> =
-        t::table.find(uid).select((t::state, t::epoch)).for_share().first(tx.conn()).await.optional().map_err(failed)?;
-    row.map(|(state, epoch)| {
-        Ok((State::parse(&state).ok_or_else(|| Error::internal("stored state", state))?, epoch))
-    })
-    .transpose()
+    let row: Option<(String, i64)> = t::table
+        .find(uid)
+        .select((t::state, t::epoch))
+        .for_share()
+        .first(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)?;
+    row.map(|(state, epoch)| Ok((State::parse(&state).ok_or_else(|| Error::internal("stored state", state))?, epoch)))
+        .transpose()
 }
 
 /// What is known of a caller besides the token, if the token still holds.

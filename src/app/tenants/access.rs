@@ -38,7 +38,7 @@ fn possible(policy: &'static Policy, tenant: &Tenant) -> bool {
         return !tenant.protected && matches!(tenant.standing(), Standing::Active(_) | Standing::Locked(_));
     }
     if is(&policy::TENANT_SERVICE_DELETE_TENANT) {
-        return !tenant.protected && !tenant.cooling_down && !tenant.purge_started;
+        return !tenant.protected && tenant.cooldown_left.is_none() && !tenant.purge_started;
     }
     if is(&policy::TENANT_SERVICE_CANCEL_TENANT_DELETION) || is(&policy::TENANT_SERVICE_RETRY_TENANT_PROVISIONING) {
         return !tenant.purge_started;

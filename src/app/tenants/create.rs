@@ -53,7 +53,8 @@ impl App {
 async fn create(tx: &mut Tx, input: &CreateTenant) -> Result<Created> {
     let new = &input.tenant;
     let placed = tenants::place(tx, new.server.as_deref()).await?;
-    let (server, zone) = placed.ok_or_else(|| Error::field("tenant.server", "must be an existing server, `servers/{server}`"))?;
+    let (server, zone) =
+        placed.ok_or_else(|| Error::field("tenant.server", "must be an existing server, `servers/{server}`"))?;
     let zone = new.time_zone.clone().unwrap_or_else(|| TimeZone::stored(zone));
     let code = take_code(tx, new).await?;
     tenants::insert(tx, &code, new, &server, &zone).await?;
@@ -80,7 +81,7 @@ async fn take_code(tx: &mut Tx, new: &NewTenant) -> Result<TenantCode> {
     Ok(candidate)
 }
 
-async fn retry(tx: &mut Tx, etag: &String) -> Result<Created> {
+async fn retry(tx: &mut Tx, etag: &str) -> Result<Created> {
     let tenant = target(tx).await?;
     tenant.check_etag(etag)?;
     let Standing::Failed(failed) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };

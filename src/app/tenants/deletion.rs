@@ -89,7 +89,7 @@ async fn prepare(tx: &mut Tx, etag: &str, participants: &Names) -> Result<Deleti
     Ok(Deletion { operation: begin(tx, &Params::PrepareDeletion {}).await?, preview })
 }
 
-async fn cancel(tx: &mut Tx, etag: &String) -> Result<Undeleted> {
+async fn cancel(tx: &mut Tx, etag: &str) -> Result<Undeleted> {
     operations::hold_exclusive(tx).await?;
     let tenant = target(tx).await?;
     if tenant.purge_started {

@@ -70,11 +70,6 @@ impl App {
             let access = access(&tenant, &facts, marked);
             SeenTenant { tenant, access }
         });
-        Ok(TenantPage {
-            rows: rows.collect(),
-            next,
-            total: counted.min(EXACT_TOTAL),
-            estimated: counted > EXACT_TOTAL,
-        })
+        Ok(TenantPage { rows: rows.collect(), next, total: counted.min(EXACT_TOTAL), estimated: counted > EXACT_TOTAL })
     }
 }

@@ -9,7 +9,7 @@ mod read;
 mod update;
 
 pub use create::{CreateTenant, Created};
-pub use deletion::{Deletion, DeleteTenant, Undeleted};
+pub use deletion::{DeleteTenant, Deletion, Undeleted};
 pub use list::{ListRequest, TenantPage};
 pub use lock::LockTenant;
 pub use read::SeenTenant;
@@ -17,8 +17,8 @@ pub use update::UpdateTenant;
 
 use crate::domain::error::{Error, Result};
 use crate::domain::tenant::{Tenant, read_only};
-use crate::store::transitions::Because;
 use crate::store::tenants;
+use crate::store::transitions::Because;
 use crate::store::tx::Tx;
 
 /// The tenant that the call is on, held for the change, in a state that the method's policy allows.

@@ -121,9 +121,8 @@ fn server(name: &str) -> Result<String, String> {
 }
 
 fn initial_admin(fields: &mut Fields, admin: &v1::InitialAdmin) -> Option<InitialAdmin> {
-    let user_name = UserName::parse(&admin.user_name).and_then(|name| {
-        if name.key() == SUPERUSER { Err(format!("is reserved: {SUPERUSER}")) } else { Ok(name) }
-    });
+    let user_name = UserName::parse(&admin.user_name)
+        .and_then(|name| if name.key() == SUPERUSER { Err(format!("is reserved: {SUPERUSER}")) } else { Ok(name) });
     let user_name = fields.take("initial_admin.user_name", user_name);
     let email = fields.take("initial_admin.email", Email::parse(&admin.email));
     let given_name = fields.take("initial_admin.given_name", PersonName::parse(&admin.given_name));
@@ -181,4 +180,3 @@ pub fn check_name(field: &str, name: &str) -> Result<()> {
         _ => Err(Error::field(field, "must be `tenants/{code}` or `tenants/{uid}`")),
     }
 }
-

@@ -279,6 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "stopping the runtime is the point")]
     async fn the_clock_counts_even_where_another_timer_woke_us() {
         let work = within(Instant::now() + Duration::from_millis(5), std::future::pending::<()>());
         let mut work = pin!(work);

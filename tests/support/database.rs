@@ -1,0 +1,102 @@
+//! One private Postgres for the whole run, and a database for each test, cloned from a migrated template.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use landlord::dev::postgres::{Cluster, ClusterOptions};
+use landlord::store::migrate;
+use tokio::sync::OnceCell;
+use tokio_postgres::{Client, NoTls};
+
+static SHARED: OnceCell<Shared> = OnceCell::const_new();
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+struct Shared {
+    cluster: Cluster,
+    /// Stops the cluster and removes its files when this process is gone, however it went.
+    _reaper: Child,
+}
+
+async fn shared() -> &'static Shared {
+    SHARED.get_or_init(start).await
+}
+
+async fn start() -> Shared {
+    let folder = folder();
+    let cluster = Cluster::start(&folder, ClusterOptions { durable: false, max_connections: 500 }).await.unwrap();
+    let reaper = reaper(&folder, cluster.pid());
+    let admin = connect(&cluster.superuser_url("postgres")).await;
+    create_template(&admin, &cluster).await;
+    Shared { cluster, _reaper: reaper }
+}
+
+async fn create_template(admin: &Client, cluster: &Cluster) {
+    for statement in
+        ["CREATE ROLE landlord_owner LOGIN CREATEROLE", "CREATE DATABASE template_landlord OWNER landlord_owner"]
+    {
+        admin.batch_execute(statement).await.unwrap();
+    }
+    migrate::migrate(&url(cluster, "template_landlord", "landlord_owner").into()).await.unwrap();
+}
+
+fn folder() -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    // Everybody may pass through, so that Postgres' own account can.
+    let passable = std::fs::Permissions::from_mode(0o755);
+    tempfile::Builder::new().prefix("landlord-test-").permissions(passable).tempdir().unwrap().keep()
+}
+
+/// A shell that waits for the end of its input, which is the end of this process.
+fn reaper(folder: &std::path::Path, postmaster: u32) -> Child {
+    let script = format!(
+        "read -r _; kill -QUIT {postmaster} 2>/dev/null; while kill -0 {postmaster} 2>/dev/null; do sleep 0.1; done; rm -rf '{}'",
+        folder.display()
+    );
+    Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn url(cluster: &Cluster, database: &str, role: &str) -> String {
+    cluster.superuser_url(database).replace("user=postgres", &format!("user={role}"))
+}
+
+/// A connection whose driver runs in the background.
+pub async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A database of one test.
+#[derive(Clone)]
+pub struct Database {
+    name: String,
+}
+
+impl Database {
+    /// A migrated one, with nothing in it.
+    pub async fn create() -> Self {
+        let name = format!("landlord_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let admin = connect(&shared().await.cluster.superuser_url("postgres")).await;
+        let create =
+            format!("CREATE DATABASE {name} TEMPLATE template_landlord OWNER landlord_owner STRATEGY FILE_COPY");
+        admin.batch_execute(&create).await.unwrap();
+        Self { name }
+    }
+
+    /// How `role` reaches it: `landlord_app`, `landlord_owner`, or `postgres` for what no role of ours may do.
+    pub async fn url(&self, role: &str) -> String {
+        url(&shared().await.cluster, &self.name, role)
+    }
+
+    /// A connection of that role.
+    pub async fn connect(&self, role: &str) -> Client {
+        connect(&self.url(role).await).await
+    }
+}

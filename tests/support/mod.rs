@@ -1,0 +1,6 @@
+//! Starts what the tests need, once for the whole run where that is possible.
+
+pub mod client;
+pub mod database;
+pub mod process;
+pub mod server;
