@@ -5,5 +5,6 @@
 
 mod support;
 
+mod directory;
 mod smoke;
 mod tour;

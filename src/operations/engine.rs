@@ -1,12 +1,13 @@
 //! Runs the steps of one claimed operation and writes down how they went. Nothing else writes an operation's progress.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::metrics::Metrics;
 use super::participants::{add, failure};
 use super::{Job, Next, Outside, Step, Work};
 use crate::app::App;
@@ -25,6 +26,7 @@ const WAIT: Duration = Duration::from_secs(2);
 pub(super) struct Engine {
     pub app: App,
     pub retry: RetryPolicy,
+    pub metrics: Metrics,
     /// Set when the process goes down: the step at hand is finished, the next one is left to others.
     pub draining: CancellationToken,
 }
@@ -62,6 +64,7 @@ impl Engine {
                 return self.release(job).await;
             }
             let span = tracing::info_span!("step", kind = job.claimed.params.kind().name(), step = step.name(), operation = %job.claimed.claim.id);
+            let began = Instant::now();
             let outcome = async {
                 fail::fail_point!("step.before");
                 let outside = work.outside(job, step).await;
@@ -73,6 +76,7 @@ impl Engine {
             }
             .instrument(span)
             .await;
+            self.metrics.step(job.claimed.params.kind(), step.name(), outcome.is_ok(), began.elapsed().as_secs_f64());
             match outcome {
                 Ok(Ok(After::Step(next))) => (step, attempts, units) = (next, 0, Units::default()),
                 Ok(Ok(After::LetGo) | Err(Outside::Done)) => return Ok(()),
@@ -152,6 +156,7 @@ impl Engine {
 
     /// Gives up: undo and end are one transaction.
     async fn fail<W: Work>(&self, job: &Job, work: &Arc<W>, failure: &Failure) -> Result<()> {
+        self.metrics.failed(job.claimed.params.kind());
         let input = (job.clone(), work.clone(), failure.clone());
         self.app
             .db

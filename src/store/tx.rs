@@ -267,7 +267,7 @@ impl Db {
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
         let mut conn = self.pool.get().await.map_err(|e| match e {
-            PoolError::Timeout(_) => busy(),
+            PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => busy(),
             other => unavailable(other),
         })?;
         AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(unavailable)?;
@@ -290,9 +290,13 @@ impl Db {
         Ok(PlatformTx { conn })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers. A pool that is in full use is a sign of load, not of a database that is gone.
     pub async fn ping(&self) -> Result<()> {
-        let mut conn = self.pool.get().await.map_err(unavailable)?;
+        let mut conn = match self.pool.get().await {
+            Ok(conn) => conn,
+            Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => return Ok(()),
+            Err(error) => return Err(unavailable(error)),
+        };
         conn.batch_execute("SELECT 1").await.map_err(failed)
     }
 }
