@@ -221,8 +221,8 @@ async fn housekeeping(app: App, repeat_window: Duration, stop: CancellationToken
         if let Err(error) = app.load_signing_keys().await {
             tracing::warn!(%error, "could not load the signing keys");
         }
-        if let Err(error) = app.forget_requests(repeat_window).await {
-            tracing::warn!(%error, "could not forget old requests");
+        if let Err(error) = app.remove_expired(repeat_window).await {
+            tracing::warn!(%error, "could not remove what has expired");
         }
     }
 }

@@ -6,5 +6,6 @@
 mod support;
 
 mod directory;
+mod expiry;
 mod smoke;
 mod tour;

@@ -5,6 +5,7 @@ pub mod claims;
 mod clock;
 pub mod directory;
 pub mod error;
+pub mod expiry;
 pub mod identities;
 pub mod keys;
 pub mod ledger;
