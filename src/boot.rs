@@ -59,6 +59,9 @@ pub enum BootError {
     /// Something failed on the way.
     #[error(transparent)]
     Failed(#[from] Error),
+    /// A task that never ends has ended.
+    #[error("a background task ended; the log says why")]
+    TaskLost,
     /// The server stopped.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -80,10 +83,21 @@ pub struct Running {
 impl Running {
     /// Waits until the service has stopped: after [`CancellationToken::cancel`], or by a failure.
     pub async fn stopped(mut self) -> Result<(), BootError> {
-        let served = self.server.await.map_err(|e| Error::internal("server task", e))?;
+        // None of the tasks ends by itself; without one of them the service would only look alive.
+        let lost = tokio::select! {
+            () = self.stop.cancelled() => false,
+            _ = self.tasks.join_next() => !self.stop.is_cancelled(),
+            served = &mut self.server => {
+                self.stop.cancel();
+                while self.tasks.join_next().await.is_some() {}
+                return Ok(served.map_err(|e| Error::internal("server task", e))??);
+            }
+        };
         self.stop.cancel();
+        let served = (&mut self.server).await.map_err(|e| Error::internal("server task", e))?;
         while self.tasks.join_next().await.is_some() {}
-        Ok(served?)
+        served?;
+        if lost { Err(BootError::TaskLost) } else { Ok(()) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Runs the steps of one claimed operation and writes down how they went. Nothing else writes an operation's progress.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,9 @@ impl Engine {
             None => return self.fail(job, &work, &unknown_step(&job.claimed.step)).await,
         };
         let mut attempts = job.claimed.attempts;
+        if attempts.unsigned_abs() >= self.retry.max_attempts {
+            return self.fail(job, &work, &workers_died(attempts)).await;
+        }
         let mut units = Units::default();
         loop {
             if self.draining.is_cancelled() {
@@ -67,7 +71,9 @@ impl Engine {
             let began = Instant::now();
             let outcome = async {
                 fail::fail_point!("step.before");
-                let outside = work.outside(job, step).await;
+                // A panic is a failed attempt; it must neither take the worker with it nor be tried for ever.
+                let outside = AssertUnwindSafe(work.outside(job, step)).catch_unwind().await;
+                let outside = outside.unwrap_or_else(|_| Err(Error::internal("step", "it panicked")));
                 fail::fail_point!("step.outside");
                 match outside? {
                     Outside::Done => self.inside(job, &work, step).await.map(Ok),
@@ -240,6 +246,17 @@ fn unknown_step(name: &str) -> Failure {
         code: "INTERNAL".into(),
         reason: "STEP_UNKNOWN".into(),
         message: format!("this version does not know the step {name}"),
+        metadata: std::collections::BTreeMap::new(),
+    }
+}
+
+fn workers_died(attempts: i32) -> Failure {
+    Failure {
+        code: "INTERNAL".into(),
+        reason: "WORKERS_DIED".into(),
+        message: format!(
+            "given up after {attempts} attempts at one step, the last of which its worker did not survive"
+        ),
         metadata: std::collections::BTreeMap::new(),
     }
 }
