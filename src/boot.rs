@@ -24,7 +24,7 @@ use crate::domain::operation::RetryPolicy;
 use crate::grpc::server::{self, ServeError, ServerConfig, report_health};
 use crate::infra::mail_folder::MailFolder;
 use crate::operations::runner::{Runner, RunnerConfig};
-use crate::ports::Participant;
+use crate::ports::{Mailer, Participant};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::tx::{Db, DbConfig};
 
@@ -42,9 +42,6 @@ pub enum BootError {
     /// The root key is not a key.
     #[error("root_key_file must hold 64 hexadecimal digits, or 32 bytes in unpadded URL-safe base64")]
     RootKey,
-    /// Mail has nowhere to go.
-    #[error("mail.folder must be set: mail is delivered to a folder")]
-    NoMail,
     /// An address can't be listened on.
     #[error("can't listen on {address}: {source}")]
     Listen {
@@ -109,8 +106,8 @@ pub async fn start(
     stop: CancellationToken,
 ) -> Result<Running, BootError> {
     let root = RootKey::parse(&read(&config.root_key_file)?).ok_or(BootError::RootKey)?;
-    let folder = config.mail.folder.clone().ok_or(BootError::NoMail)?;
-    let mailer = Arc::new(MailFolder::new(folder, &config.mail.from)?);
+    let folder = config.mail.folder.clone().map(|folder| MailFolder::new(folder, &config.mail.from)).transpose()?;
+    let mailer = folder.map(|folder| Arc::new(folder) as Arc<dyn Mailer>);
     let tls = match (&config.tls.cert_file, &config.tls.key_file) {
         (Some(chain), Some(key)) => Some((read(chain)?.into_bytes(), read(key)?.into_bytes())),
         _ => None,

@@ -100,7 +100,7 @@ sections! {
 
     /// Outgoing mail.
     Mail {
-        /// Folder to write mails to as files, for development and tests.
+        /// Folder to write mails to as files, for development and tests. Without one, mails wait as operations.
         folder: Option<PathBuf> = None;
         /// Address that mails come from.
         from: String = "landlord@localhost".into();

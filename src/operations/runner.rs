@@ -47,15 +47,15 @@ pub struct RunnerConfig {
 /// The workers of this process.
 pub struct Runner {
     app: App,
-    mailer: Arc<dyn Mailer>,
+    mailer: Option<Arc<dyn Mailer>>,
     config: RunnerConfig,
     boot: BootId,
     engine: Engine,
 }
 
 impl Runner {
-    /// Workers that stop claiming when `shutdown` is cancelled.
-    pub fn new(app: App, mailer: Arc<dyn Mailer>, config: RunnerConfig, shutdown: CancellationToken) -> Self {
+    /// Workers that deliver mail with `mailer`, and stop claiming when `shutdown` is cancelled.
+    pub fn new(app: App, mailer: Option<Arc<dyn Mailer>>, config: RunnerConfig, shutdown: CancellationToken) -> Self {
         let engine = Engine { app: app.clone(), retry: config.retry, metrics: Metrics::new(), draining: shutdown };
         Self { app, mailer, config, boot: BootId::new(), engine }
     }
