@@ -50,7 +50,7 @@ GRANT SELECT, INSERT, UPDATE ON operations TO landlord_app;
 GRANT SELECT, UPDATE (state, owner, lease_until, epoch, attempts, started_at, version) ON operations TO landlord_platform;
 
 -- An operation that has ended stays as it ended, and no claim is ever taken back.
-CREATE FUNCTION operation_guard() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+CREATE FUNCTION operation_guard() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     IF OLD.ended_at IS NOT NULL THEN
         RAISE EXCEPTION 'landlord:OPERATION_ENDED';
@@ -143,7 +143,7 @@ GRANT SELECT, INSERT ON audit_records TO landlord_app;
 CREATE FUNCTION enter_transaction(
     target uuid, home uuid, caller uuid, session uuid, user_epoch bigint, active uuid, tenant_epoch bigint,
     needed text[], for_change boolean
-) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     found_epoch bigint;
     found_state text;
@@ -184,7 +184,7 @@ GRANT EXECUTE ON FUNCTION enter_transaction TO landlord_app;
 
 -- Removes a batch of the rows of the transaction's tenant from one table, whichever rows come first.
 CREATE FUNCTION remove_batch(relation text, most bigint) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     gone bigint;
 BEGIN
@@ -198,7 +198,7 @@ GRANT EXECUTE ON FUNCTION remove_batch TO landlord_app;
 
 -- The rows of one table of the directory, as objects without their tenant.
 CREATE FUNCTION directory_records(relation text) RETURNS jsonb[]
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     found jsonb[];
 BEGIN
@@ -212,7 +212,7 @@ GRANT EXECUTE ON FUNCTION directory_records TO landlord_app;
 
 -- Adds such an object as a row of the transaction's tenant. The root group takes that tenant's name.
 CREATE FUNCTION add_directory_record(relation text, body jsonb) RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     columns text;
 BEGIN
