@@ -111,7 +111,9 @@ CREATE INDEX requests_by_age ON requests (created_at);
 ALTER TABLE requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE requests FORCE ROW LEVEL SECURITY;
 CREATE POLICY actor_scope ON requests USING (tenant_id = current_actor_tenant()) WITH CHECK (tenant_id = current_actor_tenant());
-CREATE POLICY tenant_scope ON requests FOR DELETE USING (tenant_id = current_tenant());
+-- They go with their tenant; what a DELETE does not see it does not remove.
+CREATE POLICY tenant_read ON requests FOR SELECT USING (tenant_id = current_tenant());
+CREATE POLICY tenant_remove ON requests FOR DELETE USING (tenant_id = current_tenant());
 CREATE POLICY platform ON requests FOR DELETE TO landlord_platform USING (created_at < clock_timestamp() - interval '1 hour');
 CREATE POLICY platform_read ON requests FOR SELECT TO landlord_platform USING (true);
 GRANT SELECT, INSERT, DELETE, UPDATE (body_hash, answer, created_at) ON requests TO landlord_app;
