@@ -112,6 +112,9 @@ fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String>
         return Err("ACCESS_PRIVILEGED and named privileges go together".into());
     }
     let field = text(rule, "tenant_field");
+    if access != "ACCESS_PRIVILEGED" && !field.is_empty() {
+        return Err("names a tenant, but asks for no privilege in it".into());
+    }
     if !field.is_empty() {
         string_field(method, &field)?;
     } else if !strings(rule, "tenant_privileges").is_empty() {
