@@ -6,4 +6,5 @@
 mod support;
 
 mod protos;
+mod rooms;
 mod smoke;
