@@ -7,4 +7,5 @@ mod support;
 
 mod protos;
 mod rooms;
+mod schema;
 mod smoke;
