@@ -5,6 +5,7 @@
 
 mod support;
 
+mod architecture;
 mod protos;
 mod rooms;
 mod schema;

@@ -4,17 +4,21 @@
 //! log refers to. The same edges stand here as [`EDGES`]; a test compares the two. Rust code can only ask for a
 //! transition by consuming the [`Standing`] that it starts from, so an illegal one does not compile.
 //!
+//! The main ways; ARCHITECTURE.md draws every edge.
+//!
 //! ```text
-//!                                  provisioned                lock
-//!   create ──▶ LOCKED(PROVISIONING) ─────────▶ ACTIVE ◀────────────────▶ LOCKED(OPERATOR)
-//!                   │        ▲                   │      unlock                │
-//!            failed │        │ retry             │ prepare                    │ prepare
-//!                   ▼        │                   ▼                            ▼
-//!                 FAILED ────┘            PREPARING_DELETION ──frozen──▶ PREPARED
-//!                   │                            │ undelete              │      │
-//!                   │ purge                      ▼                       ▼      │ purge
-//!                   ▼                     LOCKED(UNDELETED) ◀──undelete──┘      ▼
-//!                 GONE                                                        GONE
+//!                                  provisioned             lock
+//!   create ──▶ LOCKED(PROVISIONING) ─────────▶ ACTIVE ◀────────────▶ LOCKED(OPERATOR)
+//!                   │        ▲                   │          unlock      │
+//!            failed │        │ retry             │ prepare              │ prepare
+//!                   ▼        │                   ▼                      │
+//!                 FAILED ────┘            PREPARING_DELETION ◀──────────┘
+//!                   │                       │ frozen      │ undelete
+//!                   │ purge                 ▼             ▼
+//!                   ▼                    PREPARED ──▶ LOCKED(UNDELETED), which leads on as LOCKED(OPERATOR) does
+//!                 GONE                      │  undelete
+//!                                           ▼ purge
+//!                                         GONE
 //! ```
 
 mod steps;
