@@ -245,14 +245,19 @@ fn only_what_is_served_or_called_over_the_wire_names_tonic_and_prost() {
 }
 
 #[test]
-fn the_adapters_are_named_only_where_the_house_is_put_together() {
-    let adapters: Vec<_> = Source::all()
-        .iter()
-        .filter(|source| !["infra", "boot", "dev", "main"].contains(&source.room()))
-        .flat_map(|source| source.named().into_iter().map(|(line, named)| (source.path.clone(), line, named)))
-        .filter(|(_, _, named)| named == "infra")
-        .collect();
-    assert_eq!(adapters, Vec::new(), "ports.rs has the traits by which others know them");
+fn adapters_options_services_and_workers_are_named_only_where_the_house_is_put_together() {
+    for (room, readers) in [
+        ("infra", &["boot", "dev", "main"][..]),
+        ("config", &["boot", "dev", "main", "telemetry"]),
+        ("grpc", &["boot"]),
+        ("operations", &["boot"]),
+        ("proto", &["grpc", "client"]),
+    ] {
+        for source in Source::all().iter().filter(|source| source.room() != room && !readers.contains(&source.room())) {
+            let named = source.named().into_iter().find(|(_, named)| named == room);
+            assert!(named.is_none(), "src/{}:{}: only {readers:?} may name {room}", source.path, named.unwrap().0);
+        }
+    }
 }
 
 #[test]
