@@ -5,7 +5,11 @@
 
 mod support;
 
+mod architecture;
 mod directory;
 mod expiry;
+mod protos;
+mod rooms;
+mod schema;
 mod smoke;
 mod tour;

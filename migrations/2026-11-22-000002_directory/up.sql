@@ -32,7 +32,8 @@ CREATE TABLE memberships (
     home_tenant_id uuid NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant_id, user_id),
-    FOREIGN KEY (home_tenant_id, user_id) REFERENCES users (tenant_id, id)
+    -- Who is gone from home is a guest nowhere, whichever tenant the transaction is on.
+    FOREIGN KEY (home_tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX memberships_by_home ON memberships (home_tenant_id, user_id);
 CALL protect_tenant_table('memberships');
@@ -61,7 +62,7 @@ CREATE TABLE group_members (
     user_id   uuid NOT NULL,
     PRIMARY KEY (tenant_id, group_id, user_id),
     FOREIGN KEY (tenant_id, group_id) REFERENCES groups,
-    FOREIGN KEY (tenant_id, user_id) REFERENCES memberships
+    FOREIGN KEY (tenant_id, user_id) REFERENCES memberships ON DELETE CASCADE
 );
 CREATE INDEX group_members_by_user ON group_members (tenant_id, user_id);
 CALL protect_tenant_table('group_members');
@@ -97,7 +98,7 @@ CREATE TABLE user_roles (
     user_id   uuid NOT NULL,
     role_id   uuid NOT NULL,
     PRIMARY KEY (tenant_id, user_id, role_id),
-    FOREIGN KEY (tenant_id, user_id) REFERENCES memberships,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES memberships ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, role_id) REFERENCES roles
 );
 CREATE INDEX user_roles_by_role ON user_roles (tenant_id, role_id);

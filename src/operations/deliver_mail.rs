@@ -12,7 +12,7 @@ use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::Result;
 use crate::domain::id::UserId;
-use crate::domain::lifecycle::names;
+use crate::domain::names::names;
 use crate::domain::operation::Mail;
 use crate::domain::tenant::Tenant;
 use crate::domain::user::{User, UserState};

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod claims;
 mod clock;
 pub mod directory;
+mod enter;
 pub mod error;
 pub mod expiry;
 pub mod identities;
