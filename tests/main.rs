@@ -5,4 +5,12 @@
 
 mod support;
 
+mod admin;
+mod fields;
+mod metadata;
+mod model;
+mod operations;
+mod repeats;
+mod sessions;
 mod smoke;
+mod tenants;

@@ -2,5 +2,6 @@
 
 pub mod client;
 pub mod database;
+pub mod lifecycle;
 pub mod process;
 pub mod server;
