@@ -119,7 +119,8 @@ impl Guard {
         Ok((OpContext::of_call(permit, target, correlation.to_string(), call), message))
     }
 
-    /// The tenant that the request names. A header narrows: it must name the same, or the caller's active tenant.
+    /// The tenant that the request names. A header narrows: it must name the same, or the caller's active tenant. Of
+    /// tenants that the caller has nothing to do with, the comparison must not tell whether they are there.
     async fn target(&self, policy: &Policy, facts: &Facts, named: &str, hint: Option<&TenantHint>) -> Result<Named> {
         let target = if policy.names_tenant() { self.named(policy, named).await? } else { Named::Nothing };
         let Some(hint) = hint else { return Ok(target) };
@@ -128,10 +129,12 @@ impl Guard {
             TenantHint::Code(code) => self.app.resolve_tenant(code.as_str()).await?.map(|(uid, _)| uid),
         };
         let expected = match &target {
-            Named::One(uid) => *uid,
-            Named::Nothing | Named::Everything | Named::Unknown => facts.caller.active,
+            Named::One(uid) => Some(*uid),
+            Named::Nothing | Named::Everything => Some(facts.caller.active),
+            Named::Unknown => None,
         };
-        if hinted == Some(expected) {
+        let known = |uid: &TenantUid| decision::is_operator(facts) || *uid == facts.caller.active;
+        if hinted.filter(known) == expected.filter(known) {
             return Ok(target);
         }
         let text = "x-landlord-tenant and the request name different tenants; leave one of them out";
