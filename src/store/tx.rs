@@ -9,6 +9,7 @@ use std::ops::DerefMut as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -24,6 +25,7 @@ use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
 use super::error::{Outcome, failed, judge, unavailable};
+use super::schema::tenants as t;
 use super::{audit, requests};
 use crate::authn::Caller;
 use crate::authz::permit::Ground;
@@ -277,6 +279,9 @@ impl Db {
     async fn begin(&self, op: Arc<OpContext>, for_change: bool) -> Result<Tx> {
         let tenant = op.target()?;
         let mut conn = self.connection().await?;
+        if for_change && changes_its_own_tenant(&op, tenant) {
+            hold_for_change(&mut conn, tenant).await?;
+        }
         enter(&mut conn, &op, tenant, for_change).await?;
         Ok(Tx { conn, op, tenant })
     }
@@ -295,6 +300,21 @@ impl Db {
         let mut conn = self.pool.get().await.map_err(unavailable)?;
         conn.batch_execute("SELECT 1").await.map_err(failed)
     }
+}
+
+/// Whether the call changes the very tenant in which its caller works. Entering shares the lock of that tenant's row,
+/// and two who share it can't both go on to change it: they would wait for each other.
+fn changes_its_own_tenant(op: &OpContext, tenant: TenantUid) -> bool {
+    let caller = op.permit().caller();
+    op.call().is_some_and(|call| call.policy.names_tenant()) && caller.is_some_and(|caller| caller.active == tenant)
+}
+
+/// Takes the lock that a change of the tenant needs, before anything is shared.
+async fn hold_for_change(conn: &mut AsyncPgConnection, tenant: TenantUid) -> Result<()> {
+    set_tenant(conn, tenant).await?;
+    let row = t::table.find(tenant.0).select(t::tenant_id).for_no_key_update().first::<uuid::Uuid>(conn).await;
+    row.optional().map_err(failed)?;
+    Ok(())
 }
 
 /// The first statement of a transaction: takes the tenant, and checks the permit's claims.
