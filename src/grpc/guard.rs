@@ -65,7 +65,15 @@ impl Guard {
         let correlation = CorrelationId::of(request.extensions());
         let answer = async {
             let (op, message) = self.admit(policy, request, &correlation).await?;
-            run(op, message).await
+            let asked = op.clone();
+            match run(op, message).await {
+                // Fields are looked at before there is a transaction, but a request id that is taken comes first.
+                Err(error) if error.reason() == Some(Reason::FieldsInvalid) => {
+                    self.app.check_request_id(asked).await?;
+                    Err(error)
+                }
+                answer => answer,
+            }
         };
         answer.await.map(Response::new).map_err(|error| status(error, correlation.as_str()))
     }

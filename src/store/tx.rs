@@ -184,6 +184,18 @@ impl Db {
         .await
     }
 
+    /// Refuses a request id that has come before with another body.
+    pub async fn check_request_id(&self, op: OpContext) -> Result<()> {
+        let found = self.read(op, "check-request-id", self.repeat_window, |tx, window| {
+            async move {
+                let op = tx.op().clone();
+                requests::find(tx, &op, *window).await
+            }
+            .boxed()
+        });
+        found.await.map(|_| ())
+    }
+
     async fn changed<I, T>(&self, tx: &mut Tx, op: &OpContext, input: &I, work: &impl Work<Tx, I, T>) -> Result<T>
     where
         T: Serialize + DeserializeOwned,
