@@ -12,7 +12,7 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus}
 use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 
-use crate::support::client::{Api, assert_refused};
+use crate::support::client::{Api, assert_refused, eventually};
 use crate::support::server::{PASSWORD, TestServer};
 
 const GET_TENANT: &str = "/landlord.v1.TenantService/GetTenant";
@@ -128,9 +128,8 @@ async fn fetch_public_key(server: &TestServer) -> Vec<u8> {
 async fn an_access_token_expires_and_says_so() {
     let server = TestServer::with(&[("tokens.access_seconds", "1".into())]).await;
     let (channel, token) = (channel(&server).await, operator_token(&server).await);
-    let expired = crate::support::client::eventually("the token expires", || async {
-        raw(&channel, WHO, b"", &[("authorization", &token)]).await.err()
-    });
+    let expired =
+        eventually("the token expires", || async { raw(&channel, WHO, b"", &[("authorization", &token)]).await.err() });
     assert_refused::<()>(Err(expired.await), Code::Unauthenticated, "TOKEN_EXPIRED");
 }
 
@@ -271,8 +270,12 @@ async fn health_and_reflection_answer_without_a_credential() {
     let channel = channel(&server).await;
     for service in ["", "landlord.v1.TenantService", "landlord.v1.SessionService"] {
         let request = HealthCheckRequest { service: service.into() };
-        let health = HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner();
-        assert_eq!(health.status(), ServingStatus::Serving);
+        eventually("it serves", || async {
+            let mut health = HealthClient::new(channel.clone());
+            let health = health.check(request.clone()).await.unwrap().into_inner();
+            (health.status() == ServingStatus::Serving).then_some(())
+        })
+        .await;
     }
     let ask = ServerReflectionRequest {
         host: String::new(),
