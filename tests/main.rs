@@ -5,11 +5,19 @@
 
 mod support;
 
+mod admin;
 mod architecture;
 mod directory;
 mod expiry;
+mod fields;
+mod metadata;
+mod model;
+mod operations;
 mod protos;
+mod repeats;
 mod rooms;
 mod schema;
+mod sessions;
 mod smoke;
+mod tenants;
 mod tour;

@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
-use super::enter::{enter, enter_as, set_tenant};
+use super::enter::{enter, enter_as, hold_own_tenant, set_tenant};
 use super::error::{Outcome, failed, judge, unavailable};
 use super::{audit, requests};
 use crate::authn::Caller;
@@ -180,6 +180,18 @@ impl Db {
         .await
     }
 
+    /// Refuses a request id that has come before with another body.
+    pub async fn check_request_id(&self, op: OpContext) -> Result<()> {
+        let found = self.read(op, "check-request-id", self.repeat_window, |tx, window| {
+            async move {
+                let op = tx.op().clone();
+                requests::find(tx, &op, *window).await
+            }
+            .boxed()
+        });
+        found.await.map(|_| ())
+    }
+
     async fn changed<I, T>(&self, tx: &mut Tx, op: &OpContext, input: &I, work: &impl Work<Tx, I, T>) -> Result<T>
     where
         T: Serialize + DeserializeOwned,
@@ -275,7 +287,17 @@ impl Db {
     async fn begin(&self, op: Arc<OpContext>, for_change: bool) -> Result<Tx> {
         let tenant = op.target()?;
         let mut conn = self.connection().await?;
-        enter(&mut conn, &op, tenant, for_change).await?;
+        let entered = async {
+            if for_change {
+                hold_own_tenant(&mut conn, &op, tenant).await?;
+            }
+            enter(&mut conn, &op, tenant, for_change).await
+        };
+        if let Err(refused) = entered.await {
+            // What was held must not stay held until the pool looks at the connection again.
+            finish(&mut conn, false).await?;
+            return Err(refused);
+        }
         Ok(Tx { conn, op, tenant })
     }
 

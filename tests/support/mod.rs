@@ -3,5 +3,6 @@
 pub mod client;
 pub mod database;
 pub mod golden;
+pub mod lifecycle;
 pub mod process;
 pub mod server;
