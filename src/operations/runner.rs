@@ -100,6 +100,9 @@ impl Runner {
         for taken in claimed.iter().filter(|c| c.taken_over) {
             tracing::info!(operation = %taken.claim.id, "took over an operation whose lease had run out");
         }
+        if !claimed.is_empty() {
+            fail::fail_point!("claim.after");
+        }
         Ok(claimed)
     }
 
