@@ -6,4 +6,8 @@
 mod support;
 
 mod crashes;
+mod dev_command;
+mod postgres_outages;
+mod serve_command;
+mod shutdown;
 mod smoke;
