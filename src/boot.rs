@@ -21,7 +21,7 @@ use crate::authn::token::{TokenRules, Tokens};
 use crate::config::Config;
 use crate::domain::error::Error;
 use crate::domain::operation::RetryPolicy;
-use crate::grpc::server::{self, ServeError, ServerConfig, report_health};
+use crate::grpc::server::{self, ServeError, ServerConfig, end_health, report_health};
 use crate::infra::mail_folder::MailFolder;
 use crate::operations::runner::{Runner, RunnerConfig};
 use crate::ports::{Mailer, Participant};
@@ -211,7 +211,7 @@ async fn reach(url: &SecretString, stop: &CancellationToken) -> Result<(), BootE
 }
 
 /// Tells health clients whether the database answers, and that the service goes down before it does.
-async fn watch_database(app: App, health: HealthReporter, stop: CancellationToken) {
+async fn watch_database(app: App, mut health: HealthReporter, stop: CancellationToken) {
     while !stop.is_cancelled() {
         report_health(&health, app.db.ping().await.is_ok()).await;
         tokio::select! {
@@ -219,7 +219,7 @@ async fn watch_database(app: App, health: HealthReporter, stop: CancellationToke
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
     }
-    report_health(&health, false).await;
+    end_health(&mut health).await;
 }
 
 /// Learns of new signing keys, and forgets what has expired.

@@ -87,6 +87,7 @@ impl DeliverMail {
         let (name, tenant_name, tenant_code) = (&user.user_name, &tenant.display_name, &tenant.code);
         OutgoingMail {
             id: job.claimed.claim.id.to_string(),
+            attempt: job.claimed.claim.epoch,
             to: (name.clone(), user.email.clone()),
             subject: format!("Your account at {tenant_name}"),
             text: format!(

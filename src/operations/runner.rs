@@ -102,6 +102,9 @@ impl Runner {
             self.engine.metrics.taken_over(taken.params.kind());
             tracing::info!(operation = %taken.claim.id, "took over an operation whose lease had run out");
         }
+        if !claimed.is_empty() {
+            fail::fail_point!("claim.after");
+        }
         Ok(claimed)
     }
 

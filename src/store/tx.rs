@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AnsiTransactionManager, TransactionManager as _};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use opentelemetry::KeyValue;
@@ -24,7 +24,7 @@ use tracing::Instrument as _;
 
 use super::enter::{enter, enter_as, hold_own_tenant, set_tenant};
 use super::error::{Outcome, failed, judge, unavailable};
-use super::{audit, requests};
+use super::{audit, connection, requests};
 use crate::authn::Caller;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
@@ -112,7 +112,7 @@ impl Db {
         let mut manager = ManagerConfig::default();
         // `Verified` would cost a round trip for each transaction; a broken connection shows with its first statement.
         manager.recycling_method = RecyclingMethod::Fast;
-        manager.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());
+        manager.custom_setup = Box::new(|url| connection::connect(url.to_owned()).boxed());
         let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(
             config.url.expose_secret().to_owned(),
             manager,
@@ -173,6 +173,9 @@ impl Db {
                 let out = db.changed(&mut tx, &op, input.as_ref(), work.as_ref()).await;
                 let keep = out.is_ok() && !op.validate_only();
                 finish(&mut tx.conn, keep).await?;
+                if keep && op.call().is_some() {
+                    fail::fail_point!("call.committed");
+                }
                 out
             }
             .boxed()
@@ -340,17 +343,6 @@ async fn finish(conn: &mut Object<AsyncPgConnection>, keep: bool) -> Result<()> 
         tracing::debug!(%error, "rollback");
     }
     Ok(())
-}
-
-async fn connect(url: String) -> diesel::ConnectionResult<AsyncPgConnection> {
-    let mut conn = AsyncPgConnection::establish(&url).await?;
-    conn.batch_execute(
-        "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s';
-         SET timezone = 'UTC'",
-    )
-    .await
-    .map_err(|e| diesel::ConnectionError::BadConnection(e.to_string()))?;
-    Ok(conn)
 }
 
 fn busy() -> Error {
