@@ -37,6 +37,9 @@ fn main() -> Result<(), Failure> {
     let mut config = prost_build::Config::new();
     // Ordered maps make the encoding of a message the same each time, which the hash of a request's body needs.
     config.btree_map(["."]).out_dir(&out);
+    let (secretive, redacted) = redacted(&pool)?;
+    config.skip_debug(secretive);
+    fs::write(out.join("redacted.rs"), formatted(&redacted)?)?;
     config.service_generator(Box::new(Services));
     config.compile_fds(prost_types::FileDescriptorSet::decode(descriptors.as_slice())?)?;
     let (servers, guards) = servers(&descriptors, &policies)?;
@@ -247,6 +250,30 @@ fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
     }
     writeln!(out, "];")?;
     Ok(out)
+}
+
+/// The messages with secret fields, and a `Debug` for each that leaves those out.
+fn redacted(pool: &DescriptorPool) -> Result<(Vec<String>, String), Failure> {
+    let (mut names, mut code) = (Vec::new(), String::new());
+    for message in pool.all_messages().filter(|m| m.package_name() == "landlord.v1") {
+        let secret = |field: &prost_reflect::FieldDescriptor| flag(&field.options(), "debug_redact");
+        if !message.fields().any(|field| secret(&field)) {
+            continue;
+        }
+        names.push(message.full_name().to_owned());
+        let open = message.fields().filter(|field| !secret(field));
+        let shown: String = open.map(|f| format!(".field({:?}, &self.{})", f.name(), f.name())).collect();
+        writeln!(
+            code,
+            "impl ::core::fmt::Debug for {0} {{
+                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {{
+                     f.debug_struct({0:?}){shown}.finish_non_exhaustive()
+                 }}
+             }}",
+            message.name()
+        )?;
+    }
+    Ok((names, code))
 }
 
 /// Writes the clients beside the messages, with tonic's own codec.

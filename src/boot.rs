@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -25,6 +24,7 @@ use crate::grpc::server::{self, ServeError, ServerConfig, end_health, report_hea
 use crate::infra::mail_folder::MailFolder;
 use crate::operations::runner::{Runner, RunnerConfig};
 use crate::ports::{Mailer, Participant};
+use crate::store::connection::Address;
 use crate::store::migrate::{self, MigrateError};
 use crate::store::tx::{Db, DbConfig};
 
@@ -56,6 +56,9 @@ pub enum BootError {
     /// Something failed on the way.
     #[error(transparent)]
     Failed(#[from] Error),
+    /// Told to stop before it had started.
+    #[error("stopped before the database could be reached")]
+    Stopped,
     /// A task that never ends has ended.
     #[error("a background task ended; the log says why")]
     TaskLost,
@@ -73,6 +76,7 @@ pub struct Running {
     /// Whether the first start was made by this process.
     pub bootstrapped: bool,
     stop: CancellationToken,
+    drain: Duration,
     server: JoinHandle<Result<(), ServeError>>,
     tasks: JoinSet<()>,
 }
@@ -86,22 +90,33 @@ impl Running {
             _ = self.tasks.join_next() => !self.stop.is_cancelled(),
             served = &mut self.server => {
                 self.stop.cancel();
-                while self.tasks.join_next().await.is_some() {}
+                self.end_tasks().await;
                 return Ok(served.map_err(|e| Error::internal("server task", e))??);
             }
         };
         self.stop.cancel();
         let served = (&mut self.server).await.map_err(|e| Error::internal("server task", e))?;
-        while self.tasks.join_next().await.is_some() {}
+        self.end_tasks().await;
         served?;
         if lost { Err(BootError::TaskLost) } else { Ok(()) }
     }
 }
 
-/// Builds the service and starts it. `first` is the operator to make when the database is empty.
+impl Running {
+    /// Waits for the tasks as long as they have been given, and leaves those behind that still hang.
+    async fn end_tasks(&mut self) {
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.drain, ended).await.is_err() {
+            tracing::warn!("background tasks did not end in time");
+        }
+    }
+}
+
+/// Builds the service and starts it. `first` gives the operator to make, and is asked only when the
+/// database is empty, right before it is made.
 pub async fn start(
     config: &Config,
-    first: FirstOperator,
+    first: impl FnOnce() -> FirstOperator,
     registry: prometheus::Registry,
     stop: CancellationToken,
 ) -> Result<Running, BootError> {
@@ -115,10 +130,13 @@ pub async fn start(
     let (listener, address) = listen(config.listen).await?;
     let (http_listener, http_address) = listen(config.http_listen).await?;
 
-    let url = SecretString::from(config.database.url.expose().to_owned());
-    reach(&url, &stop).await?;
-    let app = app(config, url, root, stop.clone())?;
-    let bootstrapped = !app.is_bootstrapped().await? && app.bootstrap(&first).await?;
+    let address_of_database =
+        Address::new(config.database.url.expose().to_owned().into(), config.database.ca_file.clone());
+    reach(&address_of_database, &stop).await?;
+    let app = app(config, address_of_database.clone(), root, stop.clone())?;
+    // Two connections of their own, so that no load of calls makes workers lose their leases.
+    let leases = db(config, address_of_database, 2)?;
+    let bootstrapped = !app.is_bootstrapped().await? && app.bootstrap(&first()).await?;
     app.load_signing_keys().await?;
 
     let mut tasks = JoinSet::new();
@@ -133,19 +151,24 @@ pub async fn start(
             tracing::error!(%error, "the HTTP listener stopped");
         }
     });
-    tasks.spawn(Runner::new(app.clone(), mailer, runner(config), stop.clone()).run());
+    tasks.spawn(Runner::new(app.clone(), leases, mailer, runner(config), stop.clone()).run());
     tasks.spawn(watch_database(app.clone(), reporter, stop.clone()));
     tasks.spawn(housekeeping(app, Duration::from_secs(config.requests.repeat_hours * 3600), stop.clone()));
-    Ok(Running { address, http_address, bootstrapped, stop, server: tokio::spawn(server), tasks })
+    let drain = Duration::from_secs(config.drain_seconds);
+    Ok(Running { address, http_address, bootstrapped, stop, drain, server: tokio::spawn(server), tasks })
 }
 
-fn app(config: &Config, url: SecretString, root: RootKey, stopping: CancellationToken) -> Result<App, Error> {
-    let db = Db::new(&DbConfig {
+fn db(config: &Config, url: Address, pool_size: usize) -> Result<Db, Error> {
+    Db::new(&DbConfig {
         url,
-        pool_size: config.database.pool_size,
+        pool_size,
         wait: Duration::from_millis(900),
         repeat_window: Duration::from_secs(config.requests.repeat_hours * 3600),
-    })?;
+    })
+}
+
+fn app(config: &Config, url: Address, root: RootKey, stopping: CancellationToken) -> Result<App, Error> {
+    let db = db(config, url, config.database.pool_size)?;
     let participants: Vec<Arc<dyn Participant>> = vec![Arc::new(Directory::new(db.clone()))];
     Ok(App {
         db,
@@ -195,10 +218,14 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BootEr
 }
 
 /// Waits for a database that is not there yet; a wrong schema or role ends the start.
-async fn reach(url: &SecretString, stop: &CancellationToken) -> Result<(), BootError> {
+async fn reach(url: &Address, stop: &CancellationToken) -> Result<(), BootError> {
     loop {
-        match migrate::check(url).await {
-            Err(MigrateError::Connect(error)) if !stop.is_cancelled() => {
+        let checked = tokio::select! {
+            () = stop.cancelled() => return Err(BootError::Stopped),
+            checked = migrate::check(url) => checked,
+        };
+        match checked {
+            Err(MigrateError::Connect(error)) => {
                 tracing::warn!(%error, "the database can't be reached yet");
                 tokio::select! {
                     () = stop.cancelled() => {}

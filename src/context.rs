@@ -41,6 +41,8 @@ pub struct Call {
     pub request: Option<RequestKey>,
     /// Whether nothing may change.
     pub validate_only: bool,
+    /// The resource as the request names it; empty: none.
+    pub named: String,
 }
 
 /// A request id with a hash of what was asked for under it.
@@ -92,6 +94,11 @@ impl OpContext {
     /// Whether nothing may change.
     pub fn validate_only(&self) -> bool {
         self.call.as_ref().is_some_and(|c| c.validate_only)
+    }
+
+    /// The refusal of a resource that is not there, as the request named it: gone ones and unknown ones are told alike.
+    pub fn not_found(&self) -> Error {
+        Error::not_found(self.call.as_ref().map_or("", |c| c.named.as_str()))
     }
 
     /// The account that the caller acts for.

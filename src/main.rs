@@ -10,6 +10,7 @@ use landlord::authn::seal;
 use landlord::config::Config;
 use landlord::dev::{self, Connection, DevOptions};
 use landlord::domain::name::UserName;
+use landlord::store::connection::Address;
 use landlord::store::migrate;
 use landlord::{boot, telemetry};
 use secrecy::SecretString;
@@ -118,6 +119,7 @@ async fn run_dev(options: DevOptions) -> Result<(), Failure> {
 }
 
 async fn serve(config: &Config) -> Result<(), Failure> {
+    config.check_serving()?;
     let telemetry = telemetry::init(&config.telemetry)?;
     let stop = stop_on_signals()?;
     let user_name = UserName::parse(&config.initial_operator.user_name)
@@ -126,13 +128,21 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         Some(path) => (std::fs::read_to_string(path)?.trim_end().to_owned(), true),
         None => (seal::link_code()?.0, true),
     };
-    let first = FirstOperator { user_name, password: SecretString::from(password.clone()), must_change };
+    let shown = config.initial_operator.password_file.is_none();
+    // Shown before it counts: a process that is killed in between must not leave a password that nobody has seen.
+    let told = std::cell::Cell::new(false);
+    let first = || {
+        if shown {
+            told.set(true);
+            print(&format!(
+                "The first operator is {user_name}@infrastructure. Its password, shown only now and to be changed at the first log-in:\n{password}\n"
+            ));
+        }
+        FirstOperator { user_name: user_name.clone(), password: SecretString::from(password.clone()), must_change }
+    };
     let running = boot::start(config, first, telemetry.registry(), stop).await?;
-    if running.bootstrapped && config.initial_operator.password_file.is_none() {
-        let name = &config.initial_operator.user_name;
-        print(&format!(
-            "The first operator is {name}@infrastructure. Its password, shown only now and to be changed at the first log-in:\n{password}\n"
-        ));
+    if told.get() && !running.bootstrapped {
+        print("Another replica was faster: the password that it has shown counts, and this one does not.\n");
     }
     tracing::info!(grpc = %running.address, http = %running.http_address, "serving");
     let stopped = running.stopped().await;
@@ -143,7 +153,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
 async fn migrate(config: &Config) -> Result<(), Failure> {
     let url = config.database.migration_url.as_ref();
     let url = url.ok_or("database.migration_url must be set: the role that owns the database")?;
-    let run = migrate::migrate(&SecretString::from(url.expose().to_owned())).await?;
+    let run = migrate::migrate(&Address::new(url.expose().to_owned().into(), config.database.ca_file.clone())).await?;
     print(&match run.len() {
         0 => "the schema is up to date\n".to_owned(),
         _ => format!("migrated: {}\n", run.join(", ")),
@@ -162,6 +172,13 @@ fn stop_on_signals() -> Result<CancellationToken, Failure> {
             _ = interrupt.recv() => {}
         }
         token.cancel();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        // Who asks twice does not want to wait for the drain.
+        #[expect(clippy::exit, clippy::disallowed_methods, reason = "the second signal is to end the process at once")]
+        std::process::exit(130);
     });
     Ok(stop)
 }

@@ -92,7 +92,7 @@ pub trait Mailer: Send + Sync {
 }
 
 /// A mail that is ready to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OutgoingMail {
     /// Names it, also when it is sent again.
     pub id: String,

@@ -156,6 +156,8 @@ CREATE TABLE sessions (
     id               uuid NOT NULL,
     user_id          uuid NOT NULL,
     active_tenant_id uuid NOT NULL REFERENCES tenant_identities (uid),
+    -- The epoch of that tenant when the session began to work there: a lock ends the session for good.
+    tenant_epoch     bigint NOT NULL,
     refresh_generation integer NOT NULL DEFAULT 1,
     refresh_hash     bytea NOT NULL,
     refreshed_at     timestamptz NOT NULL DEFAULT clock_timestamp(),

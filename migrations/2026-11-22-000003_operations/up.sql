@@ -47,12 +47,14 @@ CREATE POLICY platform ON operations FOR SELECT TO landlord_platform USING (true
 CREATE POLICY platform_claims ON operations FOR UPDATE TO landlord_platform
     USING (ended_at IS NULL) WITH CHECK (ended_at IS NULL);
 GRANT SELECT, INSERT, UPDATE ON operations TO landlord_app;
-GRANT SELECT, UPDATE (state, owner, lease_until, epoch, attempts, started_at, version) ON operations TO landlord_platform;
+GRANT SELECT, UPDATE (state, owner, lease_until, epoch, attempts, run_after, waiting_for, started_at, version)
+    ON operations TO landlord_platform;
 
 -- An operation that has ended stays as it ended, and no claim is ever taken back.
 CREATE FUNCTION operation_guard() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    IF OLD.ended_at IS NOT NULL THEN
+    -- All that may still change is that what was asked for is forgotten, with the tenant that it was asked for.
+    IF OLD.ended_at IS NOT NULL AND NOT (NEW.params = '{}' AND to_jsonb(NEW) - 'params' = to_jsonb(OLD) - 'params') THEN
         RAISE EXCEPTION 'landlord:OPERATION_ENDED';
     END IF;
     IF NEW.epoch < OLD.epoch THEN
@@ -140,8 +142,9 @@ GRANT SELECT, INSERT ON audit_records TO landlord_app;
 
 -- The first statement of every transaction that acts for a caller. It takes the tenant of the transaction, and checks
 -- again, in this transaction, all that the caller's permit claims: user, session and active tenant as they were when
--- the token was issued, and one of the privileges. A change holds what it has checked until it commits, so that a lock
--- or a revocation that commits first is seen, and one that comes later waits. Answers 'OK' or the reason to refuse.
+-- the token was issued, and one of the privileges. A change holds user, session and active tenant until it commits: a
+-- lock that commits first is seen, and one that comes later waits. Who takes a privilege or a membership away raises
+-- the user's epoch, so that it bites the same way. Answers 'OK' or the reason to refuse.
 CREATE FUNCTION enter_transaction(
     target uuid, home uuid, caller uuid, session uuid, user_epoch bigint, active uuid, tenant_epoch bigint,
     needed text[], for_change boolean

@@ -14,7 +14,7 @@ impl App {
     /// Removes old sessions and links, and the answers to request ids that are older than `repeat_window`.
     pub async fn remove_expired(&self, repeat_window: Duration) -> Result<()> {
         for what in Expiring::ALL {
-            while self.remove_batch(what, repeat_window).await? > 0 {}
+            while !self.stopping.is_cancelled() && self.remove_batch(what, repeat_window).await? > 0 {}
         }
         Ok(())
     }

@@ -12,9 +12,12 @@ use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::OperationId;
 use crate::domain::operation::Operation;
 use crate::store::operations::{self, After};
+use crate::store::tenants::EXACT_TOTAL;
 
 /// How often an operation is looked at that another replica may be working on.
 const POLL: Duration = Duration::from_millis(250);
+/// How long a watcher waits for a database that is away.
+const OUTAGE: Duration = Duration::from_secs(30);
 /// How often a watcher hears of an operation that does not change.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -36,13 +39,16 @@ pub struct OperationPage {
     pub next: Option<After>,
     /// How many there are.
     pub total: i64,
+    /// Whether there are more than that.
+    pub estimated: bool,
 }
 
 impl App {
-    /// One operation. `named` is how the request named it.
-    pub async fn get_operation(&self, op: OpContext, id: OperationId, named: &str) -> Result<Operation> {
+    /// One operation.
+    pub async fn get_operation(&self, op: OpContext, id: OperationId) -> Result<Operation> {
+        let absent = op.not_found();
         let found = self.db.read(op, "get-operation", id, |tx, id| operations::load(tx, *id).boxed()).await?;
-        found.ok_or_else(|| Error::not_found(named))
+        found.ok_or(absent)
     }
 
     /// A page of one tenant's operations, or of all tenants' for a context without a target.
@@ -64,22 +70,16 @@ impl App {
             rows.pop();
         }
         let next = rows.last().filter(|_| more).map(|o| After { created_at: o.created_at, id: o.id });
-        Ok(OperationPage { rows, next, total })
+        Ok(OperationPage { rows, next, total: total.min(EXACT_TOTAL), estimated: total > EXACT_TOTAL })
     }
 
     /// The operation once it has ended, or as it is when the time is over.
-    pub async fn wait_operation(
-        &self,
-        op: OpContext,
-        id: OperationId,
-        named: &str,
-        most: Duration,
-    ) -> Result<Operation> {
+    pub async fn wait_operation(&self, op: OpContext, id: OperationId, most: Duration) -> Result<Operation> {
         let end = Instant::now() + most;
         let mut changed = self.changed.subscribe();
         loop {
             changed.mark_unchanged();
-            let operation = self.get_operation(op.clone(), id, named).await?;
+            let operation = self.look(&op, id, end).await?;
             if operation.state.ended() || Instant::now() >= end || self.stopping.is_cancelled() {
                 return Ok(operation);
             }
@@ -92,14 +92,9 @@ impl App {
     }
 
     /// The operation as it is, then each change, and again when nothing changes for a while; it ends with the operation.
-    pub fn watch_operation(
-        &self,
-        op: OpContext,
-        id: OperationId,
-        named: String,
-    ) -> BoxStream<'static, Result<Operation>> {
+    pub fn watch_operation(&self, op: OpContext, id: OperationId) -> BoxStream<'static, Result<Operation>> {
         let changed = self.changed.subscribe();
-        let state = Some(Watch { app: self.clone(), op, id, named, changed, seen: 0, told: Instant::now() });
+        let state = Some(Watch { app: self.clone(), op, id, changed, seen: 0, told: Instant::now() });
         futures::stream::unfold(state, |state| async {
             let mut watch = state?;
             match watch.next().await {
@@ -118,11 +113,27 @@ fn stopping() -> Error {
     Refusal::new(Reason::ShuttingDown, text).retry_after(POLL).into()
 }
 
+impl App {
+    /// The operation as it is. A database that is away for a moment does not end a wait; the operation goes on too.
+    async fn look(&self, op: &OpContext, id: OperationId, until: Instant) -> Result<Operation> {
+        loop {
+            match self.get_operation(op.clone(), id).await {
+                Err(error) if error.reason() == Some(Reason::StoreUnavailable) && Instant::now() + POLL < until => {
+                    tokio::select! {
+                        () = self.stopping.cancelled() => return Err(error),
+                        () = tokio::time::sleep(POLL) => {}
+                    }
+                }
+                found => return found,
+            }
+        }
+    }
+}
+
 struct Watch {
     app: App,
     op: OpContext,
     id: OperationId,
-    named: String,
     changed: tokio::sync::watch::Receiver<u64>,
     seen: i64,
     told: Instant,
@@ -132,7 +143,7 @@ impl Watch {
     async fn next(&mut self) -> Result<Operation> {
         loop {
             self.changed.mark_unchanged();
-            let operation = self.app.get_operation(self.op.clone(), self.id, &self.named).await?;
+            let operation = self.app.look(&self.op, self.id, Instant::now() + OUTAGE).await?;
             if operation.version != self.seen || self.told.elapsed() >= HEARTBEAT {
                 (self.seen, self.told) = (operation.version, Instant::now());
                 return Ok(operation);

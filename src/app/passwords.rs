@@ -7,15 +7,16 @@ use super::App;
 use super::sessions::open_tenant;
 use crate::authn::seal::code_hash;
 use crate::authz::permit::Purpose;
+use crate::authz::policy;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::user::{User, check_password};
 use crate::store::links::{self, LinkPurpose};
-use crate::store::{sessions, users};
+use crate::store::{audit, sessions, users};
 
 impl App {
     /// Sets the first password of a user. The code works once.
-    pub async fn activate(&self, code: &str, password: SecretString) -> Result<(User, String)> {
+    pub async fn activate(&self, call: &OpContext, code: &str, password: SecretString) -> Result<(User, String)> {
         let hash = code_hash(code);
         let op = OpContext::system(Purpose::Link, None);
         let find = self
@@ -37,13 +38,18 @@ impl App {
         let allowed = check_password(password.expose_secret(), &user.user_name);
         allowed.map_err(|allowed| Error::field("password", allowed))?;
         let password = self.passwords.hash(password).await?;
-        let done = self.db.change(op, "activate-user", (hash, password), |tx, (hash, password)| {
+        let input = (hash, password, call.correlation_id().to_owned());
+        let done = self.db.change(op, "activate-user", input, |tx, (hash, password, correlation_id)| {
             async move {
                 open_tenant(tx).await?;
                 let Some(user) = links::consume(tx, LinkPurpose::Activation, hash).await? else {
                     return Err(Refusal::new(Reason::LinkUsed, "the link was used at the same time").into());
                 };
-                users::set_password(tx, user, password).await
+                audit::record_user(tx, &policy::USER_SERVICE_ACTIVATE_USER, user, correlation_id).await?;
+                if !users::activate(tx, user, password).await? {
+                    return Err(Refusal::new(Reason::LinkUsed, "the user is active already, or locked").into());
+                }
+                Ok(())
             }
             .boxed()
         });

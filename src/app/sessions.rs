@@ -30,7 +30,6 @@ pub struct LogIn {
 }
 
 /// A session as its user gets it.
-#[derive(Debug)]
 pub struct Session {
     /// For calls.
     pub access_token: String,
@@ -48,13 +47,11 @@ impl App {
     /// Logs a user in. A wrong tenant, a wrong user and a wrong password are answered alike, in text and in time.
     pub async fn log_in(&self, log_in: LogIn) -> Result<Session> {
         let home = self.home_of(log_in.tenant.as_deref()).await?;
-        let known = match (&home, UserName::parse(&log_in.user_name)) {
-            (Some((home, _)), Ok(name)) => {
-                let op = OpContext::system(Purpose::LogIn, Some(*home));
-                self.db.read(op, "find-user", name.key(), |tx, key| users::find_for_log_in(tx, key).boxed()).await?
-            }
-            _ => None,
-        };
+        // An unknown tenant is searched as a known one is, so that the time does not tell them apart.
+        let searched = home.as_ref().map_or(TenantUid(uuid::Uuid::nil()), |(uid, _)| *uid);
+        let op = OpContext::system(Purpose::LogIn, Some(searched));
+        let key = UserName::parse(&log_in.user_name).map(|name| name.key()).unwrap_or_default();
+        let known = self.db.read(op, "find-user", key, |tx, key| users::find_for_log_in(tx, key).boxed()).await?;
         let (user, hash) = known.map_or((None, None), |(user, hash)| (Some(user), hash));
         let fits = self.passwords.verify(log_in.password, hash).await?;
         let (Some(user), Some((home, code)), true) = (user, home, fits) else { return Err(wrong()) };
@@ -63,21 +60,21 @@ impl App {
         let op = OpContext::system(Purpose::LogIn, Some(home));
         let begun = self.db.change(op, "log-in", input, |tx, (user, token, life)| {
             async move {
-                let epoch = open_tenant(tx).await?;
+                let tenant_epoch = open_tenant(tx).await?;
                 let user = open_user(tx, user.epoch, user).await?;
-                sessions::insert(tx, user.id, tx.tenant(), token, *life).await?;
-                Ok(epoch)
+                let caller = Caller {
+                    user: UserRef { home: tx.tenant(), user: user.id },
+                    session: token.session,
+                    active: tx.tenant(),
+                    user_epoch: user.epoch,
+                    tenant_epoch,
+                };
+                sessions::insert(tx, &caller, token, *life).await?;
+                Ok(caller)
             }
             .boxed()
         });
-        let tenant_epoch = begun.await?;
-        let caller = Caller {
-            user: UserRef { home, user: user.id },
-            session: token.session,
-            active: home,
-            user_epoch: user.epoch,
-            tenant_epoch,
-        };
+        let caller = begun.await?;
         let (access_token, access_expires) = self.tokens.issue(&caller, now())?;
         Ok(Session { access_token, access_expires, refresh_token: token.encode(&self.root)?, user, tenant_code: code })
     }
@@ -116,6 +113,9 @@ impl App {
                 sessions::refresh(tx, &next, rules.refresh).await?;
                 tx.switch(session.active).await?;
                 let tenant_epoch = open_tenant(tx).await?;
+                if tenant_epoch != session.tenant_epoch {
+                    return Ok(Refreshed::Ended);
+                }
                 let caller = Caller {
                     user: UserRef { home: presented.home, user: session.user },
                     session: presented.session,

@@ -204,7 +204,7 @@ fn expired() -> Error {
 }
 
 /// A refresh token: session, generation and a random part, with a tag that only we can make. Only a hash of it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshToken {
     /// Home of the user.
     pub home: TenantUid,
@@ -213,6 +213,12 @@ pub struct RefreshToken {
     /// Which of the session's tokens, from 1.
     pub generation: i32,
     nonce: [u8; 16],
+}
+
+impl std::fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RefreshToken").field("session", &self.session).finish_non_exhaustive()
+    }
 }
 
 const REFRESH_BODY: usize = 16 + 16 + 4 + 16;

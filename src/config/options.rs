@@ -90,6 +90,9 @@ sections! {
         url: Secret = Secret::default();
         /// File to read `database.url` from.
         url_file: Option<PathBuf> = None;
+        /// File with the certificates of who vouches for the database, as PEM. With it, or with `sslmode=require` in the
+        /// connection string (then the system's authorities count), connections are encrypted and verified.
+        ca_file: Option<PathBuf> = None;
         /// How many connections a replica holds at most.
         pool_size: usize = 16;
         /// Where it is for the role that migrates.

@@ -16,7 +16,7 @@ fn with(file: Option<&str>, variables: &[(&str, &str)], flags: &[(&str, &str)]) 
 }
 
 fn problem(file: Option<&str>, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> String {
-    with(file, variables, flags).unwrap_err().to_string()
+    with(file, variables, flags).and_then(|config| config.check_serving()).unwrap_err().to_string()
 }
 
 #[test]

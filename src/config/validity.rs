@@ -4,9 +4,6 @@ use super::{Config, ConfigError};
 
 impl Config {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        let required = "is required and not set";
-        wrong_if(self.root_key_file.as_os_str().is_empty(), "root_key_file", required)?;
-        wrong_if(self.database.url.is_empty(), "database.url", required)?;
         let web = ["http://", "https://"].iter().any(|scheme| self.public_url.starts_with(scheme));
         wrong_if(!web, "public_url", "must begin with http:// or https://")?;
         wrong_if(self.database.pool_size == 0, "database.pool_size", "must be 1 or more")?;
@@ -18,7 +15,8 @@ impl Config {
         let tokens = &self.tokens;
         wrong_if(tokens.issuer.is_empty(), "tokens.issuer", "must not be empty")?;
         wrong_if(tokens.audience.is_empty(), "tokens.audience", "must not be empty")?;
-        wrong_if(tokens.access_seconds == 0, "tokens.access_seconds", "must be 1 or more")?;
+        let hour = 3600;
+        wrong_if(!(1..=hour).contains(&tokens.access_seconds), "tokens.access_seconds", "must be from 1 to 3600")?;
         wrong_if(
             tokens.refresh_seconds <= tokens.access_seconds,
             "tokens.refresh_seconds",
@@ -47,6 +45,15 @@ impl Config {
         wrong_if(self.argon2.memory_kib < 8, "argon2.memory_kib", "must be 8 or more")?;
         wrong_if(self.argon2.iterations == 0, "argon2.iterations", "must be 1 or more")?;
         wrong_if(self.argon2.concurrency == 0, "argon2.concurrency", "must be 1 or more")
+    }
+}
+
+impl Config {
+    /// That what a server can't do without is there. The other commands need less.
+    pub fn check_serving(&self) -> Result<(), ConfigError> {
+        let required = "is required and not set";
+        wrong_if(self.root_key_file.as_os_str().is_empty(), "root_key_file", required)?;
+        wrong_if(self.database.url.is_empty(), "database.url", required)
     }
 }
 

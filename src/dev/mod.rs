@@ -75,7 +75,7 @@ pub enum DevError {
 }
 
 /// What scripts need to know to connect.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Connection {
     /// Where gRPC is served.
     pub address: String,
@@ -137,7 +137,7 @@ pub async fn start(
         password: SecretString::from(password.clone()),
         must_change: false,
     };
-    let running = boot::start(&config, first, registry, stop).await?;
+    let running = boot::start(&config, || first, registry, stop).await?;
     let connection = Connection {
         address: running.address.to_string(),
         http_address: running.http_address.to_string(),

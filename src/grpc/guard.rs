@@ -123,6 +123,7 @@ impl Guard {
             facts,
             request: self.request_key(policy, &request_id, &message)?,
             validate_only: message.validate_only(),
+            named: message.tenant_field().to_owned(),
         };
         Ok((OpContext::of_call(permit, target, correlation.to_string(), call), message))
     }

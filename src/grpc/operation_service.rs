@@ -24,7 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 #[tonic::async_trait]
 impl OperationServiceHandler for OperationService {
     async fn get_operation(&self, op: OpContext, request: v1::GetOperationRequest) -> Result<v1::GetOperationResponse> {
-        let found = self.0.get_operation(op, operation_id(&request.name)?, &request.name).await?;
+        let found = self.0.get_operation(op, operation_id(&request.name)?).await?;
         Ok(v1::GetOperationResponse { operation: Some(operation(found)) })
     }
 
@@ -43,6 +43,7 @@ impl OperationServiceHandler for OperationService {
             operations: found.rows.into_iter().map(operation).collect(),
             next_page_token: page::seal(&self.0.root, &op, &request.parent, found.next.as_ref())?,
             total_size: i32::try_from(found.total).unwrap_or(i32::MAX),
+            total_size_estimated: found.estimated,
         })
     }
 
@@ -54,7 +55,7 @@ impl OperationServiceHandler for OperationService {
         let id = operation_id(&request.name)?;
         let most = request.timeout.map_or(Ok(LONGEST_WAIT), |timeout| bounded(timeout, LONGEST_WAIT));
         let most = most.map_err(|allowed| Error::field("timeout", allowed))?;
-        let found = self.0.wait_operation(op, id, &request.name, most).await?;
+        let found = self.0.wait_operation(op, id, most).await?;
         Ok(v1::WaitOperationResponse { operation: Some(operation(found)) })
     }
 
@@ -66,10 +67,10 @@ impl OperationServiceHandler for OperationService {
         let id = operation_id(&request.name)?;
         let answer = |found| v1::WatchOperationResponse { operation: Some(operation(found)) };
         // The first answer is made before the stream begins, so that a wrong name is a plain error.
-        let first = self.0.get_operation(op.clone(), id, &request.name).await?;
+        let first = self.0.get_operation(op.clone(), id).await?;
         if first.state.ended() {
             return Ok(futures::stream::iter([Ok(answer(first))]).boxed());
         }
-        Ok(self.0.watch_operation(op, id, request.name).map(move |found| found.map(answer)).boxed())
+        Ok(self.0.watch_operation(op, id).map(move |found| found.map(answer)).boxed())
     }
 }

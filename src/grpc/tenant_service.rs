@@ -28,7 +28,7 @@ impl TenantServiceHandler for TenantService {
 
     async fn get_tenant(&self, op: OpContext, request: v1::GetTenantRequest) -> Result<v1::GetTenantResponse> {
         tenant::check_name("name", &request.name)?;
-        let seen = self.0.get_tenant(op, &request.name).await?;
+        let seen = self.0.get_tenant(op).await?;
         Ok(v1::GetTenantResponse { row: Some(tenant::row(seen)) })
     }
 

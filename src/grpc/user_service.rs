@@ -11,11 +11,11 @@ pub struct UserService(pub App);
 
 #[tonic::async_trait]
 impl UserServiceHandler for UserService {
-    async fn activate_user(&self, _: OpContext, request: v1::ActivateUserRequest) -> Result<v1::ActivateUserResponse> {
+    async fn activate_user(&self, op: OpContext, request: v1::ActivateUserRequest) -> Result<v1::ActivateUserResponse> {
         if request.code.len() > 256 {
             return Err(Error::field("code", "must be the code of an activation link, as it stands in the mail"));
         }
-        let (user, tenant) = self.0.activate(&request.code, request.password.into()).await?;
+        let (user, tenant) = self.0.activate(&op, &request.code, request.password.into()).await?;
         let name = format!("tenants/{tenant}/users/{}", user.id);
         Ok(v1::ActivateUserResponse { user: name, user_name: user.user_name })
     }

@@ -24,6 +24,9 @@ use crate::store::{claims, users};
 /// How long an activation link works.
 const ACTIVATION: Duration = Duration::from_secs(24 * 3600);
 
+/// How often is looked whether mail is set up by now.
+const NO_MAILER: Duration = Duration::from_secs(60);
+
 /// What it needs.
 pub(super) struct DeliverMail {
     pub app: App,
@@ -50,9 +53,6 @@ impl Work for DeliverMail {
 
     async fn outside(&self, job: &Job, _: MailStep) -> Result<Outside> {
         let Mail::Activation = self.mail;
-        let Some(mailer) = &self.mailer else {
-            return Ok(Outside::Wait("mail is not set up: see the options mail.*".to_owned()));
-        };
         let (code, hash) = seal::link_code()?;
         let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
         let input = (job.claimed.claim, self.user, hash);
@@ -70,6 +70,10 @@ impl Work for DeliverMail {
         });
         // Who has gone, or is active by now, needs no mail.
         let Some((user, tenant)) = addressee.await? else { return Ok(Outside::Done) };
+        let Some(mailer) = &self.mailer else {
+            let reason = "mail is not set up: see the options mail.*".to_owned();
+            return Ok(Outside::Wait { reason, again_in: NO_MAILER });
+        };
         fail::fail_point!("mail.before");
         mailer.send(&self.activation(job, &user, &tenant, &code)).await?;
         fail::fail_point!("mail.after");

@@ -19,9 +19,6 @@ use crate::domain::operation::{Failure, RetryPolicy, State};
 use crate::store::claims::{self, Fenced};
 use crate::store::progress::{self, Units};
 
-/// How long an operation that waits for something is left alone.
-const WAIT: Duration = Duration::from_secs(2);
-
 /// What the engine works with.
 #[derive(Clone)]
 pub(super) struct Engine {
@@ -87,10 +84,10 @@ impl Engine {
                 Ok(Ok(After::Step(next))) => (step, attempts, units) = (next, 0, Units::default()),
                 Ok(Ok(After::LetGo) | Err(Outside::Done)) => return Ok(()),
                 Ok(Err(Outside::More(batch))) => {
-                    units = add(units, batch);
+                    (units, attempts) = (add(units, batch), 0);
                     self.tell(job, units).await?;
                 }
-                Ok(Err(Outside::Wait(reason))) => return self.wait(job, &reason).await,
+                Ok(Err(Outside::Wait { reason, again_in })) => return self.wait(job, &reason, again_in).await,
                 Err(error) if Fenced::is(&error) => return Err(error),
                 Err(error) => {
                     attempts += 1;
@@ -178,14 +175,14 @@ impl Engine {
             .await
     }
 
-    async fn wait(&self, job: &Job, reason: &str) -> Result<()> {
+    async fn wait(&self, job: &Job, reason: &str, again_in: Duration) -> Result<()> {
         let input = (job.clone(), reason.to_owned());
         self.app
             .db
-            .change(self.op(job), "operation-wait", input, |tx, (job, reason)| {
+            .change(self.op(job), "operation-wait", input, move |tx, (job, reason)| {
                 async move {
                     claims::fence(tx, &job.claimed.claim).await?;
-                    progress::postpone(tx, &job.claimed.claim, WAIT, reason, 0, None).await
+                    progress::postpone(tx, &job.claimed.claim, again_in, reason, 0, None).await
                 }
                 .boxed()
             })

@@ -25,6 +25,8 @@ mod purge;
 pub mod runner;
 mod thaw;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::domain::error::{Error, Result};
@@ -71,8 +73,13 @@ enum Outside {
     Done,
     /// A batch is done and more follows; the same step runs again at once.
     More(Units),
-    /// It can't go on yet, for this reason.
-    Wait(String),
+    /// It can't go on yet.
+    Wait {
+        /// Why.
+        reason: String,
+        /// When to look again.
+        again_in: Duration,
+    },
 }
 
 /// Where a step leads.

@@ -1,5 +1,7 @@
 //! Takes each participant through a phase, by the ledger: who has done its part is not called again.
 
+use std::time::Duration;
+
 use futures::FutureExt as _;
 
 use super::{Job, Outside, tenant_of};
@@ -13,6 +15,9 @@ use crate::ports::{Answer, Participant, StepCall};
 use crate::store::ledger::{self, Phase};
 use crate::store::progress::{self, Units};
 use crate::store::{claims, tx::Tx};
+
+/// How long a participant that can't go on is left alone.
+const PARTICIPANT_WAIT: Duration = Duration::from_secs(2);
 
 /// What participants are asked for.
 #[derive(Clone, Debug)]
@@ -43,7 +48,8 @@ impl Ask {
         match self {
             Self::Provision(_) => has(provisioned),
             Self::Freeze => has(frozen),
-            Self::Thaw => !has(frozen),
+            // Who was frozen just before the preparation was fenced off is in no ledger: all are asked.
+            Self::Thaw => false,
             Self::Purge => has(purged),
         }
     }
@@ -107,7 +113,12 @@ pub(super) async fn ask_each(app: &App, job: &Job, step: &'static str, ask: Ask)
         match answer? {
             Answer::Done => {}
             Answer::More(units) => return Ok(Outside::More(units)),
-            Answer::Wait(reason) => return Ok(Outside::Wait(format!("participant {name}: {reason}"))),
+            Answer::Wait(reason) => {
+                return Ok(Outside::Wait {
+                    reason: format!("participant {name}: {reason}"),
+                    again_in: PARTICIPANT_WAIT,
+                });
+            }
         }
     }
     Ok(Outside::Done)
@@ -122,7 +133,7 @@ pub(super) fn add(so_far: Units, batch: Units) -> Units {
 pub(super) fn failure(error: &Error) -> Failure {
     match error {
         Error::Refused(refusal) => Failure {
-            code: format!("{:?}", refusal.reason.class()),
+            code: refusal.reason.class().name().to_owned(),
             reason: refusal.reason.name().to_owned(),
             message: refusal.message.clone(),
             metadata: refusal.metadata.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::domain::error::{Error, Result};
 use crate::domain::lifecycle::Standing;
 use crate::domain::names::names;
+use crate::store::operations;
 use crate::store::transitions::{self, Because};
 use crate::store::tx::Tx;
 
@@ -52,6 +53,7 @@ impl Work for Purge {
                 let because =
                     Because { actor: job.claimed.actor, note: String::new(), operation: Some(job.claimed.claim.id) };
                 transitions::append(tx, transition, &because).await?;
+                operations::forget_params(tx).await?;
                 Ok(Next::Done(Vec::new()))
             }
         }

@@ -24,6 +24,7 @@ use crate::domain::id::BootId;
 use crate::domain::operation::{Kind, Params, RetryPolicy};
 use crate::ports::Mailer;
 use crate::store::claims::{self, Claim, Claimed};
+use crate::store::tx::Db;
 
 /// How operations are run.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub struct RunnerConfig {
 /// The workers of this process.
 pub struct Runner {
     app: App,
+    /// For claims and heartbeats alone.
+    leases: Db,
     mailer: Option<Arc<dyn Mailer>>,
     config: RunnerConfig,
     boot: BootId,
@@ -55,9 +58,15 @@ pub struct Runner {
 
 impl Runner {
     /// Workers that deliver mail with `mailer`, and stop claiming when `shutdown` is cancelled.
-    pub fn new(app: App, mailer: Option<Arc<dyn Mailer>>, config: RunnerConfig, shutdown: CancellationToken) -> Self {
+    pub fn new(
+        app: App,
+        leases: Db,
+        mailer: Option<Arc<dyn Mailer>>,
+        config: RunnerConfig,
+        shutdown: CancellationToken,
+    ) -> Self {
         let engine = Engine { app: app.clone(), retry: config.retry, metrics: Metrics::new(), draining: shutdown };
-        Self { app, mailer, config, boot: BootId::new(), engine }
+        Self { app, leases, mailer, config, boot: BootId::new(), engine }
     }
 
     /// Works until the shutdown, then finishes the steps at hand and gives back the rest.
@@ -94,7 +103,7 @@ impl Runner {
     async fn claim(&self, most: usize) -> Result<Vec<Claimed>> {
         let input = (self.boot, self.config.lease, i64::try_from(most).unwrap_or(1));
         let op = OpContext::system(Purpose::Worker, None);
-        let claim = self.app.db.platform(op, "claim-operations", input, |tx, (boot, lease, most)| {
+        let claim = self.leases.platform(op, "claim-operations", input, |tx, (boot, lease, most)| {
             claims::claim(tx, Kind::ALL, *boot, *lease, *most).boxed()
         });
         let claimed = claim.await?;
@@ -141,7 +150,7 @@ impl Runner {
             tokio::time::sleep(self.config.heartbeat).await;
             let asked_at = Instant::now();
             let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
-            let beat = self.app.db.change(op, "heartbeat", (claim, self.config.lease), |tx, (claim, lease)| {
+            let beat = self.leases.change(op, "heartbeat", (claim, self.config.lease), |tx, (claim, lease)| {
                 claims::heartbeat(tx, claim, *lease).boxed()
             });
             tokio::select! {

@@ -103,22 +103,44 @@ pub async fn claim(
         .load(tx.conn())
         .await
         .map_err(failed)?;
-    rows.into_iter()
-        .map(|row| {
-            let user = row.actor_tenant_id.zip(row.actor_id);
-            Ok(Claimed {
-                claim: Claim { tenant: TenantUid(row.tenant_id), id: OperationId(row.id), epoch: row.epoch },
-                params: serde_json::from_value(row.params).map_err(|e| Error::internal("stored parameters", e))?,
-                step: row.step,
-                attempts: row.attempts,
-                actor: Actor {
-                    user: user.map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) }),
-                    acted_for: row.acted_for.map(UserId),
-                },
-                taken_over: row.taken_over,
-            })
-        })
-        .collect()
+    let mut claimed = Vec::new();
+    for row in rows {
+        let claim = Claim { tenant: TenantUid(row.tenant_id), id: OperationId(row.id), epoch: row.epoch };
+        // A newer version asked for it; one that knows it will come along. The others must not wait for that.
+        let Ok(params) = serde_json::from_value(row.params) else {
+            leave(tx, &claim).await?;
+            continue;
+        };
+        let user = row.actor_tenant_id.zip(row.actor_id);
+        claimed.push(Claimed {
+            claim,
+            params,
+            step: row.step,
+            attempts: row.attempts,
+            actor: Actor {
+                user: user.map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) }),
+                acted_for: row.acted_for.map(UserId),
+            },
+            taken_over: row.taken_over,
+        });
+    }
+    Ok(claimed)
+}
+
+/// Leaves an operation alone for a while that this version does not understand.
+async fn leave(tx: &mut PlatformTx, claim: &Claim) -> Result<()> {
+    tracing::warn!(operation = %claim.id, "this version does not know what the operation asks for");
+    diesel::update(held(claim))
+        .set((
+            o::owner.eq(None::<Uuid>),
+            o::lease_until.eq(None::<chrono::DateTime<chrono::Utc>>),
+            o::run_after.eq(from_now(Duration::from_secs(60))),
+            o::waiting_for.eq("a version that knows what it asks for"),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// Prolongs the lease. False: the claim is over.

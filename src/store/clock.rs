@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::data_types::PgInterval;
-use diesel::sql_types::{BigInt, Interval, Text};
+use diesel::sql_types::{Integer, Interval, Text};
 
 diesel::define_sql_function! {
     /// The time now, even in a transaction that waited for a lock.
@@ -18,8 +18,17 @@ diesel::define_sql_function! {
     fn lower(words: Text) -> Text;
 }
 diesel::define_sql_function! {
-    /// Waits for others that hold the same number, and holds it until the transaction ends.
-    fn pg_advisory_xact_lock(key: BigInt);
+    /// Waits for others that hold the same two numbers, and holds them until the transaction ends.
+    fn pg_advisory_xact_lock(class: Integer, key: Integer);
+}
+
+/// What advisory locks are for: the first of their two numbers.
+#[derive(Clone, Copy, Debug)]
+pub enum LockClass {
+    /// Repeats of one request.
+    Request = 1,
+    /// The rotation of signing keys.
+    SigningKeys = 2,
 }
 
 /// The time `distance` from now.

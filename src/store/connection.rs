@@ -1,15 +1,95 @@
-//! How a connection of the pool is made.
+//! How the database is reached, and with which limits on a connection.
 
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Connects, with limits for whatever the connection is used for.
-pub(super) async fn connect(url: String) -> diesel::ConnectionResult<AsyncPgConnection> {
-    let mut conn = AsyncPgConnection::establish(&url).await?;
-    conn.batch_execute(
-        "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s';
-         SET timezone = 'UTC'",
-    )
-    .await
-    .map_err(|e| diesel::ConnectionError::BadConnection(e.to_string()))?;
-    Ok(conn)
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Where the database is, for one role, and whom to believe that it is the database.
+///
+/// With `sslmode=require` in the connection string, or a file of authorities, connections are encrypted and the server's
+/// certificate is verified: against the file, or against the system's authorities. Otherwise they are in clear.
+#[derive(Clone, Debug)]
+pub struct Address {
+    url: SecretString,
+    authorities: Option<PathBuf>,
+}
+
+impl Address {
+    /// The database of that connection string.
+    pub fn new(url: SecretString, authorities: Option<PathBuf>) -> Self {
+        Self { url, authorities }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        self.url.expose_secret()
+    }
+
+    /// Connects, with limits for whatever the connection is used for.
+    pub(super) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
+        let mut config = Config::from_str(self.url()).map_err(bad)?;
+        config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5)));
+        // A peer that is gone without a word is noticed long before the system's own two hours.
+        config.keepalives_idle(Duration::from_secs(15)).tcp_user_timeout(Duration::from_secs(30));
+        let encrypt = match config.get_ssl_mode() {
+            SslMode::Disable => false,
+            SslMode::Require => true,
+            _ => self.authorities.is_some(),
+        };
+        let mut conn = if encrypt {
+            config.ssl_mode(SslMode::Require);
+            let tls = MakeRustlsConnect::new(self.tls().await?);
+            let (client, connection) = config.connect(tls).await.map_err(bad)?;
+            AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+        } else {
+            let (client, connection) = config.connect(NoTls).await.map_err(bad)?;
+            AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+        };
+        conn.batch_execute(
+            "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s';
+             SET timezone = 'UTC'",
+        )
+        .await
+        .map_err(bad)?;
+        Ok(conn)
+    }
+
+    async fn tls(&self) -> ConnectionResult<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        match &self.authorities {
+            Some(path) => {
+                let pem = tokio::fs::read(path).await.map_err(|e| bad(format!("{}: {e}", path.display())))?;
+                for certificate in CertificateDer::pem_slice_iter(&pem) {
+                    roots.add(certificate.map_err(bad)?).map_err(bad)?;
+                }
+            }
+            None => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(bad)?;
+        Ok(config.with_root_certificates(roots).with_no_client_auth())
+    }
+}
+
+impl From<String> for Address {
+    fn from(url: String) -> Self {
+        Self::new(url.into(), None)
+    }
+}
+
+fn bad(error: impl ToString) -> ConnectionError {
+    ConnectionError::BadConnection(error.to_string())
 }

@@ -61,7 +61,8 @@ pub(super) fn judge(error: Error) -> Outcome {
     if again { Outcome::Retry(error) } else { Outcome::GiveUp(error) }
 }
 
-/// What Postgres says when it is starting, stopping or cutting connections, in English as `lc_messages` is set to C.
+/// What Postgres says when it is starting, stopping or cutting connections. The driver does not pass its codes on, so
+/// this needs English messages; the start of the service warns of others.
 fn is_outage(message: &str) -> bool {
     const OUTAGES: &[&str] = &[
         "terminating connection",

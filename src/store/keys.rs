@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::clock::{clock_timestamp, pg_advisory_xact_lock};
+use super::clock::{LockClass, clock_timestamp, pg_advisory_xact_lock};
 use super::error::failed;
 use super::schema::signing_keys as k;
 use super::tx::PlatformTx;
@@ -23,15 +23,12 @@ pub struct SealedKey {
 
 /// All keys, held so that two replicas don't rotate at once; and the database's time.
 pub async fn load_for_change(tx: &mut PlatformTx) -> Result<(Vec<SealedKey>, DateTime<Utc>)> {
-    diesel::select(pg_advisory_xact_lock(ROTATION)).execute(tx.conn()).await.map_err(failed)?;
+    diesel::select(pg_advisory_xact_lock(LockClass::SigningKeys as i32, 0)).execute(tx.conn()).await.map_err(failed)?;
     let rows: Vec<(String, Vec<u8>, DateTime<Utc>)> =
         k::table.order(k::created_at).load(tx.conn()).await.map_err(failed)?;
     let now = diesel::select(clock_timestamp()).get_result(tx.conn()).await.map_err(failed)?;
     Ok((rows.into_iter().map(|(kid, sealed, created_at)| SealedKey { kid, sealed, created_at }).collect(), now))
 }
-
-/// The advisory lock that rotation takes.
-const ROTATION: i64 = 0x6c61_6e64_6c6f_7264;
 
 /// Adds a key.
 pub async fn insert(tx: &mut PlatformTx, key: &SealedKey) -> Result<()> {

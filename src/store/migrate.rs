@@ -2,9 +2,10 @@
 
 use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Text};
-use diesel_async::{AsyncConnection as _, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
-use secrecy::{ExposeSecret as _, SecretString};
+
+use super::connection::Address;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -28,6 +29,9 @@ pub enum MigrateError {
     /// Serving as such a role would switch isolation off.
     #[error("the service's role {0} is a superuser, bypasses row-level security or owns tables; use landlord_app")]
     AppTooStrong(String),
+    /// The platform's policies would bind every transaction.
+    #[error("the service's role {0} inherits the rights of landlord_platform; run: ALTER ROLE {0} NOINHERIT")]
+    AppInherits(String),
     /// The schema is older than the service.
     #[error("the database lacks {0} migration(s); run `landlord migrate` first")]
     Pending(usize),
@@ -41,12 +45,19 @@ struct Role {
     strong: bool,
     #[diesel(sql_type = Bool)]
     owner: bool,
+    #[diesel(sql_type = Bool)]
+    inherits: bool,
+    #[diesel(sql_type = Text)]
+    messages: String,
 }
 
 const ROLE: &str = "
     SELECT rolname::text AS name, rolsuper OR rolbypassrls AS strong,
            EXISTS (SELECT FROM pg_class WHERE relowner = r.oid AND relkind IN ('r', 'p')
-                   AND relnamespace = 'public'::regnamespace) AS owner
+                   AND relnamespace = 'public'::regnamespace) AS owner,
+           EXISTS (SELECT FROM pg_roles p WHERE p.rolname = 'landlord_platform' AND p.oid <> r.oid
+                   AND pg_has_role(r.oid, p.oid, 'USAGE')) AS inherits,
+           current_setting('lc_messages') AS messages
     FROM pg_roles r WHERE rolname = current_user";
 
 async fn role(conn: &mut AsyncPgConnection) -> Result<Role, MigrateError> {
@@ -54,8 +65,8 @@ async fn role(conn: &mut AsyncPgConnection) -> Result<Role, MigrateError> {
 }
 
 /// Runs the migrations that the database lacks, as the owner. Replicas that start together wait for one another.
-pub async fn migrate(owner_url: &SecretString) -> Result<Vec<String>, MigrateError> {
-    let mut conn = AsyncPgConnection::establish(owner_url.expose_secret()).await?;
+pub async fn migrate(owner_url: &Address) -> Result<Vec<String>, MigrateError> {
+    let mut conn = owner_url.connect().await?;
     let role = role(&mut conn).await?;
     if role.strong {
         return Err(MigrateError::OwnerTooStrong(role.name));
@@ -70,11 +81,20 @@ pub async fn migrate(owner_url: &SecretString) -> Result<Vec<String>, MigrateErr
 }
 
 /// Checks that the service's role can't get around row-level security, and that the schema is current.
-pub async fn check(app_url: &SecretString) -> Result<(), MigrateError> {
-    let mut conn = AsyncPgConnection::establish(app_url.expose_secret()).await?;
+pub async fn check(app_url: &Address) -> Result<(), MigrateError> {
+    let mut conn = app_url.connect().await?;
     let role = role(&mut conn).await?;
     if role.strong || role.owner {
         return Err(MigrateError::AppTooStrong(role.name));
+    }
+    if role.inherits {
+        return Err(MigrateError::AppInherits(role.name));
+    }
+    if !["C", "POSIX", ""].contains(&role.messages.as_str()) && !role.messages.starts_with("en") {
+        tracing::warn!(
+            lc_messages = role.messages,
+            "set lc_messages = 'C' for the database: outages and deadlocks are told by their English messages"
+        );
     }
     let begun: Begun = diesel::sql_query(BEGUN).get_result(&mut conn).await?;
     let known: Vec<Version> = if begun.begun { diesel::sql_query(VERSIONS).load(&mut conn).await? } else { Vec::new() };

@@ -3,7 +3,7 @@
 pub mod audit;
 pub mod claims;
 mod clock;
-mod connection;
+pub mod connection;
 pub mod directory;
 mod enter;
 pub mod error;

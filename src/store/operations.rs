@@ -276,3 +276,14 @@ pub async fn last_provisioned_admin(tx: &mut Tx) -> Result<Option<InitialAdmin>>
         _ => Ok(None),
     }
 }
+
+/// Forgets what the ended operations of the transaction's tenant asked for: names and addresses of people among it.
+pub async fn forget_params(tx: &mut Tx) -> Result<()> {
+    let tenant = tx.tenant().0;
+    diesel::update(o::table.filter(o::tenant_id.eq(tenant)).filter(o::ended_at.is_not_null()))
+        .set(o::params.eq(serde_json::json!({})))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}

@@ -43,10 +43,10 @@ pub async fn proceed(tx: &mut Tx, claim: &Claim, step: &str, percent: i32) -> Re
     Ok(())
 }
 
-/// Tells how far the step is.
+/// Tells how far the step is. A batch that went well forgives the attempts that failed before it.
 pub async fn units(tx: &mut Tx, claim: &Claim, units: Units) -> Result<()> {
     diesel::update(row(claim))
-        .set((o::done_units.eq(units.done), o::total_units.eq(units.total)))
+        .set((o::done_units.eq(units.done), o::total_units.eq(units.total), o::attempts.eq(0)))
         .execute(tx.conn())
         .await
         .map_err(failed)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::clock::{ago, clock_timestamp, pg_advisory_xact_lock};
+use super::clock::{LockClass, ago, clock_timestamp, pg_advisory_xact_lock};
 use super::error::failed;
 use super::schema::requests;
 use super::tx::Tx;
@@ -20,11 +20,15 @@ fn key(op: &OpContext) -> Option<(&'static str, &RequestKey)> {
 /// The answer that was given to the same request before. Repeats that run at the same time wait for each other.
 pub(super) async fn find(tx: &mut Tx, op: &OpContext, window: Duration) -> Result<Option<serde_json::Value>> {
     let (Some((method, request)), Some(caller)) = (key(op), op.permit().caller()) else { return Ok(None) };
-    let mut lock = [0; 8];
-    for (i, byte) in request.id.as_bytes().iter().enumerate() {
-        lock[i % 8] ^= byte;
-    }
-    diesel::select(pg_advisory_xact_lock(i64::from_be_bytes(lock))).execute(tx.conn()).await.map_err(failed)?;
+    // Others that hash alike wait needlessly, no more.
+    let folded = request
+        .id
+        .as_u128()
+        .to_be_bytes()
+        .chunks(4)
+        .fold(0_i32, |folded, part| part.iter().fold(folded, |f, byte| f.rotate_left(8) ^ i32::from(*byte)));
+    let lock = pg_advisory_xact_lock(LockClass::Request as i32, folded);
+    diesel::select(lock).execute(tx.conn()).await.map_err(failed)?;
     let known: Option<(Vec<u8>, serde_json::Value)> = requests::table
         .filter(requests::tenant_id.eq(caller.user.home.0))
         .filter(requests::user_id.eq(caller.user.user.0))

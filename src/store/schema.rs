@@ -122,6 +122,7 @@ diesel::table! {
         id -> Uuid,
         user_id -> Uuid,
         active_tenant_id -> Uuid,
+        tenant_epoch -> Int8,
         refresh_generation -> Int4,
         refresh_hash -> Bytea,
         refreshed_at -> Timestamptz,

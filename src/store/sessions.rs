@@ -10,19 +10,21 @@ use super::clock::{ago, clock_timestamp, from_now};
 use super::error::failed;
 use super::schema::sessions as s;
 use super::tx::Tx;
+use crate::authn::Caller;
 use crate::authn::token::RefreshToken;
 use crate::domain::error::Result;
 use crate::domain::id::{SessionId, TenantUid, UserId};
 
 /// Starts a session at home.
-pub async fn insert(tx: &mut Tx, user: UserId, active: TenantUid, token: &RefreshToken, life: Duration) -> Result<()> {
+pub async fn insert(tx: &mut Tx, caller: &Caller, token: &RefreshToken, life: Duration) -> Result<()> {
     let tenant = tx.tenant().0;
     diesel::insert_into(s::table)
         .values((
             s::tenant_id.eq(tenant),
             s::id.eq(token.session.0),
-            s::user_id.eq(user.0),
-            s::active_tenant_id.eq(active.0),
+            s::user_id.eq(caller.user.user.0),
+            s::active_tenant_id.eq(caller.active.0),
+            s::tenant_epoch.eq(caller.tenant_epoch),
             s::refresh_generation.eq(token.generation),
             s::refresh_hash.eq(token.hash()),
             s::expires_at.eq(from_now(life)),
@@ -40,6 +42,8 @@ pub struct Session {
     pub user: UserId,
     /// Where its user works.
     pub active: TenantUid,
+    /// That tenant's epoch when the session began there.
+    pub tenant_epoch: i64,
     /// Which refresh token is the current one.
     pub generation: i32,
     /// Its hash.
@@ -50,13 +54,14 @@ pub struct Session {
 
 /// The session, unless it has ended.
 pub async fn load_for_change(tx: &mut Tx, id: SessionId, grace: Duration) -> Result<Option<Session>> {
-    let row: Option<(Uuid, Uuid, i32, Vec<u8>, bool)> = s::table
+    let row: Option<(Uuid, Uuid, i64, i32, Vec<u8>, bool)> = s::table
         .find((tx.tenant().0, id.0))
         .filter(s::ended_at.is_null())
         .filter(s::expires_at.gt(clock_timestamp()))
         .select((
             s::user_id,
             s::active_tenant_id,
+            s::tenant_epoch,
             s::refresh_generation,
             s::refresh_hash,
             s::refreshed_at.gt(ago(grace)),
@@ -66,9 +71,10 @@ pub async fn load_for_change(tx: &mut Tx, id: SessionId, grace: Duration) -> Res
         .await
         .optional()
         .map_err(failed)?;
-    Ok(row.map(|(user, active, generation, hash, just_refreshed)| Session {
+    Ok(row.map(|(user, active, tenant_epoch, generation, hash, just_refreshed)| Session {
         user: UserId(user),
         active: TenantUid(active),
+        tenant_epoch,
         generation,
         hash,
         just_refreshed,

@@ -17,18 +17,22 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Histogram;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 use tracing::Instrument as _;
 
+use super::connection::Address;
 use super::enter::{enter, enter_as, hold_own_tenant, set_tenant};
 use super::error::{Outcome, failed, judge, unavailable};
-use super::{audit, connection, requests};
+use super::{audit, requests};
 use crate::authn::Caller;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
+
+/// How long one try may take. What runs longer hangs: the database itself gives up on statements before.
+const LONGEST: Duration = Duration::from_secs(40);
 
 /// How often a transaction that another one was in the way of is tried.
 const TRIES: u32 = 6;
@@ -37,6 +41,8 @@ const TRIES: u32 = 6;
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<AsyncPgConnection>,
+    address: Address,
+    probe: Arc<Mutex<Option<AsyncPgConnection>>>,
     repeat_window: Duration,
     duration: Histogram<f64>,
 }
@@ -44,8 +50,8 @@ pub struct Db {
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct DbConfig {
-    /// Connection string of the role `landlord_app`.
-    pub url: SecretString,
+    /// Where it is, for the role `landlord_app`.
+    pub url: Address,
     /// Connections at most.
     pub pool_size: usize,
     /// How long to wait for a free connection before the call is refused.
@@ -112,11 +118,13 @@ impl Db {
         let mut manager = ManagerConfig::default();
         // `Verified` would cost a round trip for each transaction; a broken connection shows with its first statement.
         manager.recycling_method = RecyclingMethod::Fast;
-        manager.custom_setup = Box::new(|url| connection::connect(url.to_owned()).boxed());
-        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(
-            config.url.expose_secret().to_owned(),
-            manager,
-        );
+        let address = config.url.clone();
+        manager.custom_setup = Box::new(move |_| {
+            let address = address.clone();
+            async move { address.connect().await }.boxed()
+        });
+        let manager =
+            AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(config.url.url().to_owned(), manager);
         let pool = Pool::builder(manager)
             .max_size(config.pool_size)
             .wait_timeout(Some(config.wait))
@@ -129,7 +137,8 @@ impl Db {
             .with_unit("s")
             .with_description("Time of a named transaction, with its tries")
             .build();
-        Ok(Self { pool, repeat_window: config.repeat_window, duration })
+        let (address, probe) = (config.url.clone(), Arc::default());
+        Ok(Self { pool, address, probe, repeat_window: config.repeat_window, duration })
     }
 
     /// Reads for one tenant.
@@ -259,7 +268,9 @@ impl Db {
             let began = Instant::now();
             let mut tries = 1;
             let out = loop {
-                match attempt().await.map_err(judge) {
+                let answer = tokio::time::timeout(LONGEST, attempt()).await;
+                let answer = answer.unwrap_or_else(|_| Err(unavailable("no answer in time")));
+                match answer.map_err(judge) {
                     Ok(out) => break Ok(out),
                     Err(Outcome::Retry(_)) if tries < TRIES => {
                         tries += 1;
@@ -306,21 +317,30 @@ impl Db {
 
     async fn begin_platform(&self, op: Arc<OpContext>) -> Result<PlatformTx> {
         let mut conn = self.connection().await?;
-        if let Some(caller) = op.permit().caller() {
-            enter(&mut conn, &op, caller.user.home, false).await?;
+        if let Some(caller) = op.permit().caller()
+            && let Err(refused) = enter(&mut conn, &op, caller.user.home, false).await
+        {
+            finish(&mut conn, false).await?;
+            return Err(refused);
         }
         conn.batch_execute("SET LOCAL ROLE landlord_platform").await.map_err(failed)?;
         Ok(PlatformTx { conn })
     }
 
-    /// Whether the database answers. A pool that is in full use is a sign of load, not of a database that is gone.
+    /// Whether the database answers, asked on a connection that is kept for that: a pool in full use is a sign of load,
+    /// and one whose connections hang says nothing.
     pub async fn ping(&self) -> Result<()> {
-        let mut conn = match self.pool.get().await {
-            Ok(conn) => conn,
-            Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => return Ok(()),
-            Err(error) => return Err(unavailable(error)),
-        };
-        conn.batch_execute("SELECT 1").await.map_err(failed)
+        let mut kept = self.probe.lock().await;
+        let asked = tokio::time::timeout(Duration::from_secs(2), async {
+            let mut conn = match kept.take() {
+                Some(conn) => conn,
+                None => self.address.connect().await.map_err(unavailable)?,
+            };
+            conn.batch_execute("SELECT 1").await.map_err(failed)?;
+            Ok::<_, Error>(conn)
+        });
+        *kept = Some(asked.await.map_err(unavailable)??);
+        Ok(())
     }
 }
 

@@ -56,13 +56,28 @@ pub async fn password_hash(tx: &mut Tx, id: UserId) -> Result<Option<String>> {
     Ok(hash.optional().map_err(failed)?.flatten())
 }
 
-/// Gives a user a new password; tokens issued before stop working. An invited user becomes active.
+/// Gives an invited user the first password and makes it active. False: it was not invited any more.
+pub async fn activate(tx: &mut Tx, id: UserId, hash: &str) -> Result<bool> {
+    let invited = u::table.find((tx.tenant().0, id.0)).filter(u::state.eq(UserState::Invited.name()));
+    let activated = diesel::update(invited)
+        .set((
+            u::password_hash.eq(hash),
+            u::state.eq(UserState::Active.name()),
+            u::epoch.eq(u::epoch + 1),
+            u::updated_at.eq(clock_timestamp()),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(activated == 1)
+}
+
+/// Gives a user a new password; tokens issued before stop working.
 pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<()> {
     diesel::update(u::table.find((tx.tenant().0, id.0)))
         .set((
             u::password_hash.eq(hash),
             u::must_change_password.eq(false),
-            u::state.eq(UserState::Active.name()),
             u::epoch.eq(u::epoch + 1),
             u::updated_at.eq(clock_timestamp()),
         ))

@@ -85,7 +85,7 @@ impl TestServer {
         all.extend(options.iter().cloned());
         let config = Config::from_sources(None, [], &all).unwrap();
         let stop = CancellationToken::new();
-        let running = boot::start(&config, first, prometheus::Registry::new(), stop.clone()).await.unwrap();
+        let running = boot::start(&config, || first, prometheus::Registry::new(), stop.clone()).await.unwrap();
         let (address, http_address) = (running.address, running.http_address);
         Self { database, address, http_address, folder, stop, running: Some(running) }
     }

@@ -83,11 +83,11 @@ async fn take_code(tx: &mut Tx, new: &NewTenant) -> Result<TenantCode> {
 
 async fn retry(tx: &mut Tx, etag: &str) -> Result<Created> {
     let tenant = target(tx).await?;
-    tenant.check_etag(etag)?;
     let Standing::Failed(failed) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };
     if tenant.purge_started {
         return Err(wrong_state(tx, &tenant));
     }
+    tenant.check_etag(etag)?;
     transitions::append(tx, failed.retry(), &because(tx, "")).await?;
     // The administrator that was asked for may have been made already; then the directory leaves it as it is.
     let admin = operations::last_provisioned_admin(tx).await?;

@@ -74,8 +74,6 @@ impl App {
 async fn prepare(tx: &mut Tx, etag: &str, participants: &Names) -> Result<Deletion> {
     operations::hold_exclusive(tx).await?;
     let tenant = target(tx).await?;
-    tenant.check_unprotected()?;
-    tenant.check_etag(etag)?;
     if let Some(running) = operations::exclusive(tx).await? {
         return Err(operations::in_progress(&running));
     }
@@ -84,6 +82,8 @@ async fn prepare(tx: &mut Tx, etag: &str, participants: &Names) -> Result<Deleti
         Standing::Locked(locked) => locked.prepare(),
         _ => return Err(wrong_state(tx, &tenant)),
     };
+    tenant.check_unprotected()?;
+    tenant.check_etag(etag)?;
     let preview = blast_radius(tx, participants).await?;
     transitions::append(tx, step, &because(tx, "")).await?;
     Ok(Deletion { operation: begin(tx, &Params::PrepareDeletion {}).await?, preview })

@@ -9,8 +9,8 @@ use crate::domain::error::Result;
 use crate::domain::lifecycle::Standing;
 use crate::domain::name::Note;
 use crate::domain::tenant::Tenant;
-use crate::store::transitions;
 use crate::store::tx::Tx;
+use crate::store::{operations, transitions};
 
 /// What LockTenant is told.
 #[derive(Clone, Debug)]
@@ -35,16 +35,20 @@ impl App {
 
 async fn lock(tx: &mut Tx, input: &LockTenant) -> Result<Tenant> {
     let tenant = target(tx).await?;
-    tenant.check_etag(&input.etag)?;
     let Standing::Active(active) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };
+    tenant.check_etag(&input.etag)?;
     transitions::append(tx, active.lock(), &because(tx, input.note.as_str())).await?;
     reload(tx).await
 }
 
 async fn unlock(tx: &mut Tx, etag: &str) -> Result<Tenant> {
     let tenant = target(tx).await?;
-    tenant.check_etag(etag)?;
     let Standing::Locked(locked) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };
+    tenant.check_etag(etag)?;
+    // Participants that are still being thawed would refuse the tenant's users.
+    if let Some(running) = operations::exclusive(tx).await? {
+        return Err(operations::in_progress(&running));
+    }
     transitions::append(tx, locked.unlock(), &because(tx, "")).await?;
     reload(tx).await
 }

@@ -24,7 +24,7 @@ use crate::store::tx::Tx;
 /// The tenant that the call is on, held for the change, in a state that the method's policy allows.
 async fn target(tx: &mut Tx) -> Result<Tenant> {
     let found = tenants::load_for_change(tx).await?;
-    let tenant = found.ok_or_else(|| Error::not_found(format!("tenants/{}", tx.tenant())))?;
+    let tenant = found.ok_or_else(|| tx.op().not_found())?;
     let Some(call) = tx.op().call() else { return Ok(tenant) };
     if tenant.uid.is_infrastructure() && !call.policy.infrastructure {
         return Err(read_only(&[]));

@@ -21,9 +21,10 @@ pub struct SeenTenant {
 }
 
 impl App {
-    /// One tenant, as the caller sees it. `named` is how the request named it.
-    pub async fn get_tenant(&self, op: OpContext, named: &str) -> Result<SeenTenant> {
+    /// One tenant, as the caller sees it.
+    pub async fn get_tenant(&self, op: OpContext) -> Result<SeenTenant> {
         let facts = caller_facts(&op)?;
+        let absent = op.not_found();
         let found = self
             .db
             .read(op, "get-tenant", (), |tx, ()| {
@@ -34,7 +35,7 @@ impl App {
                 .boxed()
             })
             .await?;
-        let (Some(tenant), marked) = found else { return Err(Error::not_found(named)) };
+        let (Some(tenant), marked) = found else { return Err(absent) };
         let access = access(&tenant, &facts, marked);
         Ok(SeenTenant { tenant, access })
     }
