@@ -27,31 +27,32 @@ pub enum Error {
     },
 }
 
-/// The class of an error; gRPC's codes by another name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// The request can't be right, whatever the state.
-    InvalidArgument,
-    /// Who calls is not known.
-    Unauthenticated,
-    /// Who calls may not.
-    PermissionDenied,
-    /// There is none, or none that the caller may know of.
-    NotFound,
-    /// There is one already.
-    AlreadyExists,
-    /// Somebody was faster; read again and repeat.
-    Aborted,
-    /// Not in this state.
-    FailedPrecondition,
-    /// A limit is reached.
-    ResourceExhausted,
-    /// Repeat it later.
-    Unavailable,
-    /// The time that the caller gave is over.
-    DeadlineExceeded,
-    /// No such method.
-    Unimplemented,
+names! {
+    /// The class of an error: gRPC's codes, and their names.
+    Class {
+        /// The request can't be right, whatever the state.
+        InvalidArgument = "INVALID_ARGUMENT",
+        /// Who calls is not known.
+        Unauthenticated = "UNAUTHENTICATED",
+        /// Who calls may not.
+        PermissionDenied = "PERMISSION_DENIED",
+        /// There is none, or none that the caller may know of.
+        NotFound = "NOT_FOUND",
+        /// There is one already.
+        AlreadyExists = "ALREADY_EXISTS",
+        /// Somebody was faster; read again and repeat.
+        Aborted = "ABORTED",
+        /// Not in this state.
+        FailedPrecondition = "FAILED_PRECONDITION",
+        /// A limit is reached.
+        ResourceExhausted = "RESOURCE_EXHAUSTED",
+        /// Repeat it later.
+        Unavailable = "UNAVAILABLE",
+        /// The time that the caller gave is over.
+        DeadlineExceeded = "DEADLINE_EXCEEDED",
+        /// No such method.
+        Unimplemented = "UNIMPLEMENTED",
+    }
 }
 
 names! {

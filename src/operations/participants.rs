@@ -122,7 +122,7 @@ pub(super) fn add(so_far: Units, batch: Units) -> Units {
 pub(super) fn failure(error: &Error) -> Failure {
     match error {
         Error::Refused(refusal) => Failure {
-            code: format!("{:?}", refusal.reason.class()),
+            code: refusal.reason.class().name().to_owned(),
             reason: refusal.reason.name().to_owned(),
             message: refusal.message.clone(),
             metadata: refusal.metadata.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
