@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
 use super::error::{Outcome, failed, judge, unavailable};
-use super::schema::tenants as t;
+use super::schema::{tenants as t, users as u};
 use super::{audit, requests};
 use crate::authn::Caller;
 use crate::authz::permit::Ground;
@@ -291,8 +291,9 @@ impl Db {
     async fn begin(&self, op: Arc<OpContext>, for_change: bool) -> Result<Tx> {
         let tenant = op.target()?;
         let mut conn = self.connection().await?;
-        if for_change && changes_its_own_tenant(&op, tenant) {
-            hold_for_change(&mut conn, tenant).await?;
+        if let Some(caller) = op.permit().caller().filter(|_| for_change) {
+            let changes_tenant = op.call().is_some_and(|call| call.policy.names_tenant());
+            hold_own_rows(&mut conn, caller, tenant, changes_tenant).await?;
         }
         enter(&mut conn, &op, tenant, for_change).await?;
         Ok(Tx { conn, op, tenant })
@@ -314,18 +315,32 @@ impl Db {
     }
 }
 
-/// Whether the call changes the very tenant in which its caller works. Entering shares the lock of that tenant's row,
-/// and two who share it can't both go on to change it: they would wait for each other.
-fn changes_its_own_tenant(op: &OpContext, tenant: TenantUid) -> bool {
-    let caller = op.permit().caller();
-    op.call().is_some_and(|call| call.policy.names_tenant()) && caller.is_some_and(|caller| caller.active == tenant)
-}
-
-/// Takes the lock that a change of the tenant needs, before anything is shared.
-async fn hold_for_change(conn: &mut AsyncPgConnection, tenant: TenantUid) -> Result<()> {
-    set_tenant(conn, tenant).await?;
-    let row = t::table.find(tenant.0).select(t::tenant_id).for_no_key_update().first::<uuid::Uuid>(conn).await;
-    row.optional().map_err(failed)?;
+/// Takes the locks that a change of the caller itself, or of the tenant that it works in, needs in the end. Entering
+/// shares these rows, and two who share a row can't both go on to change it: they would wait for each other. The order
+/// is that of entering: the user, then the tenant. Sessions need nothing: who has the user alone has them alone.
+async fn hold_own_rows(
+    conn: &mut AsyncPgConnection,
+    caller: &Caller,
+    target: TenantUid,
+    changes_tenant: bool,
+) -> Result<()> {
+    let changes_own = changes_tenant && caller.active == target;
+    if caller.user.home != target && !changes_own {
+        return Ok(());
+    }
+    set_tenant(conn, caller.user.home).await?;
+    let user = u::table.find((caller.user.home.0, caller.user.user.0)).select(u::id);
+    let user = if caller.user.home == target {
+        user.for_no_key_update().first::<uuid::Uuid>(conn).await
+    } else {
+        user.for_share().first::<uuid::Uuid>(conn).await
+    };
+    user.optional().map_err(failed)?;
+    if changes_own {
+        set_tenant(conn, target).await?;
+        let row = t::table.find(target.0).select(t::tenant_id).for_no_key_update().first::<uuid::Uuid>(conn).await;
+        row.optional().map_err(failed)?;
+    }
     Ok(())
 }
 
