@@ -20,13 +20,15 @@ const POLICY: &str = "landlord.v1.policy";
 
 #[allow(dead_code, reason = "unused where the tests include this file")]
 fn main() -> Result<(), Failure> {
-    println!("cargo:rerun-if-changed=proto");
-    println!("cargo:rerun-if-changed=src/domain/privilege.rs");
+    // A macro embeds the migrations and can't tell cargo that it does.
+    for input in ["proto", "migrations", "src/domain/privilege.rs"] {
+        println!("cargo:rerun-if-changed={input}");
+    }
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
     let mut files = Vec::new();
     protos_below(Path::new("proto"), &mut files)?;
-    let descriptors = describe(&files, Path::new("proto"))?;
+    let descriptors = describe(&files, &[Path::new("proto")])?;
     fs::write(out.join("descriptors.bin"), &descriptors)?;
     let pool = DescriptorPool::decode(descriptors.as_slice())?;
     let policies = policies(&pool)?;
@@ -58,8 +60,8 @@ fn protos_below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> 
 }
 
 /// Compiles protos to an encoded descriptor set. (The decoded form of `prost-types` would drop the options.)
-pub fn describe(files: &[PathBuf], include: &Path) -> Result<Vec<u8>, Failure> {
-    let mut compiler = protox::Compiler::new([include])?;
+pub fn describe(files: &[PathBuf], includes: &[&Path]) -> Result<Vec<u8>, Failure> {
+    let mut compiler = protox::Compiler::new(includes)?;
     compiler.include_source_info(true).include_imports(true);
     compiler.open_files(files)?;
     Ok(compiler.encode_file_descriptor_set())
@@ -110,6 +112,9 @@ fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String>
         return Err("ACCESS_PRIVILEGED and named privileges go together".into());
     }
     let field = text(rule, "tenant_field");
+    if access != "ACCESS_PRIVILEGED" && !field.is_empty() {
+        return Err("names a tenant, but asks for no privilege in it".into());
+    }
     if !field.is_empty() {
         string_field(method, &field)?;
     } else if !strings(rule, "tenant_privileges").is_empty() {

@@ -198,7 +198,7 @@ GRANT SELECT,
 GRANT SELECT ON tenants TO landlord_platform;
 
 -- Version and time of change follow every change of what people see.
-CREATE FUNCTION tenant_touch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+CREATE FUNCTION tenant_touch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     IF NEW.tenant_id = '11111111-1111-1111-1111-111111111111' AND NEW.seq = OLD.seq AND OLD.seq > 0
         AND (NEW.company_name, NEW.protected, NEW.server, NEW.time_zone)
@@ -215,7 +215,7 @@ CREATE TRIGGER touch BEFORE UPDATE ON tenants FOR EACH ROW EXECUTE FUNCTION tena
 -- Projects a transition on the tenant. Runs with the owner's rights, which the application lacks; the owner is no
 -- superuser, so row-level security binds it to the tenant of the transaction as well.
 CREATE FUNCTION tenant_project() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     tenant tenants;
 BEGIN

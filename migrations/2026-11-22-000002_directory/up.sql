@@ -32,7 +32,8 @@ CREATE TABLE memberships (
     home_tenant_id uuid NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant_id, user_id),
-    FOREIGN KEY (home_tenant_id, user_id) REFERENCES users (tenant_id, id)
+    -- Who is gone from home is a guest nowhere, whichever tenant the transaction is on.
+    FOREIGN KEY (home_tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX memberships_by_home ON memberships (home_tenant_id, user_id);
 CALL protect_tenant_table('memberships');
@@ -61,7 +62,7 @@ CREATE TABLE group_members (
     user_id   uuid NOT NULL,
     PRIMARY KEY (tenant_id, group_id, user_id),
     FOREIGN KEY (tenant_id, group_id) REFERENCES groups,
-    FOREIGN KEY (tenant_id, user_id) REFERENCES memberships
+    FOREIGN KEY (tenant_id, user_id) REFERENCES memberships ON DELETE CASCADE
 );
 CREATE INDEX group_members_by_user ON group_members (tenant_id, user_id);
 CALL protect_tenant_table('group_members');
@@ -97,7 +98,7 @@ CREATE TABLE user_roles (
     user_id   uuid NOT NULL,
     role_id   uuid NOT NULL,
     PRIMARY KEY (tenant_id, user_id, role_id),
-    FOREIGN KEY (tenant_id, user_id) REFERENCES memberships,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES memberships ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, role_id) REFERENCES roles
 );
 CREATE INDEX user_roles_by_role ON user_roles (tenant_id, role_id);
@@ -143,8 +144,11 @@ CREATE INDEX links_by_code ON links (code_hash);
 CREATE INDEX links_by_user ON links (tenant_id, user_id);
 CALL protect_tenant_table('links');
 CREATE POLICY platform ON links FOR SELECT TO landlord_platform USING (true);
+-- What has expired is kept for a while, so that who comes late is told so, and then removed.
+CREATE POLICY platform_expiry ON links FOR DELETE TO landlord_platform
+    USING (expires_at < clock_timestamp() - interval '30 days');
 GRANT SELECT, INSERT, UPDATE (used_at, expires_at), DELETE ON links TO landlord_app;
-GRANT SELECT ON links TO landlord_platform;
+GRANT SELECT, DELETE ON links TO landlord_platform;
 
 -- Sessions live with the user's home; the active tenant may be another one.
 CREATE TABLE sessions (
@@ -162,9 +166,14 @@ CREATE TABLE sessions (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users
 );
 CREATE INDEX sessions_by_user ON sessions (tenant_id, user_id);
-CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX sessions_by_expiry ON sessions (least(ended_at, expires_at));
 CALL protect_tenant_table('sessions');
+CREATE POLICY platform_expiry_read ON sessions FOR SELECT TO landlord_platform
+    USING (least(ended_at, expires_at) < clock_timestamp() - interval '1 day');
+CREATE POLICY platform_expiry ON sessions FOR DELETE TO landlord_platform
+    USING (least(ended_at, expires_at) < clock_timestamp() - interval '1 day');
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO landlord_app;
+GRANT SELECT, DELETE ON sessions TO landlord_platform;
 
 -- The keys that sign access tokens, sealed by the root key. Of the platform as a whole.
 CREATE TABLE signing_keys (

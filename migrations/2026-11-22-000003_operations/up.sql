@@ -50,7 +50,7 @@ GRANT SELECT, INSERT, UPDATE ON operations TO landlord_app;
 GRANT SELECT, UPDATE (state, owner, lease_until, epoch, attempts, started_at, version) ON operations TO landlord_platform;
 
 -- An operation that has ended stays as it ended, and no claim is ever taken back.
-CREATE FUNCTION operation_guard() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+CREATE FUNCTION operation_guard() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     IF OLD.ended_at IS NOT NULL THEN
         RAISE EXCEPTION 'landlord:OPERATION_ENDED';
@@ -111,7 +111,9 @@ CREATE INDEX requests_by_age ON requests (created_at);
 ALTER TABLE requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE requests FORCE ROW LEVEL SECURITY;
 CREATE POLICY actor_scope ON requests USING (tenant_id = current_actor_tenant()) WITH CHECK (tenant_id = current_actor_tenant());
-CREATE POLICY tenant_scope ON requests FOR DELETE USING (tenant_id = current_tenant());
+-- They go with their tenant; what a DELETE does not see it does not remove.
+CREATE POLICY tenant_read ON requests FOR SELECT USING (tenant_id = current_tenant());
+CREATE POLICY tenant_remove ON requests FOR DELETE USING (tenant_id = current_tenant());
 CREATE POLICY platform ON requests FOR DELETE TO landlord_platform USING (created_at < clock_timestamp() - interval '1 hour');
 CREATE POLICY platform_read ON requests FOR SELECT TO landlord_platform USING (true);
 GRANT SELECT, INSERT, DELETE, UPDATE (body_hash, answer, created_at) ON requests TO landlord_app;
@@ -143,7 +145,7 @@ GRANT SELECT, INSERT ON audit_records TO landlord_app;
 CREATE FUNCTION enter_transaction(
     target uuid, home uuid, caller uuid, session uuid, user_epoch bigint, active uuid, tenant_epoch bigint,
     needed text[], for_change boolean
-) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     found_epoch bigint;
     found_state text;
@@ -184,7 +186,7 @@ GRANT EXECUTE ON FUNCTION enter_transaction TO landlord_app;
 
 -- Removes a batch of the rows of the transaction's tenant from one table, whichever rows come first.
 CREATE FUNCTION remove_batch(relation text, most bigint) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     gone bigint;
 BEGIN
@@ -198,7 +200,7 @@ GRANT EXECUTE ON FUNCTION remove_batch TO landlord_app;
 
 -- The rows of one table of the directory, as objects without their tenant.
 CREATE FUNCTION directory_records(relation text) RETURNS jsonb[]
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     found jsonb[];
 BEGIN
@@ -212,7 +214,7 @@ GRANT EXECUTE ON FUNCTION directory_records TO landlord_app;
 
 -- Adds such an object as a row of the transaction's tenant. The root group takes that tenant's name.
 CREATE FUNCTION add_directory_record(relation text, body jsonb) RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     columns text;
 BEGIN

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::lifecycle::{State, names};
+use super::lifecycle::State;
+use super::names::names;
 
 /// The result of anything that can be refused or fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

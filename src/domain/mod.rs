@@ -5,6 +5,7 @@ pub mod error;
 pub mod id;
 pub mod lifecycle;
 pub mod name;
+pub(crate) mod names;
 pub mod operation;
 pub mod privilege;
 pub mod tenant;

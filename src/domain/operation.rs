@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::id::{OperationId, TenantUid, UserId, UserRef};
-use super::lifecycle::names;
 use super::name::{Email, PersonName, UserName};
+use super::names::names;
 
 names! {
     /// What an operation does. Each kind is one file in `operations/`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::{TenantUid, UserId};
-use super::lifecycle::names;
+use super::names::names;
 use super::privilege::Privilege;
 
 names! {

@@ -8,7 +8,8 @@ use super::participants::{Ask, ask_each};
 use super::{Job, Next, Outside, Work, steps, tenant_of};
 use crate::app::App;
 use crate::domain::error::{Error, Result};
-use crate::domain::lifecycle::{Standing, names};
+use crate::domain::lifecycle::Standing;
+use crate::domain::names::names;
 use crate::store::transitions::{self, Because};
 use crate::store::tx::Tx;
 

@@ -6,7 +6,7 @@ use super::participants::{Ask, ask_each};
 use super::{Job, Next, Outside, Work, steps, tenant_of};
 use crate::app::App;
 use crate::domain::error::Result;
-use crate::domain::lifecycle::names;
+use crate::domain::names::names;
 use crate::store::tx::Tx;
 
 /// What it needs.

@@ -8,7 +8,7 @@ use super::schema::participant_ledger as p;
 use super::tx::Tx;
 use crate::domain::error::Result;
 use crate::domain::id::OperationId;
-use crate::domain::lifecycle::names;
+use crate::domain::names::names;
 
 names! {
     /// What a participant has done.

@@ -12,7 +12,7 @@ use super::schema::links as l;
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::Result;
 use crate::domain::id::{LinkId, TenantUid, UserId};
-use crate::domain::lifecycle::names;
+use crate::domain::names::names;
 
 names! {
     /// What a link is for.

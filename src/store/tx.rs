@@ -9,12 +9,10 @@ use std::ops::DerefMut as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AnsiTransactionManager, TransactionManager as _};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use opentelemetry::KeyValue;
@@ -24,15 +22,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
+use super::enter::{enter, enter_as, hold_own_tenant, set_tenant};
 use super::error::{Outcome, failed, judge, unavailable};
-use super::schema::{tenants as t, users as u};
-use super::{audit, requests};
+use super::{audit, connection, requests};
 use crate::authn::Caller;
-use crate::authz::permit::Ground;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
-use crate::domain::privilege::Privilege;
 
 /// How often a transaction that another one was in the way of is tried.
 const TRIES: u32 = 6;
@@ -116,7 +112,7 @@ impl Db {
         let mut manager = ManagerConfig::default();
         // `Verified` would cost a round trip for each transaction; a broken connection shows with its first statement.
         manager.recycling_method = RecyclingMethod::Fast;
-        manager.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());
+        manager.custom_setup = Box::new(|url| connection::connect(url.to_owned()).boxed());
         let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(
             config.url.expose_secret().to_owned(),
             manager,
@@ -177,6 +173,9 @@ impl Db {
                 let out = db.changed(&mut tx, &op, input.as_ref(), work.as_ref()).await;
                 let keep = out.is_ok() && !op.validate_only();
                 finish(&mut tx.conn, keep).await?;
+                if keep && op.call().is_some() {
+                    fail::fail_point!("call.committed");
+                }
                 out
             }
             .boxed()
@@ -281,7 +280,7 @@ impl Db {
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
         let mut conn = self.pool.get().await.map_err(|e| match e {
-            PoolError::Timeout(_) => busy(),
+            PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => busy(),
             other => unavailable(other),
         })?;
         AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(unavailable)?;
@@ -291,11 +290,17 @@ impl Db {
     async fn begin(&self, op: Arc<OpContext>, for_change: bool) -> Result<Tx> {
         let tenant = op.target()?;
         let mut conn = self.connection().await?;
-        if let Some(caller) = op.permit().caller().filter(|_| for_change) {
-            let changes_tenant = op.call().is_some_and(|call| call.policy.names_tenant());
-            hold_own_rows(&mut conn, caller, tenant, changes_tenant).await?;
+        let entered = async {
+            if for_change {
+                hold_own_tenant(&mut conn, &op, tenant).await?;
+            }
+            enter(&mut conn, &op, tenant, for_change).await
+        };
+        if let Err(refused) = entered.await {
+            // What was held must not stay held until the pool looks at the connection again.
+            finish(&mut conn, false).await?;
+            return Err(refused);
         }
-        enter(&mut conn, &op, tenant, for_change).await?;
         Ok(Tx { conn, op, tenant })
     }
 
@@ -308,107 +313,21 @@ impl Db {
         Ok(PlatformTx { conn })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers. A pool that is in full use is a sign of load, not of a database that is gone.
     pub async fn ping(&self) -> Result<()> {
-        let mut conn = self.pool.get().await.map_err(unavailable)?;
+        let mut conn = match self.pool.get().await {
+            Ok(conn) => conn,
+            Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => return Ok(()),
+            Err(error) => return Err(unavailable(error)),
+        };
         conn.batch_execute("SELECT 1").await.map_err(failed)
     }
-}
-
-/// Takes the locks that a change of the caller itself, or of the tenant that it works in, needs in the end. Entering
-/// shares these rows, and two who share a row can't both go on to change it: they would wait for each other. The order
-/// is that of entering: the user, then the tenant. Sessions need nothing: who has the user alone has them alone.
-async fn hold_own_rows(
-    conn: &mut AsyncPgConnection,
-    caller: &Caller,
-    target: TenantUid,
-    changes_tenant: bool,
-) -> Result<()> {
-    let changes_own = changes_tenant && caller.active == target;
-    if caller.user.home != target && !changes_own {
-        return Ok(());
-    }
-    set_tenant(conn, caller.user.home).await?;
-    let user = u::table.find((caller.user.home.0, caller.user.user.0)).select(u::id);
-    let user = if caller.user.home == target {
-        user.for_no_key_update().first::<uuid::Uuid>(conn).await
-    } else {
-        user.for_share().first::<uuid::Uuid>(conn).await
-    };
-    user.optional().map_err(failed)?;
-    if changes_own {
-        set_tenant(conn, target).await?;
-        let row = t::table.find(target.0).select(t::tenant_id).for_no_key_update().first::<uuid::Uuid>(conn).await;
-        row.optional().map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// The first statement of a transaction: takes the tenant, and checks the permit's claims.
-async fn enter(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid, for_change: bool) -> Result<()> {
-    match op.permit().ground() {
-        Ground::System(_) => set_tenant(conn, tenant).await,
-        Ground::Public => Err(Error::internal("context", "a call that is open to everybody opens no transaction")),
-        Ground::Caller { caller, needed, .. } => enter_as(conn, caller, tenant, needed, for_change).await,
-    }
-}
-
-async fn enter_as(
-    conn: &mut AsyncPgConnection,
-    caller: &Caller,
-    tenant: TenantUid,
-    needed: &[Privilege],
-    for_change: bool,
-) -> Result<()> {
-    let needed: Vec<_> = needed.iter().map(|p| p.name()).collect();
-    let entered: String = diesel::select(enter_transaction(
-        tenant.0,
-        caller.user.home.0,
-        caller.user.user.0,
-        caller.session.0,
-        caller.user_epoch,
-        caller.active.0,
-        caller.tenant_epoch,
-        needed,
-        for_change,
-    ))
-    .get_result(conn)
-    .await
-    .map_err(failed)?;
-    match entered.as_str() {
-        "OK" => Ok(()),
-        "PRIVILEGE_MISSING" => {
-            Err(Refusal::new(Reason::PrivilegeMissing, "the privilege that the call needs was just revoked").into())
-        }
-        _ => Err(Refusal::new(Reason::TokenInvalid, "the session has ended; log in again").into()),
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "generated; one argument for each claim")]
-mod sql {
-    use super::*;
-
-    diesel::define_sql_function! {
-        /// See the migration.
-        fn enter_transaction(target: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
-            active: SqlUuid, tenant_epoch: BigInt, needed: Array<Text>, for_change: Bool) -> Text;
-    }
-}
-use sql::enter_transaction;
-diesel::define_sql_function! {
-    /// Sets a setting, for the transaction when it is local.
-    fn set_config(name: Text, value: Text, is_local: Bool) -> Text;
 }
 
 /// Whether what a token says still holds, as far as the database knows; the transaction then is on the active tenant.
 pub(super) async fn stands(tx: &mut Tx, caller: &Caller) -> Result<()> {
     enter_as(&mut tx.conn, caller, caller.active, &[], false).await?;
     tx.tenant = caller.active;
-    Ok(())
-}
-
-async fn set_tenant(conn: &mut AsyncPgConnection, tenant: TenantUid) -> Result<()> {
-    diesel::select(set_config("landlord.tenant", tenant.to_string(), true)).execute(conn).await.map_err(failed)?;
     Ok(())
 }
 
@@ -424,17 +343,6 @@ async fn finish(conn: &mut Object<AsyncPgConnection>, keep: bool) -> Result<()> 
         tracing::debug!(%error, "rollback");
     }
     Ok(())
-}
-
-async fn connect(url: String) -> diesel::ConnectionResult<AsyncPgConnection> {
-    let mut conn = AsyncPgConnection::establish(&url).await?;
-    conn.batch_execute(
-        "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s';
-         SET timezone = 'UTC'",
-    )
-    .await
-    .map_err(|e| diesel::ConnectionError::BadConnection(e.to_string()))?;
-    Ok(conn)
 }
 
 fn busy() -> Error {

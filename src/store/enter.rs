@@ -1,0 +1,108 @@
+//! How a transaction begins.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::error::failed;
+use super::schema::{tenants as t, users as u};
+use crate::authn::Caller;
+use crate::authz::permit::Ground;
+use crate::context::OpContext;
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::TenantUid;
+use crate::domain::privilege::Privilege;
+
+/// The first statement of a transaction: takes the tenant, and checks the permit's claims.
+pub(super) async fn enter(
+    conn: &mut AsyncPgConnection,
+    op: &OpContext,
+    tenant: TenantUid,
+    for_change: bool,
+) -> Result<()> {
+    match op.permit().ground() {
+        Ground::System(_) => set_tenant(conn, tenant).await,
+        Ground::Public => Err(Error::internal("context", "a call that is open to everybody opens no transaction")),
+        Ground::Caller { caller, needed, .. } => enter_as(conn, caller, tenant, needed, for_change).await,
+    }
+}
+
+/// Takes the locks that a change of the caller's own account or own tenant needs in the end. Entering only shares these
+/// rows, and two who share a row would wait for each other to change it. The order is that of entering: the user, then
+/// the tenant. Sessions need nothing: who has the user alone has them alone.
+pub(super) async fn hold_own_tenant(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid) -> Result<()> {
+    let Some(caller) = op.permit().caller() else { return Ok(()) };
+    let (home, user) = (caller.user.home, caller.user.user);
+    let changes_tenant = caller.active == tenant && op.call().is_some_and(|call| call.policy.names_tenant());
+    if home != tenant && !changes_tenant {
+        return Ok(());
+    }
+    set_tenant(conn, home).await?;
+    let row = u::table.find((home.0, user.0)).select(u::id);
+    let row = if home == tenant {
+        row.for_no_key_update().first::<uuid::Uuid>(conn).await
+    } else {
+        row.for_share().first::<uuid::Uuid>(conn).await
+    };
+    row.optional().map_err(failed)?;
+    if changes_tenant {
+        set_tenant(conn, tenant).await?;
+        let row = t::table.find(tenant.0).select(t::tenant_id).for_no_key_update().first::<uuid::Uuid>(conn).await;
+        row.optional().map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The same for a caller: `enter_transaction` in the migrations checks each claim, in this transaction.
+pub(super) async fn enter_as(
+    conn: &mut AsyncPgConnection,
+    caller: &Caller,
+    tenant: TenantUid,
+    needed: &[Privilege],
+    for_change: bool,
+) -> Result<()> {
+    let needed: Vec<_> = needed.iter().map(|p| p.name()).collect();
+    let entered: String = diesel::select(enter_transaction(
+        tenant.0,
+        caller.user.home.0,
+        caller.user.user.0,
+        caller.session.0,
+        caller.user_epoch,
+        caller.active.0,
+        caller.tenant_epoch,
+        needed,
+        for_change,
+    ))
+    .get_result(conn)
+    .await
+    .map_err(failed)?;
+    match entered.as_str() {
+        "OK" => Ok(()),
+        "PRIVILEGE_MISSING" => {
+            Err(Refusal::new(Reason::PrivilegeMissing, "the privilege that the call needs was just revoked").into())
+        }
+        _ => Err(Refusal::new(Reason::TokenInvalid, "the session has ended; log in again").into()),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "generated; one argument for each claim")]
+mod sql {
+    use super::*;
+
+    diesel::define_sql_function! {
+        /// See the migration.
+        fn enter_transaction(target: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
+            active: SqlUuid, tenant_epoch: BigInt, needed: Array<Text>, for_change: Bool) -> Text;
+    }
+}
+use sql::enter_transaction;
+diesel::define_sql_function! {
+    /// Sets a setting, for the transaction when it is local.
+    fn set_config(name: Text, value: Text, is_local: Bool) -> Text;
+}
+
+/// Takes the tenant of the transaction; the service's own work has no claims to check.
+pub(super) async fn set_tenant(conn: &mut AsyncPgConnection, tenant: TenantUid) -> Result<()> {
+    diesel::select(set_config("landlord.tenant", tenant.to_string(), true)).execute(conn).await.map_err(failed)?;
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! What row-level security lets each role see and do, tried on every table.
+
+use tokio_postgres::Client;
+
+use super::world::{
+    A, B, PLATFORM_TABLES, Refused, assert_state, attempt, begin_for, column, number, rows, run, run_for,
+    tenant_column, tenant_tables, two_tenants,
+};
+
+/// The tables that the platform role reads across tenants: the list, claims, expiry and the look-up of what is opaque.
+const READ_ACROSS_TENANTS: &[&str] =
+    &["links", "operation_steps", "operations", "requests", "tenant_identities", "tenants", "users"];
+
+async fn rows_of(client: &Client, table: &str, tenant: &str) -> u64 {
+    let key = if table == "user_privileges" { "tenant_id" } else { tenant_column(table) };
+    number(client, &format!("SELECT count(*) FROM {table} WHERE {key} = '{tenant}'")).await
+}
+
+/// The columns that may be given a value by this role, by INSERT or UPDATE.
+async fn writable(client: &Client, table: &str, privilege: &str) -> Vec<String> {
+    let columns = format!(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'public.{table}'::regclass AND attnum > 0
+         AND NOT attisdropped AND attgenerated = '' AND has_column_privilege(attrelid, attnum, '{privilege}')"
+    );
+    column(client, &columns).await
+}
+
+async fn relations(client: &Client) -> Vec<String> {
+    let mut tables = tenant_tables(client).await;
+    tables.push("user_privileges".into());
+    tables
+}
+
+#[tokio::test]
+async fn every_table_has_rows_of_both_tenants_so_that_these_tests_can_fail() {
+    let client = two_tenants().await.connect("postgres").await;
+    for table in relations(&client).await {
+        for tenant in [A, B] {
+            assert!(rows_of(&client, &table, tenant).await > 0, "{table} has no row: add one to world.rs");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_tenant_neither_the_application_nor_the_owner_sees_a_row() {
+    let database = two_tenants().await;
+    for role in ["landlord_app", "landlord_owner"] {
+        let client = database.connect(role).await;
+        for table in relations(&client).await {
+            assert_eq!(number(&client, &format!("SELECT count(*) FROM {table}")).await, 0, "{role} {table}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pooled_connection_that_has_worked_for_a_tenant_sees_nothing_after_the_commit() {
+    let app = two_tenants().await.connect("landlord_app").await;
+    begin_for(&app, A).await;
+    app.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(column(&app, "SELECT current_setting('landlord.tenant', true)").await, [""], "it is empty, not unset");
+    for table in relations(&app).await {
+        assert_eq!(number(&app, &format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_tenant_the_application_sees_that_tenants_rows_alone() {
+    let app = two_tenants().await.connect("landlord_app").await;
+    begin_for(&app, A).await;
+    for table in relations(&app).await {
+        let own = rows_of(&app, &table, A).await;
+        assert!(own > 0, "{table}");
+        assert_eq!(number(&app, &format!("SELECT count(*) FROM {table}")).await, own, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_tenant_the_application_adds_no_row_to_another() {
+    let database = two_tenants().await;
+    let (admin, app) = (database.connect("postgres").await, database.connect("landlord_app").await);
+    begin_for(&app, A).await;
+    for table in tenant_tables(&app).await {
+        let columns = writable(&app, &table, "INSERT").await.join(", ");
+        assert!(!columns.is_empty(), "{table}: the application adds rows to every table");
+        for row in
+            column(&admin, &format!("SELECT to_jsonb(t) FROM {table} t WHERE {} = '{B}'", tenant_column(&table))).await
+        {
+            let insert = format!(
+                "INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, '{}')",
+                row.replace('\'', "''")
+            );
+            let message = assert_state(attempt(&app, &insert).await, "42501", &table);
+            assert!(message.contains("row-level security"), "{table}: {message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_a_tenant_the_application_changes_and_removes_no_row_of_another() {
+    let app = two_tenants().await.connect("landlord_app").await;
+    begin_for(&app, A).await;
+    for table in tenant_tables(&app).await {
+        let key = tenant_column(&table);
+        let own = rows_of(&app, &table, A).await;
+        for column in writable(&app, &table, "UPDATE").await {
+            let change = format!("UPDATE {table} SET {column} = {column}");
+            assert_eq!(attempt(&app, &format!("{change} WHERE {key} = '{B}'")).await.unwrap(), 0, "{table}.{column}");
+            assert_eq!(attempt(&app, &change).await.unwrap(), own, "{table}.{column}");
+        }
+        if writable(&app, &table, "UPDATE").await.iter().any(|c| c == key) {
+            let gift = attempt(&app, &format!("UPDATE {table} SET {key} = '{B}'")).await;
+            let message = assert_state(gift, "42501", &table);
+            assert!(message.contains("row-level security"), "{table}: {message}");
+        }
+        match attempt(&app, &format!("DELETE FROM {table} WHERE {key} = '{B}'")).await {
+            Ok(removed) => assert_eq!(removed, 0, "{table}"),
+            Err(refused) => assert_eq!(refused.state, "42501", "{table}: {refused:?}"),
+        }
+        assert_state(attempt(&app, &format!("TRUNCATE {table} CASCADE")).await, "42501", &table);
+    }
+}
+
+#[tokio::test]
+async fn the_platform_role_reads_the_tables_that_let_it_and_no_others() {
+    let app = two_tenants().await.connect("landlord_app").await;
+    let tables = relations(&app).await;
+    app.batch_execute("BEGIN; SET LOCAL ROLE landlord_platform").await.unwrap();
+    for table in tables {
+        let answer = attempt(&app, &format!("SELECT * FROM {table}")).await;
+        if READ_ACROSS_TENANTS.contains(&table.as_str()) {
+            assert!(
+                answer.unwrap() > 1 && rows_of(&app, &table, A).await > 0 && rows_of(&app, &table, B).await > 0,
+                "{table}"
+            );
+        } else {
+            assert_state(answer, "42501", &table);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_platform_role_writes_claims_signing_keys_and_the_end_of_old_requests_and_nothing_else() {
+    let app = two_tenants().await.connect("landlord_app").await;
+    let tables = tenant_tables(&app).await.into_iter();
+    let tables: Vec<_> = tables.chain(PLATFORM_TABLES.iter().map(|(table, _)| (*table).to_owned())).collect();
+    app.batch_execute("BEGIN; SET LOCAL ROLE landlord_platform").await.unwrap();
+    let mut allowed = Vec::new();
+    for table in tables {
+        let mut note = |what: &str, answer: Result<u64, Refused>| match answer {
+            Err(refused) if refused.state == "42501" => {}
+            _ => allowed.push(format!("{what} {table}")),
+        };
+        note("INSERT", attempt(&app, &format!("INSERT INTO {table} DEFAULT VALUES")).await);
+        note("DELETE", attempt(&app, &format!("DELETE FROM {table}")).await);
+        let columns = format!(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'public.{table}'::regclass AND attnum > 0 AND attgenerated = ''"
+        );
+        for column in column(&app, &columns).await {
+            note(&format!("UPDATE {column}"), attempt(&app, &format!("UPDATE {table} SET {column} = DEFAULT")).await);
+        }
+    }
+    allowed.sort();
+    assert_eq!(
+        allowed,
+        [
+            "DELETE requests",
+            "DELETE signing_keys",
+            "INSERT signing_keys",
+            "UPDATE attempts operations",
+            "UPDATE epoch operations",
+            "UPDATE lease_until operations",
+            "UPDATE owner operations",
+            "UPDATE started_at operations",
+            "UPDATE state operations",
+            "UPDATE version operations",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_platform_role_touches_neither_ended_operations_nor_fresh_requests() {
+    let app = two_tenants().await.connect("landlord_app").await;
+    begin_for(&app, A).await;
+    run(&app, "UPDATE operations SET state = 'SUCCEEDED', ended_at = clock_timestamp()").await.unwrap();
+    run(&app, "UPDATE requests SET created_at = clock_timestamp() - interval '2 hours'").await.unwrap();
+    app.batch_execute("COMMIT; BEGIN; SET LOCAL ROLE landlord_platform").await.unwrap();
+    assert_eq!(run(&app, "UPDATE operations SET epoch = epoch + 1").await.unwrap(), 1, "that of B, which runs");
+    assert_eq!(run(&app, "DELETE FROM requests").await.unwrap(), 1, "that of A, which is old");
+    assert_eq!(rows(&app, "SELECT tenant_id FROM requests").await, [[B]]);
+}
+
+#[tokio::test]
+async fn the_application_reaches_the_signing_keys_by_the_platform_role_only() {
+    let app = two_tenants().await.connect("landlord_app").await;
+    for statement in
+        ["SELECT * FROM signing_keys", "DELETE FROM signing_keys", "INSERT INTO signing_keys VALUES ('k', '')"]
+    {
+        assert_state(run(&app, statement).await, "42501", statement);
+    }
+}
+
+/// As a worker does: for a tenant, on nobody's behalf.
+async fn begin_as_worker(app: &Client, tenant: &str) {
+    app.batch_execute(&format!("BEGIN; SELECT set_config('landlord.tenant', '{tenant}', true)")).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_table_of_a_directory_is_emptied_in_batches() {
+    let app = two_tenants().await.connect("landlord_app").await;
+    begin_as_worker(&app, A).await;
+    for table in [
+        "links",
+        "sessions",
+        "requests",
+        "user_roles",
+        "group_roles",
+        "group_members",
+        "memberships",
+        "role_privileges",
+        "roles",
+        "groups",
+        "users",
+    ] {
+        assert_eq!(column(&app, &format!("SELECT remove_batch('{table}', 10)")).await, ["1"], "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_a_guest_elsewhere_can_be_removed_and_is_a_guest_no_more() {
+    let database = two_tenants().await;
+    let app = database.connect("landlord_app").await;
+    let guest = format!(
+        "INSERT INTO memberships (tenant_id, user_id, home_tenant_id) VALUES ('{B}', '{A}', '{A}');
+         INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ('{B}', '{A}', '{B}');
+         INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ('{B}', '{B}', '{A}')"
+    );
+    run_for(&app, B, &guest).await.unwrap();
+    begin_as_worker(&app, A).await;
+    for table in ["links", "sessions", "user_roles", "group_members", "memberships", "users"] {
+        run(&app, &format!("SELECT remove_batch('{table}', 10)")).await.unwrap();
+    }
+    app.batch_execute("COMMIT").await.unwrap();
+    let admin = database.connect("postgres").await;
+    for table in ["memberships", "user_roles", "group_members"] {
+        assert_eq!(rows_of(&admin, table, B).await, 1, "{table}: B's own user stays");
+    }
+}

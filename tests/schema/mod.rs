@@ -1,0 +1,10 @@
+//! Laws over the whole database, read from its catalogue and tried by the roles that they bind.
+
+mod catalogue;
+mod diesel;
+mod isolation;
+mod keys;
+mod lifecycle;
+mod rights;
+mod state;
+mod world;

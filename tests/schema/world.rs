@@ -1,0 +1,150 @@
+//! A database with two tenants that have rows in every table, and a few words to speak to it with.
+
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use crate::support::database::Database;
+
+/// Tables without tenants' rows, each with the reason why it needs no row-level security.
+pub const PLATFORM_TABLES: &[(&str, &str)] = &[
+    ("__diesel_schema_migrations", "diesel's list of migrations; the application only reads it"),
+    ("servers", "where tenants are placed: of the platform as a whole"),
+    ("settings", "one row: of the platform as a whole"),
+    ("signing_keys", "sealed, of the platform as a whole; only the platform role reaches them"),
+    ("tenant_edges", "the lifecycle itself, the same for every tenant; the application only reads it"),
+];
+
+/// The column that says whose a row is.
+pub fn tenant_column(table: &str) -> &'static str {
+    if table == "tenant_identities" { "uid" } else { "tenant_id" }
+}
+
+pub const INFRASTRUCTURE: &str = "11111111-1111-1111-1111-111111111111";
+pub const A: &str = "aaaaaaaa-0000-0000-0000-000000000001";
+pub const B: &str = "bbbbbbbb-0000-0000-0000-000000000002";
+
+/// A row in every table, for the tenant `$t` with the code `$c`. Whoever adds a table adds a row here.
+const ROWS: &str = "
+    INSERT INTO tenant_identities (uid, code) VALUES ('$t', '$c');
+    INSERT INTO tenants (tenant_id, code, display_name, server, time_zone) VALUES ('$t', '$c', 'Name of $c', 'main', 'UTC');
+    INSERT INTO tenant_transitions (tenant_id, seq, from_state, from_reason, to_state, to_reason, cause)
+        VALUES ('$t', 1, 'NONE', '-', 'LOCKED', 'PROVISIONING', 'CREATE');
+    INSERT INTO tenant_transitions (tenant_id, seq, from_state, from_reason, to_state, to_reason, cause)
+        VALUES ('$t', 2, 'LOCKED', 'PROVISIONING', 'ACTIVE', '-', 'PROVISIONED');
+    INSERT INTO users (tenant_id, id, user_name, user_name_key, state) VALUES ('$t', '$t', 'anna', 'anna', 'ACTIVE');
+    INSERT INTO memberships (tenant_id, user_id, home_tenant_id) VALUES ('$t', '$t', '$t');
+    INSERT INTO groups (tenant_id, id, tenant_name) VALUES ('$t', '$t', 'Name of $c');
+    INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ('$t', '$t', '$t');
+    INSERT INTO roles (tenant_id, id, name) VALUES ('$t', '$t', 'administrators');
+    INSERT INTO role_privileges (tenant_id, role_id, privilege) VALUES ('$t', '$t', 'user-administrator');
+    INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ('$t', '$t', '$t');
+    INSERT INTO group_roles (tenant_id, group_id, role_id) VALUES ('$t', '$t', '$t');
+    INSERT INTO links (tenant_id, id, user_id, purpose, code_hash, expires_at)
+        VALUES ('$t', '$t', '$t', 'RESET', decode(repeat('ab', 32), 'hex'), clock_timestamp() + interval '1 hour');
+    INSERT INTO sessions (tenant_id, id, user_id, active_tenant_id, refresh_hash, expires_at)
+        VALUES ('$t', '$t', '$t', '$t', 'hash', clock_timestamp() + interval '1 hour');
+    INSERT INTO operations (tenant_id, id, kind, params, exclusive) VALUES ('$t', '$t', 'thaw', '{}', true);
+    INSERT INTO operation_steps (tenant_id, operation_id, position, step) VALUES ('$t', '$t', 1, 'thaw');
+    INSERT INTO participant_ledger (tenant_id, generation, participant, phase, operation_id)
+        VALUES ('$t', 1, 'directory', 'PROVISIONED', '$t');
+    INSERT INTO requests (tenant_id, user_id, method, request_id, body_hash, answer)
+        VALUES ('$t', '$t', '/m', '$t', 'hash', '{}');
+    INSERT INTO audit_records (tenant_id, method, actor_tenant_id, actor_id, correlation_id)
+        VALUES ('$t', '/m', '$t', '$t', 'c');";
+
+/// A database with the tenants [`A`] and [`B`], made by the application's role.
+pub async fn two_tenants() -> Database {
+    let database = one_server().await;
+    let app = database.connect("landlord_app").await;
+    for (tenant, code) in [(A, "alpha"), (B, "bravo")] {
+        run_for(&app, tenant, &ROWS.replace("$t", tenant).replace("$c", code)).await.unwrap();
+    }
+    database
+}
+
+/// A database without tenants, with a server to place them on.
+pub async fn one_server() -> Database {
+    let database = Database::create().await;
+    database.connect("landlord_app").await.batch_execute("INSERT INTO servers (id) VALUES ('main')").await.unwrap();
+    database
+}
+
+/// Begins a transaction for a tenant and for a caller whose home it is.
+pub async fn begin_for(client: &Client, tenant: &str) {
+    let begin = format!(
+        "BEGIN; SELECT set_config('landlord.tenant', '{tenant}', true), set_config('landlord.actor_tenant', '{tenant}', true)"
+    );
+    client.batch_execute(&begin).await.unwrap();
+}
+
+/// Runs statements in a transaction for a tenant.
+pub async fn run_for(client: &Client, tenant: &str, sql: &str) -> Result<(), Refused> {
+    begin_for(client, tenant).await;
+    if let Err(refused) = run(client, sql).await {
+        client.batch_execute("ROLLBACK").await.unwrap();
+        return Err(refused);
+    }
+    run(client, "COMMIT").await.map(|_| ())
+}
+
+/// What the database said when it refused.
+#[derive(Debug)]
+pub struct Refused {
+    pub state: String,
+    pub message: String,
+}
+
+/// Runs statements; gives the number of rows that the last one touched.
+pub async fn run(client: &Client, sql: &str) -> Result<u64, Refused> {
+    let answer = client.simple_query(sql).await.map_err(|error| {
+        let error = error.as_db_error().unwrap_or_else(|| panic!("the connection failed: {error}"));
+        Refused { state: error.code().code().into(), message: error.message().into() }
+    })?;
+    let touched = answer.iter().filter_map(|m| match m {
+        SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
+        _ => None,
+    });
+    Ok(touched.last().unwrap_or_default())
+}
+
+/// As [`run`], inside a transaction that goes on whatever the answer, and keeps nothing.
+pub async fn attempt(client: &Client, sql: &str) -> Result<u64, Refused> {
+    client.batch_execute("SAVEPOINT attempt").await.unwrap();
+    let answer = run(client, sql).await;
+    client.batch_execute("ROLLBACK TO SAVEPOINT attempt").await.unwrap();
+    answer
+}
+
+/// The rows of a query, as text.
+pub async fn rows(client: &Client, sql: &str) -> Vec<Vec<String>> {
+    let answer = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    let of =
+        |row: &tokio_postgres::SimpleQueryRow| (0..row.len()).map(|i| row.get(i).unwrap_or_default().into()).collect();
+    answer.iter().filter_map(|m| if let SimpleQueryMessage::Row(row) = m { Some(of(row)) } else { None }).collect()
+}
+
+/// The first column of a query, as text.
+pub async fn column(client: &Client, sql: &str) -> Vec<String> {
+    rows(client, sql).await.into_iter().map(|mut row| row.remove(0)).collect()
+}
+
+/// The number that a query gives.
+pub async fn number(client: &Client, sql: &str) -> u64 {
+    column(client, sql).await[0].parse().unwrap()
+}
+
+/// The tables with tenants' rows: all but the listed ones.
+pub async fn tenant_tables(client: &Client) -> Vec<String> {
+    let all = column(
+        client,
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace ORDER BY 1",
+    );
+    all.await.into_iter().filter(|table| !PLATFORM_TABLES.iter().any(|(name, _)| name == table)).collect()
+}
+
+/// Wants the refusal to have that SQLSTATE.
+#[track_caller]
+pub fn assert_state<T: std::fmt::Debug>(answer: Result<T, Refused>, state: &str, what: &str) -> String {
+    let refused = answer.expect_err(what);
+    assert_eq!(refused.state, state, "{what}: {refused:?}");
+    refused.message
+}
