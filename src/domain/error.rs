@@ -29,7 +29,7 @@ pub enum Error {
 }
 
 names! {
-    /// The class of an error: gRPC's codes, and their names.
+    /// The class of an error: gRPC's codes, by their names.
     Class {
         /// The request can't be right, whatever the state.
         InvalidArgument = "INVALID_ARGUMENT",
