@@ -175,6 +175,19 @@ async fn the_checks_come_in_their_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_beyond_four_mebibytes_is_too_large_and_one_within_is_read() {
+    let server = TestServer::start().await;
+    let (channel, token) = (channel(&server).await, operator_token(&server).await);
+    let auth = ("authorization", token.as_str());
+    let within = vec![b'x'; (4 << 20) - 16];
+    let answer = raw(&channel, GET_TENANT, &within, &[auth]).await;
+    assert_refused(answer, Code::InvalidArgument, "FIELDS_INVALID");
+    let beyond = vec![b'x'; 4 << 20];
+    let answer = raw(&channel, GET_TENANT, &beyond, &[auth]).await;
+    assert_refused(answer, Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_in_the_metadata_must_be_that_of_the_message() {
     let server = TestServer::start().await;
     let operator = server.operator().await;

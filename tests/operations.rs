@@ -163,3 +163,27 @@ async fn a_watch_ends_with_the_session_that_began_it() {
     };
     assert_refused::<()>(Err(end), Code::Unauthenticated, "TOKEN_INVALID");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_operation_says_why_as_a_refused_call_would() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let sql = server.sql().await;
+    let obstacle = |text: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION obstacle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '{text}'; END $$;
+             CREATE OR REPLACE TRIGGER obstacle BEFORE INSERT ON groups FOR EACH ROW EXECUTE FUNCTION obstacle()"
+        )
+    };
+    sql.batch_execute(&obstacle("landlord:TENANT_PROTECTED")).await.unwrap();
+    let made = operator.create("Acme").await.operation.unwrap();
+    let ended = operator.wait(&made.name).await;
+    assert_eq!(ended.state(), State::Failed);
+    let error = ended.error.unwrap();
+    assert_eq!((error.code.as_str(), error.reason.as_str()), ("FAILED_PRECONDITION", "TENANT_PROTECTED"));
+    sql.batch_execute(&obstacle("a secret of the database")).await.unwrap();
+    let made = operator.create("Beta").await.operation.unwrap();
+    let ended = operator.wait(&made.name).await;
+    assert!(!format!("{ended:?}").contains("a secret"), "{ended:?}");
+    assert_eq!(ended.error.unwrap().code, "INTERNAL");
+}

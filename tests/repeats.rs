@@ -121,6 +121,9 @@ async fn of_twenty_repeats_at_once_one_acts_and_all_get_its_answer() {
         futures::future::join_all(all).await.into_iter().map(|a| a.unwrap().encode_to_vec()).collect();
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     assert_eq!(tenants(&operator).await, 2);
+    let audited = "SELECT count(*) FROM audit_records WHERE request_id IS NOT NULL";
+    let audited: i64 = server.sql().await.query_one(audited, &[]).await.unwrap().get(0);
+    assert_eq!(audited, 1, "what changed nothing is not in the audit trail");
 }
 
 #[tokio::test(flavor = "multi_thread")]

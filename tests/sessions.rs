@@ -279,3 +279,36 @@ async fn no_code_password_or_token_is_stored_as_it_is() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_ten_who_change_one_password_at_once_one_succeeds() {
+    let server = TestServer::start().await;
+    let anonymous = server.anonymous().await;
+    let operator = server.operator().await;
+    let passwords: Vec<_> = (0..10).map(|i| format!("the words of number {i}")).collect();
+    let all = passwords.iter().map(|password| change_password(&operator, PASSWORD, password));
+    let all = futures::future::join_all(all).await;
+    let won: Vec<_> = all.iter().zip(&passwords).filter(|(answer, _)| answer.is_ok()).map(|(_, p)| p).collect();
+    assert_eq!(won.len(), 1, "{all:?}");
+    for status in all.iter().filter_map(|answer| answer.as_ref().err()) {
+        assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
+    }
+    anonymous.log_in("operator@infrastructure", won[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_log_outs_of_one_session_at_once_end_it_and_disturb_nobody() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let all = (0..10).map(|_| {
+        let operator = operator.clone();
+        async move { operator.client.sessions().delete_session(v1::DeleteSessionRequest {}).await }
+    });
+    let all = futures::future::join_all(all).await;
+    assert!(all.iter().any(Result::is_ok));
+    for status in all.into_iter().filter_map(Result::err) {
+        assert_refused::<()>(Err(status), Code::Unauthenticated, "TOKEN_INVALID");
+    }
+    assert_refused(who(&operator).await, Code::Unauthenticated, "TOKEN_INVALID");
+    server.operator().await;
+}

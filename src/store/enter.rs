@@ -5,7 +5,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::error::failed;
-use super::schema::tenants as t;
+use super::schema::{tenants as t, users as u};
 use crate::authn::Caller;
 use crate::authz::permit::Ground;
 use crate::context::OpContext;
@@ -27,16 +27,29 @@ pub(super) async fn enter(
     }
 }
 
-/// Takes the lock of the tenant's row that a change needs, if the caller works in the very tenant that the call changes.
-/// Entering only shares that lock, and two who share it would wait for each other to change the row.
+/// Takes the locks that a change of the caller's own account or own tenant needs in the end. Entering only shares these
+/// rows, and two who share a row would wait for each other to change it. The order is that of entering: the user, then
+/// the tenant. Sessions need nothing: who has the user alone has them alone.
 pub(super) async fn hold_own_tenant(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid) -> Result<()> {
-    let own = op.permit().caller().is_some_and(|caller| caller.active == tenant);
-    if !own || !op.call().is_some_and(|call| call.policy.names_tenant()) {
+    let Some(caller) = op.permit().caller() else { return Ok(()) };
+    let (home, user) = (caller.user.home, caller.user.user);
+    let changes_tenant = caller.active == tenant && op.call().is_some_and(|call| call.policy.names_tenant());
+    if home != tenant && !changes_tenant {
         return Ok(());
     }
-    set_tenant(conn, tenant).await?;
-    let row = t::table.find(tenant.0).select(t::tenant_id).for_no_key_update().first::<uuid::Uuid>(conn).await;
+    set_tenant(conn, home).await?;
+    let row = u::table.find((home.0, user.0)).select(u::id);
+    let row = if home == tenant {
+        row.for_no_key_update().first::<uuid::Uuid>(conn).await
+    } else {
+        row.for_share().first::<uuid::Uuid>(conn).await
+    };
     row.optional().map_err(failed)?;
+    if changes_tenant {
+        set_tenant(conn, tenant).await?;
+        let row = t::table.find(tenant.0).select(t::tenant_id).for_no_key_update().first::<uuid::Uuid>(conn).await;
+        row.optional().map_err(failed)?;
+    }
     Ok(())
 }
 

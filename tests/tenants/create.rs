@@ -32,7 +32,7 @@ async fn a_display_name_is_enough_and_the_code_is_its_transliteration() {
     assert_eq!((operation.kind.as_str(), operation.tenant.as_str()), ("provision", tenant.name.as_str()));
     assert!(operation.actor.starts_with("tenants/infrastructure/users/"), "{operation:?}");
     let ended = operator.succeed(Some(operation)).await;
-    assert_eq!(ended.results, [tenant.name.clone()]);
+    assert_eq!(ended.results, std::slice::from_ref(&tenant.name));
     assert_eq!(ended.progress.unwrap().percent, 100);
     assert_eq!(operator.tenant(&tenant.name).await.state(), State::Active);
 }

@@ -3,7 +3,7 @@
 use landlord::proto::v1::{self, tenant::LockReason, tenant::State};
 use tonic::Code;
 
-use crate::support::client::assert_refused;
+use crate::support::client::{assert_refused, eventually};
 use crate::support::lifecycle::{ADMIN_PASSWORD, facts};
 use crate::support::server::TestServer;
 
@@ -110,4 +110,42 @@ async fn a_change_that_is_under_way_when_the_lock_commits_changes_nothing_after_
         let anna = server.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
         assert_eq!(anna.tenant(&name).await.state(), State::Active);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_gets_through_a_throng_of_log_ins_and_no_session_begins_after_it() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let (name, _) = server.administrator("Acme").await;
+    let anonymous = server.anonymous().await;
+    let throng: Vec<_> = (0..12)
+        .map(|_| {
+            let anonymous = anonymous.clone();
+            tokio::spawn(async move {
+                let mut sessions = 0;
+                loop {
+                    match anonymous.session("anna@acme", ADMIN_PASSWORD).await {
+                        Ok(_) => sessions += 1,
+                        Err(status) => return (sessions, status),
+                    }
+                }
+            })
+        })
+        .collect();
+    let sql = server.sql().await;
+    eventually("many have logged in", || async {
+        let count: i64 = sql.query_one("SELECT count(*) FROM sessions", &[]).await.unwrap().get(0);
+        (count > 50).then_some(())
+    })
+    .await;
+    operator.lock(&name).await.unwrap();
+    for task in throng {
+        let (sessions, status) = task.await.unwrap();
+        assert!(sessions > 0);
+        assert_refused::<()>(Err(status), Code::FailedPrecondition, "TENANT_LOCKED");
+    }
+    let late = "SELECT count(*) FROM sessions s JOIN tenant_transitions t USING (tenant_id)
+        WHERE t.cause = 'LOCK' AND s.created_at > t.at";
+    let late: i64 = sql.query_one(late, &[]).await.unwrap().get(0);
+    assert_eq!(late, 0);
 }

@@ -5,5 +5,6 @@ mod create;
 mod deletion;
 mod list;
 mod lock;
+mod races;
 mod retry;
 mod update;

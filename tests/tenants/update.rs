@@ -169,3 +169,26 @@ async fn a_protected_tenant_that_failed_is_not_stuck_for_ever() {
     let begun = operator.delete(&name, "Broken").await.unwrap();
     operator.succeed(begun.operation).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_changes_of_the_own_tenant_at_once_do_not_lock_each_other_out() {
+    let server = TestServer::start().await;
+    let (name, anna) = server.administrator("Acme").await;
+    let operator = server.operator().await;
+    let own = (0..20).map(|i| {
+        let (tenant, anna) = (named(&name, &format!("Acme {i}")), anna.clone());
+        async move { anna.update(tenant, &["display_name"]).await }
+    });
+    let platform = (0..20).map(|i| {
+        let (tenant, operator) = (named("tenants/infrastructure", &format!("Platform {i}")), operator.clone());
+        async move { operator.update(tenant, &["display_name"]).await }
+    });
+    let (own, platform) =
+        futures::future::join(futures::future::join_all(own), futures::future::join_all(platform)).await;
+    for answer in own.into_iter().chain(platform) {
+        answer.unwrap();
+    }
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    let deadlocks: i64 = server.sql().await.query_one(deadlocks, &[]).await.unwrap().get(0);
+    assert_eq!(deadlocks, 0);
+}
