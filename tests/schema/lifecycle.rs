@@ -185,6 +185,23 @@ async fn the_log_has_no_gap_and_no_entry_twice() {
 }
 
 #[tokio::test]
+async fn entries_that_come_in_one_statement_out_of_order_are_refused() {
+    let app = one_server().await.connect("landlord_app").await;
+    let path = path_to((Node::Active, false));
+    stand(&app, A, &path).await;
+    let locked = Node::Locked(LockReason::Operator);
+    let lock = insert(A, path.len() + 1, (Node::Active, locked, Cause::Lock));
+    let unlock = insert(A, path.len() + 2, (locked, Node::Active, Cause::Unlock));
+    let values = |insert: &str| insert.split_once("VALUES").unwrap().1.to_owned();
+    assert_eq!(attempt(&app, &format!("{lock}, {}", values(&unlock))).await.unwrap(), 2);
+    let message = assert_state(attempt(&app, &format!("{unlock}, {}", values(&lock))).await, "P0001", "backwards");
+    assert_eq!(
+        message, "landlord:ETAG_MISMATCH",
+        "every key holds, but the tenant would stand at the entry before the last"
+    );
+}
+
+#[tokio::test]
 async fn of_two_that_act_at_the_same_time_one_is_refused() {
     let database = one_server().await;
     let (first, second) = (database.connect("landlord_app").await, database.connect("landlord_app").await);
