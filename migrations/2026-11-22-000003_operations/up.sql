@@ -46,7 +46,10 @@ CALL protect_tenant_table('operations');
 CREATE POLICY platform ON operations FOR SELECT TO landlord_platform USING (true);
 CREATE POLICY platform_claims ON operations FOR UPDATE TO landlord_platform
     USING (ended_at IS NULL) WITH CHECK (ended_at IS NULL);
-GRANT SELECT, INSERT, UPDATE ON operations TO landlord_app;
+-- What was asked for, by whom and when, stays as it was.
+GRANT SELECT, INSERT, UPDATE (state, step, epoch, attempts, owner, lease_until, run_after, percent, done_units, total_units,
+                              waiting_for, error_code, error_reason, error_message, error_metadata, results, ended_at)
+    ON operations TO landlord_app;
 GRANT SELECT, UPDATE (state, owner, lease_until, epoch, attempts, started_at, version) ON operations TO landlord_platform;
 
 -- An operation that has ended stays as it ended, and no claim is ever taken back.
