@@ -21,10 +21,10 @@ use crate::authn::token::{TokenRules, Tokens};
 use crate::config::Config;
 use crate::domain::error::Error;
 use crate::domain::operation::RetryPolicy;
-use crate::grpc::server::{self, ServeError, ServerConfig, report_health};
+use crate::grpc::server::{self, ServeError, ServerConfig, end_health, report_health};
 use crate::infra::mail_folder::MailFolder;
 use crate::operations::runner::{Runner, RunnerConfig};
-use crate::ports::Participant;
+use crate::ports::{Mailer, Participant};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::tx::{Db, DbConfig};
 
@@ -42,9 +42,6 @@ pub enum BootError {
     /// The root key is not a key.
     #[error("root_key_file must hold 64 hexadecimal digits, or 32 bytes in unpadded URL-safe base64")]
     RootKey,
-    /// Mail has nowhere to go.
-    #[error("mail.folder must be set: mail is delivered to a folder")]
-    NoMail,
     /// An address can't be listened on.
     #[error("can't listen on {address}: {source}")]
     Listen {
@@ -59,6 +56,9 @@ pub enum BootError {
     /// Something failed on the way.
     #[error(transparent)]
     Failed(#[from] Error),
+    /// A task that never ends has ended.
+    #[error("a background task ended; the log says why")]
+    TaskLost,
     /// The server stopped.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -80,10 +80,21 @@ pub struct Running {
 impl Running {
     /// Waits until the service has stopped: after [`CancellationToken::cancel`], or by a failure.
     pub async fn stopped(mut self) -> Result<(), BootError> {
-        let served = self.server.await.map_err(|e| Error::internal("server task", e))?;
+        // None of the tasks ends by itself; without one of them the service would only look alive.
+        let lost = tokio::select! {
+            () = self.stop.cancelled() => false,
+            _ = self.tasks.join_next() => !self.stop.is_cancelled(),
+            served = &mut self.server => {
+                self.stop.cancel();
+                while self.tasks.join_next().await.is_some() {}
+                return Ok(served.map_err(|e| Error::internal("server task", e))??);
+            }
+        };
         self.stop.cancel();
+        let served = (&mut self.server).await.map_err(|e| Error::internal("server task", e))?;
         while self.tasks.join_next().await.is_some() {}
-        Ok(served?)
+        served?;
+        if lost { Err(BootError::TaskLost) } else { Ok(()) }
     }
 }
 
@@ -95,8 +106,8 @@ pub async fn start(
     stop: CancellationToken,
 ) -> Result<Running, BootError> {
     let root = RootKey::parse(&read(&config.root_key_file)?).ok_or(BootError::RootKey)?;
-    let folder = config.mail.folder.clone().ok_or(BootError::NoMail)?;
-    let mailer = Arc::new(MailFolder::new(folder, &config.mail.from)?);
+    let folder = config.mail.folder.clone().map(|folder| MailFolder::new(folder, &config.mail.from)).transpose()?;
+    let mailer = folder.map(|folder| Arc::new(folder) as Arc<dyn Mailer>);
     let tls = match (&config.tls.cert_file, &config.tls.key_file) {
         (Some(chain), Some(key)) => Some((read(chain)?.into_bytes(), read(key)?.into_bytes())),
         _ => None,
@@ -200,7 +211,7 @@ async fn reach(url: &SecretString, stop: &CancellationToken) -> Result<(), BootE
 }
 
 /// Tells health clients whether the database answers, and that the service goes down before it does.
-async fn watch_database(app: App, health: HealthReporter, stop: CancellationToken) {
+async fn watch_database(app: App, mut health: HealthReporter, stop: CancellationToken) {
     while !stop.is_cancelled() {
         report_health(&health, app.db.ping().await.is_ok()).await;
         tokio::select! {
@@ -208,7 +219,7 @@ async fn watch_database(app: App, health: HealthReporter, stop: CancellationToke
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
     }
-    report_health(&health, false).await;
+    end_health(&mut health).await;
 }
 
 /// Learns of new signing keys, and forgets what has expired.
@@ -221,8 +232,8 @@ async fn housekeeping(app: App, repeat_window: Duration, stop: CancellationToken
         if let Err(error) = app.load_signing_keys().await {
             tracing::warn!(%error, "could not load the signing keys");
         }
-        if let Err(error) = app.forget_requests(repeat_window).await {
-            tracing::warn!(%error, "could not forget old requests");
+        if let Err(error) = app.remove_expired(repeat_window).await {
+            tracing::warn!(%error, "could not remove what has expired");
         }
     }
 }

@@ -75,6 +75,8 @@ impl Source {
 
 fn main() -> ExitCode {
     landlord::failpoints::arm();
+    // The default hook prints the panic's message, which may hold what nobody should read.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(at = panic.location().map(ToString::to_string), "panic")));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),

@@ -86,7 +86,8 @@ pub struct Usage {
 /// Delivers mail.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Delivers a mail, or says that it could not. The same id may come again.
+    /// Delivers a mail, or says that it could not. The same id may come again; where that can be told, an attempt that
+    /// comes after a later one is refused.
     async fn send(&self, mail: &OutgoingMail) -> Result<()>;
 }
 
@@ -95,6 +96,8 @@ pub trait Mailer: Send + Sync {
 pub struct OutgoingMail {
     /// Names it, also when it is sent again.
     pub id: String,
+    /// Which attempt to send it this is: the claim of the worker that makes it.
+    pub attempt: i64,
     /// To whom: name and address.
     pub to: (String, String),
     /// Subject.

@@ -5,8 +5,24 @@
 
 mod support;
 
+mod admin;
 mod architecture;
+mod crashes;
+mod dev_command;
+mod directory;
+mod expiry;
+mod fields;
+mod metadata;
+mod model;
+mod operations;
+mod postgres_outages;
 mod protos;
+mod repeats;
 mod rooms;
 mod schema;
+mod serve_command;
+mod sessions;
+mod shutdown;
 mod smoke;
+mod tenants;
+mod tour;

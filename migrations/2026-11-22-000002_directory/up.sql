@@ -144,8 +144,11 @@ CREATE INDEX links_by_code ON links (code_hash);
 CREATE INDEX links_by_user ON links (tenant_id, user_id);
 CALL protect_tenant_table('links');
 CREATE POLICY platform ON links FOR SELECT TO landlord_platform USING (true);
+-- What has expired is kept for a while, so that who comes late is told so, and then removed.
+CREATE POLICY platform_expiry ON links FOR DELETE TO landlord_platform
+    USING (expires_at < clock_timestamp() - interval '30 days');
 GRANT SELECT, INSERT, UPDATE (used_at, expires_at), DELETE ON links TO landlord_app;
-GRANT SELECT ON links TO landlord_platform;
+GRANT SELECT, DELETE ON links TO landlord_platform;
 
 -- Sessions live with the user's home; the active tenant may be another one.
 CREATE TABLE sessions (
@@ -163,9 +166,14 @@ CREATE TABLE sessions (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users
 );
 CREATE INDEX sessions_by_user ON sessions (tenant_id, user_id);
-CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX sessions_by_expiry ON sessions (least(ended_at, expires_at));
 CALL protect_tenant_table('sessions');
+CREATE POLICY platform_expiry_read ON sessions FOR SELECT TO landlord_platform
+    USING (least(ended_at, expires_at) < clock_timestamp() - interval '1 day');
+CREATE POLICY platform_expiry ON sessions FOR DELETE TO landlord_platform
+    USING (least(ended_at, expires_at) < clock_timestamp() - interval '1 day');
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO landlord_app;
+GRANT SELECT, DELETE ON sessions TO landlord_platform;
 
 -- The keys that sign access tokens, sealed by the root key. Of the platform as a whole.
 CREATE TABLE signing_keys (

@@ -22,6 +22,15 @@ impl App {
         facts.ok_or_else(|| Refusal::new(Reason::TokenInvalid, "the session has ended; log in again").into())
     }
 
+    /// Refuses a request id that has come before with another body.
+    pub async fn check_request_id(&self, op: OpContext) -> Result<()> {
+        let caller = op.permit().caller().copied();
+        match caller.filter(|_| op.call().is_some_and(|call| call.request.is_some())) {
+            Some(caller) => self.db.check_request_id(op.on(caller.active)).await,
+            None => Ok(()),
+        }
+    }
+
     /// The tenant that a code or a uid names, gone ones included, with its code.
     pub async fn resolve_tenant(&self, code_or_uid: &str) -> Result<Option<(TenantUid, String)>> {
         let op = OpContext::system(Purpose::Authenticate, None);

@@ -1,4 +1,4 @@
-//! Removes what has served its time: the answers kept for repeated requests.
+//! Removes what has served its time.
 
 use std::time::Duration;
 
@@ -8,18 +8,22 @@ use super::App;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::Result;
-use crate::store::requests;
+use crate::store::expiry::{self, Expiring};
 
 impl App {
-    /// Forgets the answers that are older than `window`, in batches.
-    pub async fn forget_requests(&self, window: Duration) -> Result<()> {
-        loop {
-            let op = OpContext::system(Purpose::Expiry, None);
-            let gone =
-                self.db.platform(op, "forget-requests", window, |tx, window| requests::forget(tx, *window).boxed());
-            if gone.await? == 0 {
-                return Ok(());
-            }
+    /// Removes old sessions and links, and the answers to request ids that are older than `repeat_window`.
+    pub async fn remove_expired(&self, repeat_window: Duration) -> Result<()> {
+        for what in Expiring::ALL {
+            while self.remove_batch(what, repeat_window).await? > 0 {}
         }
+        Ok(())
+    }
+
+    async fn remove_batch(&self, what: Expiring, repeat_window: Duration) -> Result<usize> {
+        let op = OpContext::system(Purpose::Expiry, None);
+        let removed = self.db.platform(op, "remove-expired", (what, repeat_window), |tx, (what, window)| {
+            expiry::remove(tx, *what, *window).boxed()
+        });
+        removed.await
     }
 }

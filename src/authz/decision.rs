@@ -57,7 +57,7 @@ pub fn decide(policy: &'static Policy, facts: &Facts, target: Target, named: &st
         return permit(&[], false);
     }
     let active = facts.caller.active;
-    let operator = active.is_infrastructure() && facts.caller.user.home.is_infrastructure();
+    let operator = is_operator(facts);
     if operator && holds_one(facts, policy.platform) {
         return permit(policy.platform, true);
     }
@@ -68,6 +68,11 @@ pub fn decide(policy: &'static Policy, facts: &Facts, target: Target, named: &st
         Target::One(tenant) if tenant != active && !operator => Err(Error::not_found(named)),
         _ => Err(missing(policy, operator)),
     }
+}
+
+/// Whether the caller is at home and at work in the infrastructure tenant, and so may know of every tenant.
+pub fn is_operator(facts: &Facts) -> bool {
+    facts.caller.active.is_infrastructure() && facts.caller.user.home.is_infrastructure()
 }
 
 fn holds_one(facts: &Facts, needed: &[Privilege]) -> bool {

@@ -100,7 +100,7 @@ sections! {
 
     /// Outgoing mail.
     Mail {
-        /// Folder to write mails to as files, for development and tests.
+        /// Folder to write mails to as files, for development and tests. Without one, mails wait as operations.
         folder: Option<PathBuf> = None;
         /// Address that mails come from.
         from: String = "landlord@localhost".into();
@@ -136,7 +136,7 @@ sections! {
         heartbeat_ms: u64 = 3_000;
         /// How often an idle worker looks for work, in milliseconds.
         poll_ms: u64 = 250;
-        /// How many operations a replica works on at the same time.
+        /// How many operations a replica works on at the same time. 0: it only serves, and others do the work.
         workers: usize = 4;
         /// How often a step is tried before the operation fails.
         max_attempts: u32 = 10;

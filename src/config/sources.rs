@@ -6,8 +6,8 @@ use figment::{Error, Metadata, Profile, Provider};
 /// What every variable begins with.
 pub(super) const PREFIX: &str = "LANDLORD_";
 
-/// Names the file itself, so it can't be an option in it.
-const NO_OPTION: &str = "LANDLORD_CONFIG";
+/// Names the file itself, so it can't be an option in it; and where tests make the process die or stop.
+const NO_OPTIONS: [&str; 3] = ["LANDLORD_CONFIG", "LANDLORD_KILL_AT", "LANDLORD_STOP_AT"];
 
 /// Options as pairs of a path and a text; [`figment`] makes numbers and switches of texts where such are wanted.
 pub(super) struct Pairs {
@@ -24,7 +24,8 @@ impl Pairs {
     /// `LANDLORD_DATABASE__POOL_SIZE` is `database.pool_size`.
     pub(super) fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let option = |(name, value): (String, String)| {
-            let path = name.strip_prefix(PREFIX).filter(|_| name != NO_OPTION && !is_service_link(&name))?;
+            let ours = !NO_OPTIONS.contains(&name.as_str()) && !is_service_link(&name);
+            let path = name.strip_prefix(PREFIX).filter(|_| ours)?;
             Some((path.to_lowercase().split("__").map(str::to_owned).collect(), value))
         };
         Self { origin: Self::ENVIRONMENT, pairs: variables.into_iter().filter_map(option).collect() }

@@ -84,7 +84,7 @@ fn bounds_are_kept() {
 }
 
 #[test]
-fn variables_that_kubernetes_makes_are_no_options() {
+fn variables_that_kubernetes_and_tests_make_are_no_options() {
     let links = [
         ("LANDLORD_SERVICE_HOST", "10.0.0.1"),
         ("LANDLORD_SERVICE_PORT_GRPC", "50051"),
@@ -92,6 +92,8 @@ fn variables_that_kubernetes_makes_are_no_options() {
         ("LANDLORD_PORT_50051_TCP_ADDR", "10.0.0.1"),
         ("LANDLORD_HTTP_PORT_9090_TCP", "tcp://10.0.0.1:9090"),
         ("LANDLORD_CONFIG", "/etc/landlord.toml"),
+        ("LANDLORD_KILL_AT", "step.after:2"),
+        ("LANDLORD_STOP_AT", "mail.before"),
     ];
     assert!(with(None, &links, &[]).is_ok());
 }

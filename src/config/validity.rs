@@ -33,7 +33,6 @@ impl Config {
             "must be less than half of operations.lease_ms",
         )?;
         wrong_if(operations.poll_ms == 0, "operations.poll_ms", "must be 1 or more")?;
-        wrong_if(operations.workers == 0, "operations.workers", "must be 1 or more")?;
         wrong_if(operations.max_attempts == 0, "operations.max_attempts", "must be 1 or more")?;
         wrong_if(
             operations.retry_max_ms < operations.retry_base_ms,

@@ -112,10 +112,11 @@ pub async fn start(
     if options.fresh {
         erase(&dir).await?;
     }
-    std::fs::create_dir_all(&dir).map_err(|e| file(&dir, e))?;
+    // What another Landlord has written here stays while that one runs.
+    let claimed = postgres::claim(&dir)?;
     let json = dir.join("connection.json");
     remove(&json)?;
-    let cluster = Cluster::start(&dir, ClusterOptions { durable: true, max_connections: 100 }).await?;
+    let cluster = claimed.start(ClusterOptions { durable: true, max_connections: 100 }).await?;
     prepare_database(&cluster).await?;
     let url = |role: &str| cluster.superuser_url("landlord").replace("user=postgres", &format!("user={role}"));
     migrate::migrate(&url("landlord_owner").into()).await?;

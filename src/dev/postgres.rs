@@ -54,12 +54,19 @@ pub struct Cluster {
     _lock: File,
 }
 
-impl Cluster {
-    /// Starts the cluster of `data_dir`, making both if need be, and waits until it answers.
+/// A data directory that no other Landlord uses, as long as this lives.
+#[derive(Debug)]
+pub struct Claimed {
+    data_dir: PathBuf,
+    lock: File,
+}
+
+impl Claimed {
+    /// Starts the cluster, making it if need be, and waits until it answers.
     ///
     /// A Postgres that a killed Landlord left behind is stopped first.
-    pub async fn start(data_dir: &Path, options: ClusterOptions) -> Result<Self, PostgresError> {
-        let (data_dir, lock) = claim(data_dir)?;
+    pub async fn start(self, options: ClusterOptions) -> Result<Cluster, PostgresError> {
+        let Self { data_dir, lock } = self;
         let home = find_home(data_dir.clone(), true).await?;
         let Some(home) = home else {
             return Err(PostgresError::NoHome { data_dir });
@@ -69,7 +76,14 @@ impl Cluster {
         let socket_dir = sockets::make(&home)?;
         let launch = Launch { home: &home, socket_dir: &socket_dir, log: data_dir.join("postgres.log"), options };
         let postmaster = launch.start().await?;
-        Ok(Self { postmaster, socket_dir, _lock: lock })
+        Ok(Cluster { postmaster, socket_dir, _lock: lock })
+    }
+}
+
+impl Cluster {
+    /// Claims and starts the cluster of `data_dir`.
+    pub async fn start(data_dir: &Path, options: ClusterOptions) -> Result<Self, PostgresError> {
+        claim(data_dir)?.start(options).await
     }
 
     /// Removes the cluster of `data_dir` with all it holds, wherever its home is. Fails while the cluster is in use.
@@ -77,7 +91,7 @@ impl Cluster {
         if !data_dir.exists() {
             return Ok(());
         }
-        let (data_dir, _lock) = claim(data_dir)?;
+        let Claimed { data_dir, lock: _lock } = claim(data_dir)?;
         if let Some(home) = find_home(data_dir.clone(), false).await? {
             orphan::stop(&home.data()).await?;
             tokio::fs::remove_dir_all(&home.path).await.map_err(io("remove", &home.path))?;
@@ -109,13 +123,13 @@ impl Cluster {
 }
 
 /// Makes the data directory and takes its lock, which keeps two Landlords from sharing (and stopping) one cluster.
-fn claim(data_dir: &Path) -> Result<(PathBuf, File), PostgresError> {
+pub fn claim(data_dir: &Path) -> Result<Claimed, PostgresError> {
     std::fs::create_dir_all(data_dir).map_err(io("create", data_dir))?;
     let data_dir = data_dir.canonicalize().map_err(io("resolve", data_dir))?;
     let path = data_dir.join("postgres.lock");
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io("open", &path))?;
     match lock.try_lock() {
-        Ok(()) => Ok((data_dir, lock)),
+        Ok(()) => Ok(Claimed { data_dir, lock }),
         Err(TryLockError::WouldBlock) => Err(PostgresError::InUse { data_dir }),
         Err(TryLockError::Error(source)) => Err(io("lock", &path)(source)),
     }

@@ -68,6 +68,14 @@ pub async fn report_health(health: &HealthReporter, serving: bool) {
     }
 }
 
+/// Tells health clients that the process goes down, and ends their streams, which would otherwise hold it up.
+pub async fn end_health(health: &mut HealthReporter) {
+    report_health(health, false).await;
+    for service in SERVICES.into_iter().chain([""]) {
+        health.clear_service_status(service).await;
+    }
+}
+
 /// Serves on `listener` until `stop`, then lets calls finish for the drain time. What health says is
 /// [`report_health`]'s to tell.
 pub async fn serve(

@@ -36,6 +36,9 @@ impl TenantServiceHandler for TenantService {
         if request.search.chars().count() > 200 {
             return Err(Error::field("search", "must have at most 200 characters"));
         }
+        if request.search.chars().any(char::is_control) {
+            return Err(Error::field("search", "must not have control characters"));
+        }
         let (order, descending) = order(&request.order_by)?;
         let arguments = format!("{}\n{}", request.search, request.order_by);
         let after = page::open(&self.0.root, &op, &arguments, &request.page_token)?;

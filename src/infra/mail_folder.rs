@@ -1,17 +1,22 @@
 //! Mail as files in a folder, where there is no mail server.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use lettre::Message;
 use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 
 use super::files::write_private;
 use crate::domain::error::{Error, Result};
 use crate::ports::{Mailer, OutgoingMail};
 
-/// Writes each mail to a file named after its id: a mail that is sent again replaces itself.
+/// The header that says which attempt has written the file.
+const ATTEMPT: &str = "X-Landlord-Attempt";
+
+/// Writes each mail to a file named after its id: a mail that is sent again replaces itself, unless a later attempt has
+/// done so already. The link in the older one would no longer work.
 pub struct MailFolder {
     folder: PathBuf,
     from: Mailbox,
@@ -37,10 +42,57 @@ impl Mailer for MailFolder {
             .to(Mailbox::new(Some(name.clone()), address))
             .subject(&mail.subject)
             .header(ContentType::TEXT_PLAIN)
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(ATTEMPT), mail.attempt.to_string()))
             .body(mail.text.clone())
             .map_err(|e| Error::internal("mail", e))?;
-        let path = self.folder.join(format!("{}.eml", mail.id));
-        let written = tokio::task::spawn_blocking(move || write_private(&path, &message.formatted())).await;
+        let (folder, name, attempt) = (self.folder.clone(), format!("{}.eml", mail.id), mail.attempt);
+        let written = tokio::task::spawn_blocking(move || write(&folder, &name, attempt, &message.formatted())).await;
         written.map_err(|e| Error::internal("mail", e))?.map_err(|e| Error::internal("mail folder", e))
+    }
+}
+
+/// Writes the mail unless a later attempt was faster, in whichever process; they take turns by the folder's lock.
+fn write(folder: &Path, name: &str, attempt: i64, text: &[u8]) -> io::Result<()> {
+    let turn = std::fs::File::open(folder)?;
+    turn.lock()?;
+    let path = folder.join(name);
+    if last_attempt(&path)? > Some(attempt) {
+        return Err(io::Error::other("a later attempt has sent this mail already"));
+    }
+    write_private(&path, text)
+}
+
+/// The attempt that has written the file, if it is there.
+fn last_attempt(path: &Path) -> io::Result<Option<i64>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let header = text.lines().find_map(|line| line.strip_prefix(ATTEMPT)?.strip_prefix(": "));
+    Ok(header.and_then(|number| number.trim().parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_replaces_an_earlier_one_and_never_a_later_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mailer = MailFolder::new(folder.path().to_owned(), "landlord@localhost").unwrap();
+        let mail = |attempt, text: &str| OutgoingMail {
+            id: "one".into(),
+            attempt,
+            to: ("anna".into(), "anna@example.com".into()),
+            subject: "Your account".into(),
+            text: text.into(),
+        };
+        mailer.send(&mail(2, "second")).await.unwrap();
+        mailer.send(&mail(10, "tenth")).await.unwrap();
+        assert!(mailer.send(&mail(9, "ninth")).await.is_err());
+        let text = std::fs::read_to_string(folder.path().join("one.eml")).unwrap();
+        assert!(text.contains("tenth") && !text.contains("ninth"), "{text}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

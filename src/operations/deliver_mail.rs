@@ -27,7 +27,8 @@ const ACTIVATION: Duration = Duration::from_secs(24 * 3600);
 /// What it needs.
 pub(super) struct DeliverMail {
     pub app: App,
-    pub mailer: std::sync::Arc<dyn Mailer>,
+    /// None: mail waits until there is one.
+    pub mailer: Option<std::sync::Arc<dyn Mailer>>,
     /// Where links lead.
     pub public_url: String,
     pub mail: Mail,
@@ -49,6 +50,9 @@ impl Work for DeliverMail {
 
     async fn outside(&self, job: &Job, _: MailStep) -> Result<Outside> {
         let Mail::Activation = self.mail;
+        let Some(mailer) = &self.mailer else {
+            return Ok(Outside::Wait("mail is not set up: see the options mail.*".to_owned()));
+        };
         let (code, hash) = seal::link_code()?;
         let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
         let input = (job.claimed.claim, self.user, hash);
@@ -67,7 +71,7 @@ impl Work for DeliverMail {
         // Who has gone, or is active by now, needs no mail.
         let Some((user, tenant)) = addressee.await? else { return Ok(Outside::Done) };
         fail::fail_point!("mail.before");
-        self.mailer.send(&self.activation(job, &user, &tenant, &code)).await?;
+        mailer.send(&self.activation(job, &user, &tenant, &code)).await?;
         fail::fail_point!("mail.after");
         Ok(Outside::Done)
     }
@@ -83,6 +87,7 @@ impl DeliverMail {
         let (name, tenant_name, tenant_code) = (&user.user_name, &tenant.display_name, &tenant.code);
         OutgoingMail {
             id: job.claimed.claim.id.to_string(),
+            attempt: job.claimed.claim.epoch,
             to: (name.clone(), user.email.clone()),
             subject: format!("Your account at {tenant_name}"),
             text: format!(

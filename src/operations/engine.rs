@@ -1,12 +1,14 @@
 //! Runs the steps of one claimed operation and writes down how they went. Nothing else writes an operation's progress.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::metrics::Metrics;
 use super::participants::{add, failure};
 use super::{Job, Next, Outside, Step, Work};
 use crate::app::App;
@@ -25,6 +27,7 @@ const WAIT: Duration = Duration::from_secs(2);
 pub(super) struct Engine {
     pub app: App,
     pub retry: RetryPolicy,
+    pub metrics: Metrics,
     /// Set when the process goes down: the step at hand is finished, the next one is left to others.
     pub draining: CancellationToken,
 }
@@ -56,15 +59,21 @@ impl Engine {
             None => return self.fail(job, &work, &unknown_step(&job.claimed.step)).await,
         };
         let mut attempts = job.claimed.attempts;
+        if attempts.unsigned_abs() >= self.retry.max_attempts {
+            return self.fail(job, &work, &workers_died(attempts)).await;
+        }
         let mut units = Units::default();
         loop {
             if self.draining.is_cancelled() {
                 return self.release(job).await;
             }
             let span = tracing::info_span!("step", kind = job.claimed.params.kind().name(), step = step.name(), operation = %job.claimed.claim.id);
+            let began = Instant::now();
             let outcome = async {
                 fail::fail_point!("step.before");
-                let outside = work.outside(job, step).await;
+                // A panic is a failed attempt; it must neither take the worker with it nor be tried for ever.
+                let outside = AssertUnwindSafe(work.outside(job, step)).catch_unwind().await;
+                let outside = outside.unwrap_or_else(|_| Err(Error::internal("step", "it panicked")));
                 fail::fail_point!("step.outside");
                 match outside? {
                     Outside::Done => self.inside(job, &work, step).await.map(Ok),
@@ -73,6 +82,7 @@ impl Engine {
             }
             .instrument(span)
             .await;
+            self.metrics.step(job.claimed.params.kind(), step.name(), outcome.is_ok(), began.elapsed().as_secs_f64());
             match outcome {
                 Ok(Ok(After::Step(next))) => (step, attempts, units) = (next, 0, Units::default()),
                 Ok(Ok(After::LetGo) | Err(Outside::Done)) => return Ok(()),
@@ -152,6 +162,7 @@ impl Engine {
 
     /// Gives up: undo and end are one transaction.
     async fn fail<W: Work>(&self, job: &Job, work: &Arc<W>, failure: &Failure) -> Result<()> {
+        self.metrics.failed(job.claimed.params.kind());
         let input = (job.clone(), work.clone(), failure.clone());
         self.app
             .db
@@ -235,6 +246,17 @@ fn unknown_step(name: &str) -> Failure {
         code: "INTERNAL".into(),
         reason: "STEP_UNKNOWN".into(),
         message: format!("this version does not know the step {name}"),
+        metadata: std::collections::BTreeMap::new(),
+    }
+}
+
+fn workers_died(attempts: i32) -> Failure {
+    Failure {
+        code: "INTERNAL".into(),
+        reason: "WORKERS_DIED".into(),
+        message: format!(
+            "given up after {attempts} attempts at one step, the last of which its worker did not survive"
+        ),
         metadata: std::collections::BTreeMap::new(),
     }
 }

@@ -17,6 +17,7 @@
 
 mod deliver_mail;
 mod engine;
+mod metrics;
 mod participants;
 mod prepare_deletion;
 mod provision;

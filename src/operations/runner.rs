@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Job;
 use super::deliver_mail::DeliverMail;
 use super::engine::Engine;
+use super::metrics::Metrics;
 use super::prepare_deletion::PrepareDeletion;
 use super::provision::Provision;
 use super::purge::Purge;
@@ -46,16 +47,16 @@ pub struct RunnerConfig {
 /// The workers of this process.
 pub struct Runner {
     app: App,
-    mailer: Arc<dyn Mailer>,
+    mailer: Option<Arc<dyn Mailer>>,
     config: RunnerConfig,
     boot: BootId,
     engine: Engine,
 }
 
 impl Runner {
-    /// Workers that stop claiming when `shutdown` is cancelled.
-    pub fn new(app: App, mailer: Arc<dyn Mailer>, config: RunnerConfig, shutdown: CancellationToken) -> Self {
-        let engine = Engine { app: app.clone(), retry: config.retry, draining: shutdown };
+    /// Workers that deliver mail with `mailer`, and stop claiming when `shutdown` is cancelled.
+    pub fn new(app: App, mailer: Option<Arc<dyn Mailer>>, config: RunnerConfig, shutdown: CancellationToken) -> Self {
+        let engine = Engine { app: app.clone(), retry: config.retry, metrics: Metrics::new(), draining: shutdown };
         Self { app, mailer, config, boot: BootId::new(), engine }
     }
 
@@ -98,7 +99,11 @@ impl Runner {
         });
         let claimed = claim.await?;
         for taken in claimed.iter().filter(|c| c.taken_over) {
+            self.engine.metrics.taken_over(taken.params.kind());
             tracing::info!(operation = %taken.claim.id, "took over an operation whose lease had run out");
+        }
+        if !claimed.is_empty() {
+            fail::fail_point!("claim.after");
         }
         Ok(claimed)
     }

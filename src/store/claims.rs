@@ -78,6 +78,8 @@ const CLAIM: &str = "
         FOR UPDATE SKIP LOCKED)
     UPDATE operations o
     SET owner = $3, lease_until = clock_timestamp() + $4, epoch = o.epoch + 1,
+        -- A worker that died counts as a failed attempt: what kills its workers must not go round for ever.
+        attempts = o.attempts + due.taken_over::int,
         state = CASE o.state WHEN 'PENDING' THEN 'RUNNING' ELSE o.state END,
         started_at = coalesce(o.started_at, clock_timestamp())
     FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id

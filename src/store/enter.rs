@@ -1,9 +1,11 @@
 //! How a transaction begins.
 
+use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::error::failed;
+use super::schema::tenants as t;
 use crate::authn::Caller;
 use crate::authz::permit::Ground;
 use crate::context::OpContext;
@@ -23,6 +25,19 @@ pub(super) async fn enter(
         Ground::Public => Err(Error::internal("context", "a call that is open to everybody opens no transaction")),
         Ground::Caller { caller, needed, .. } => enter_as(conn, caller, tenant, needed, for_change).await,
     }
+}
+
+/// Takes the lock of the tenant's row that a change needs, if the caller works in the very tenant that the call changes.
+/// Entering only shares that lock, and two who share it would wait for each other to change the row.
+pub(super) async fn hold_own_tenant(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid) -> Result<()> {
+    let own = op.permit().caller().is_some_and(|caller| caller.active == tenant);
+    if !own || !op.call().is_some_and(|call| call.policy.names_tenant()) {
+        return Ok(());
+    }
+    set_tenant(conn, tenant).await?;
+    let row = t::table.find(tenant.0).select(t::tenant_id).for_no_key_update().first::<uuid::Uuid>(conn).await;
+    row.optional().map_err(failed)?;
+    Ok(())
 }
 
 /// The same for a caller: `enter_transaction` in the migrations checks each claim, in this transaction.

@@ -76,10 +76,20 @@ pub async fn check(app_url: &SecretString) -> Result<(), MigrateError> {
     if role.strong || role.owner {
         return Err(MigrateError::AppTooStrong(role.name));
     }
-    let known: Vec<Version> = diesel::sql_query(VERSIONS).load(&mut conn).await?;
+    let begun: Begun = diesel::sql_query(BEGUN).get_result(&mut conn).await?;
+    let known: Vec<Version> = if begun.begun { diesel::sql_query(VERSIONS).load(&mut conn).await? } else { Vec::new() };
     let ours = newest_first();
     let pending = ours.iter().filter(|v| !known.iter().any(|k| k.version == **v)).count();
     if pending > 0 { Err(MigrateError::Pending(pending)) } else { Ok(()) }
+}
+
+const BEGUN: &str = "SELECT to_regclass('public.__diesel_schema_migrations') IS NOT NULL AS begun";
+
+/// Whether anything was ever migrated.
+#[derive(QueryableByName)]
+struct Begun {
+    #[diesel(sql_type = Bool)]
+    begun: bool,
 }
 
 const VERSIONS: &str = "SELECT version::text AS version FROM __diesel_schema_migrations ORDER BY version DESC";

@@ -3,9 +3,11 @@
 pub mod audit;
 pub mod claims;
 mod clock;
+mod connection;
 pub mod directory;
 mod enter;
 pub mod error;
+pub mod expiry;
 pub mod identities;
 pub mod keys;
 pub mod ledger;

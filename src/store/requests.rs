@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use super::clock::{ago, clock_timestamp, pg_advisory_xact_lock};
 use super::error::failed;
 use super::schema::requests;
-use super::tx::{PlatformTx, Tx};
+use super::tx::Tx;
 use crate::context::{OpContext, RequestKey};
 use crate::domain::error::{Reason, Refusal, Result};
 
@@ -72,23 +72,4 @@ pub(super) async fn keep(tx: &mut Tx, op: &OpContext, answer: serde_json::Value)
         .await
         .map_err(failed)?;
     Ok(())
-}
-
-/// Forgets answers whose time is over, a batch at a time; says how many.
-pub async fn forget(tx: &mut PlatformTx, window: Duration) -> Result<usize> {
-    let old = requests::table
-        .filter(requests::created_at.lt(ago(window)))
-        .select((requests::tenant_id, requests::user_id, requests::method, requests::request_id))
-        .limit(1000)
-        .load::<(uuid::Uuid, uuid::Uuid, String, uuid::Uuid)>(tx.conn())
-        .await
-        .map_err(failed)?;
-    let mut gone = 0;
-    for (tenant, user, method, id) in old {
-        gone += diesel::delete(requests::table.find((tenant, user, method, id)))
-            .execute(tx.conn())
-            .await
-            .map_err(failed)?;
-    }
-    Ok(gone)
 }

@@ -13,12 +13,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    tenant_edges (from_state, from_reason, to_state, to_reason, cause) {
-        from_state -> Text, from_reason -> Text, to_state -> Text, to_reason -> Text, cause -> Text,
-    }
-}
-
-diesel::table! {
     tenant_transitions (tenant_id, seq) {
         tenant_id -> Uuid,
         seq -> Int4,
@@ -222,12 +216,5 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(
-    tenants,
-    tenant_identities,
-    users,
-    operations,
-    roles,
-    role_privileges,
-    user_roles
-);
+diesel::allow_tables_to_appear_in_same_query!(tenants, users);
+diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AnsiTransactionManager, TransactionManager as _};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use opentelemetry::KeyValue;
@@ -22,9 +22,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
-use super::enter::{enter, enter_as, set_tenant};
+use super::enter::{enter, enter_as, hold_own_tenant, set_tenant};
 use super::error::{Outcome, failed, judge, unavailable};
-use super::{audit, requests};
+use super::{audit, connection, requests};
 use crate::authn::Caller;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
@@ -112,7 +112,7 @@ impl Db {
         let mut manager = ManagerConfig::default();
         // `Verified` would cost a round trip for each transaction; a broken connection shows with its first statement.
         manager.recycling_method = RecyclingMethod::Fast;
-        manager.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());
+        manager.custom_setup = Box::new(|url| connection::connect(url.to_owned()).boxed());
         let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(
             config.url.expose_secret().to_owned(),
             manager,
@@ -173,11 +173,26 @@ impl Db {
                 let out = db.changed(&mut tx, &op, input.as_ref(), work.as_ref()).await;
                 let keep = out.is_ok() && !op.validate_only();
                 finish(&mut tx.conn, keep).await?;
+                if keep && op.call().is_some() {
+                    fail::fail_point!("call.committed");
+                }
                 out
             }
             .boxed()
         })
         .await
+    }
+
+    /// Refuses a request id that has come before with another body.
+    pub async fn check_request_id(&self, op: OpContext) -> Result<()> {
+        let found = self.read(op, "check-request-id", self.repeat_window, |tx, window| {
+            async move {
+                let op = tx.op().clone();
+                requests::find(tx, &op, *window).await
+            }
+            .boxed()
+        });
+        found.await.map(|_| ())
     }
 
     async fn changed<I, T>(&self, tx: &mut Tx, op: &OpContext, input: &I, work: &impl Work<Tx, I, T>) -> Result<T>
@@ -265,7 +280,7 @@ impl Db {
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
         let mut conn = self.pool.get().await.map_err(|e| match e {
-            PoolError::Timeout(_) => busy(),
+            PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => busy(),
             other => unavailable(other),
         })?;
         AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(unavailable)?;
@@ -275,7 +290,17 @@ impl Db {
     async fn begin(&self, op: Arc<OpContext>, for_change: bool) -> Result<Tx> {
         let tenant = op.target()?;
         let mut conn = self.connection().await?;
-        enter(&mut conn, &op, tenant, for_change).await?;
+        let entered = async {
+            if for_change {
+                hold_own_tenant(&mut conn, &op, tenant).await?;
+            }
+            enter(&mut conn, &op, tenant, for_change).await
+        };
+        if let Err(refused) = entered.await {
+            // What was held must not stay held until the pool looks at the connection again.
+            finish(&mut conn, false).await?;
+            return Err(refused);
+        }
         Ok(Tx { conn, op, tenant })
     }
 
@@ -288,9 +313,13 @@ impl Db {
         Ok(PlatformTx { conn })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers. A pool that is in full use is a sign of load, not of a database that is gone.
     pub async fn ping(&self) -> Result<()> {
-        let mut conn = self.pool.get().await.map_err(unavailable)?;
+        let mut conn = match self.pool.get().await {
+            Ok(conn) => conn,
+            Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => return Ok(()),
+            Err(error) => return Err(unavailable(error)),
+        };
         conn.batch_execute("SELECT 1").await.map_err(failed)
     }
 }
@@ -314,17 +343,6 @@ async fn finish(conn: &mut Object<AsyncPgConnection>, keep: bool) -> Result<()> 
         tracing::debug!(%error, "rollback");
     }
     Ok(())
-}
-
-async fn connect(url: String) -> diesel::ConnectionResult<AsyncPgConnection> {
-    let mut conn = AsyncPgConnection::establish(&url).await?;
-    conn.batch_execute(
-        "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s';
-         SET timezone = 'UTC'",
-    )
-    .await
-    .map_err(|e| diesel::ConnectionError::BadConnection(e.to_string()))?;
-    Ok(conn)
 }
 
 fn busy() -> Error {

@@ -77,6 +77,8 @@ pub async fn connect(url: &str) -> Client {
 #[derive(Clone)]
 pub struct Database {
     name: String,
+    /// How the superuser reaches it, if it is not in the shared cluster.
+    elsewhere: Option<String>,
 }
 
 impl Database {
@@ -87,12 +89,28 @@ impl Database {
         let create =
             format!("CREATE DATABASE {name} TEMPLATE template_landlord OWNER landlord_owner STRATEGY FILE_COPY");
         admin.batch_execute(&create).await.unwrap();
-        Self { name }
+        Self { name, elsewhere: None }
+    }
+
+    /// One that nobody has migrated, of the role `landlord_owner`.
+    pub async fn empty() -> Self {
+        let name = format!("landlord_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let admin = connect(&shared().await.cluster.superuser_url("postgres")).await;
+        admin.batch_execute(&format!("CREATE DATABASE {name} OWNER landlord_owner")).await.unwrap();
+        Self { name, elsewhere: None }
+    }
+
+    /// One in a cluster of the test's own, reached by its superuser with this connection string.
+    pub fn at(superuser_url: &str) -> Self {
+        Self { name: String::new(), elsewhere: Some(superuser_url.to_owned()) }
     }
 
     /// How `role` reaches it: `landlord_app`, `landlord_owner`, or `postgres` for what no role of ours may do.
     pub async fn url(&self, role: &str) -> String {
-        url(&shared().await.cluster, &self.name, role)
+        match &self.elsewhere {
+            Some(superuser_url) => superuser_url.replace("user=postgres", &format!("user={role}")),
+            None => url(&shared().await.cluster, &self.name, role),
+        }
     }
 
     /// A connection of that role.

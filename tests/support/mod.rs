@@ -1,7 +1,9 @@
 //! Starts what the tests need, once for the whole run where that is possible.
 
 pub mod client;
+pub mod command;
 pub mod database;
 pub mod golden;
+pub mod lifecycle;
 pub mod process;
 pub mod server;

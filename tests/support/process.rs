@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use super::client::Api;
+use super::client::{Api, eventually};
 use super::database::Database;
 use super::server::{PASSWORD, quick_options};
 
@@ -23,29 +24,42 @@ pub struct Process {
 impl Process {
     /// Starts one on that database; `environment` arms its failpoints.
     pub async fn start(database: &Database, environment: &[(&str, &str)]) -> Self {
+        Self::with(database, environment, &[]).await.expect("a process that serves")
+    }
+
+    /// Starts one with these options over the quick ones. None: it was killed before it served.
+    pub async fn with(
+        database: &Database,
+        environment: &[(&str, &str)],
+        options: &[(&'static str, String)],
+    ) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_landlord"));
         command.arg("serve").env_clear().envs(environment.iter().copied()).kill_on_drop(true);
-        for (option, value) in quick_options(folder.path(), database.url("landlord_app").await) {
+        let quick = quick_options(folder.path(), database.url("landlord_app").await);
+        for (option, value) in quick.iter().chain(options) {
             command.arg("--set").arg(format!("{option}={value}"));
         }
         command.arg("--set").arg("telemetry.log_format=json");
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = tokio::time::timeout(Duration::from_secs(30), async {
+            let mut said = Vec::new();
             while let Some(line) = lines.next_line().await.unwrap() {
                 let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-                if json["fields"]["message"] == "serving" {
-                    return json["fields"]["grpc"].as_str().unwrap().parse().unwrap();
+                if json["message"] == "serving" {
+                    return Some(json["grpc"].as_str().unwrap().parse().unwrap());
                 }
+                said.push(line);
             }
-            panic!("the process ended before it served");
-        })
-        .await
-        .unwrap();
+            let status = child.wait().await.unwrap();
+            assert_eq!(status.signal(), Some(9), "it ended before it served: {status}\n{}", said.join("\n"));
+            None
+        });
+        let address = address.await.unwrap()?;
         // Whoever writes needs a reader.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { address, folder, child }
+        Some(Self { address, folder, child })
     }
 
     /// A client of the first operator. The password is the first one, which has to be changed in a process.
@@ -60,8 +74,28 @@ impl Process {
 
     /// Waits until the process has ended; gives the signal that ended it, if one did.
     pub async fn ended(&mut self) -> Option<i32> {
-        let status = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await.unwrap().unwrap();
-        status.signal()
+        self.exit().await.signal()
+    }
+
+    /// Waits until the process has ended, and says how.
+    pub async fn exit(&mut self) -> ExitStatus {
+        tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await.expect("an end").unwrap()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until the process is stopped, as by kill -STOP.
+    pub async fn stopped(&self) {
+        let stat = format!("/proc/{}/stat", self.pid());
+        eventually("a stopped process", || async {
+            let text = std::fs::read_to_string(&stat).ok()?;
+            text.rsplit_once(") ")?.1.starts_with('T').then_some(())
+        })
+        .await;
     }
 
     /// kill -9.

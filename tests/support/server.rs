@@ -66,15 +66,24 @@ impl TestServer {
 
     /// One on that database: a second replica, if one runs there already.
     pub async fn on(database: Database, options: &[(&'static str, String)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut all = quick_options(folder.path(), database.url("landlord_app").await);
-        all.extend(options.iter().cloned());
-        let config = Config::from_sources(None, [], &all).unwrap();
         let first = FirstOperator {
             user_name: UserName::parse("operator").unwrap(),
             password: PASSWORD.into(),
             must_change: false,
         };
+        Self::start_on(database, options, first).await
+    }
+
+    /// One on a new database, with that first operator.
+    pub async fn first_started_by(first: FirstOperator) -> Self {
+        Self::start_on(Database::create().await, &[], first).await
+    }
+
+    async fn start_on(database: Database, options: &[(&'static str, String)], first: FirstOperator) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut all = quick_options(folder.path(), database.url("landlord_app").await);
+        all.extend(options.iter().cloned());
+        let config = Config::from_sources(None, [], &all).unwrap();
         let stop = CancellationToken::new();
         let running = boot::start(&config, first, prometheus::Registry::new(), stop.clone()).await.unwrap();
         let (address, http_address) = (running.address, running.http_address);

@@ -38,7 +38,8 @@ fn possible(policy: &'static Policy, tenant: &Tenant) -> bool {
         return !tenant.protected && matches!(tenant.standing(), Standing::Active(_) | Standing::Locked(_));
     }
     if is(&policy::TENANT_SERVICE_DELETE_TENANT) {
-        return !tenant.protected && tenant.cooldown_left.is_none() && !tenant.purge_started;
+        // Also of one whose purge was given up: it is begun again this way.
+        return !tenant.protected && tenant.cooldown_left.is_none();
     }
     if is(&policy::TENANT_SERVICE_CANCEL_TENANT_DELETION) || is(&policy::TENANT_SERVICE_RETRY_TENANT_PROVISIONING) {
         return !tenant.purge_started;

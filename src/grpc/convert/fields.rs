@@ -47,6 +47,10 @@ pub fn duration(duration: Duration) -> prost_types::Duration {
 /// A duration of at most `most`, or what is allowed.
 pub fn bounded(sent: prost_types::Duration, most: Duration) -> Result<Duration, String> {
     let allowed = || format!("must be a duration from 0 s to {} s", most.as_secs());
+    // prost-types negates what is negative before it refuses it, and overflows at the least of all numbers.
+    if sent.seconds < 0 || sent.nanos < 0 {
+        return Err(allowed());
+    }
     let duration = Duration::try_from(sent).map_err(|_| allowed())?;
     if duration <= most { Ok(duration) } else { Err(allowed()) }
 }

@@ -116,7 +116,7 @@ pub fn create(request: v1::CreateTenantRequest) -> Result<CreateTenant> {
 }
 
 fn server(name: &str) -> Result<String, String> {
-    let id = name.strip_prefix("servers/").filter(|id| !id.is_empty() && id.len() <= 40 && !id.contains('/'));
+    let id = name.strip_prefix("servers/").filter(|id| !id.is_empty() && id.len() <= 40 && !id.contains(['/', '\0']));
     id.map(str::to_owned).ok_or_else(|| "must be an existing server, `servers/{server}`".to_owned())
 }
 

@@ -1,0 +1,114 @@
+//! Replicas that come back: stopped past their lease and continued, or killed all together and started again.
+
+use std::time::{Duration, Instant};
+
+use landlord::proto::v1;
+use rustix::process::Signal;
+
+use super::books;
+use super::life::{code, create_request};
+use super::stand::{Stand, operator};
+use crate::support::client::{Api, eventually};
+use crate::support::process::Process;
+
+/// Begins a tenant on a replica that stops itself at `place`, and waits until it has.
+async fn stopped_at(stand: &Stand, place: &str) -> (Process, String) {
+    let stale = stand.replica(&[("LANDLORD_STOP_AT", place)]).await.unwrap();
+    let api = operator(&stale).await.unwrap();
+    // The call may hang with its replica; that it was committed is seen on another one.
+    let call = tokio::spawn(async move { api.client.tenants().create_tenant(create_request("Acme")).await });
+    stale.stopped().await;
+    call.abort();
+    (stale, "tenants/acme".to_owned())
+}
+
+/// Lets a stopped replica go on and drain, which ends whatever it still tries to do.
+async fn continue_and_drain(mut stale: Process) {
+    stale.signal(Signal::CONT);
+    stale.signal(Signal::TERM);
+    assert!(stale.exit().await.success());
+}
+
+/// The operation of that kind, once it has succeeded.
+async fn succeeded(api: &Api, tenant: &str, kind: &str) -> v1::Operation {
+    let list = v1::ListOperationsRequest { parent: tenant.into(), ..Default::default() };
+    let found = eventually("an operation", || async {
+        let listed = api.client.operations().list_operations(list.clone()).await.unwrap().into_inner();
+        listed.operations.into_iter().find(|o| o.kind == kind)
+    });
+    let found = found.await;
+    api.succeed(Some(found)).await
+}
+
+/// Ends the tenant's life, so that its books can be checked.
+async fn delete(api: &Api, tenant: &str) {
+    let prepare = v1::PrepareTenantDeletionRequest { name: tenant.into(), ..Default::default() };
+    let cancel = v1::CancelTenantDeletionRequest { name: tenant.into(), ..Default::default() };
+    let delete = v1::DeleteTenantRequest { name: tenant.into(), confirm_name: "Acme".into(), ..Default::default() };
+    let mut tenants = api.client.tenants();
+    api.succeed(tenants.prepare_tenant_deletion(prepare.clone()).await.unwrap().into_inner().operation).await;
+    api.succeed(tenants.cancel_tenant_deletion(cancel).await.unwrap().into_inner().operation).await;
+    api.succeed(tenants.prepare_tenant_deletion(prepare).await.unwrap().into_inner().operation).await;
+    api.succeed(tenants.delete_tenant(delete).await.unwrap().into_inner().operation).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_was_stopped_past_its_lease_changes_nothing_any_more() {
+    for place in
+        ["claim.after", "step.before:2", "step.outside", "participant.before", "participant.after", "step.after"]
+    {
+        println!("{place}");
+        let stand = Stand::new().await;
+        let (stale, tenant) = stopped_at(&stand, place).await;
+        let survivor = stand.survivor().await;
+        let api = survivor.operator().await;
+        succeeded(&api, &tenant, "provision").await;
+        succeeded(&api, &tenant, "deliver-mail").await;
+        continue_and_drain(stale).await;
+        delete(&api, &tenant).await;
+        books::check(&stand.database, "acme").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_of_a_worker_that_was_stopped_past_its_lease_does_not_replace_the_one_that_works() {
+    for place in ["mail.before", "mail.after"] {
+        let stand = Stand::new().await;
+        let (stale, tenant) = stopped_at(&stand, place).await;
+        let survivor = stand.survivor().await;
+        let api = survivor.operator().await;
+        let mail = succeeded(&api, &tenant, "deliver-mail").await;
+        continue_and_drain(stale).await;
+        assert_eq!(books::active_links(&stand.database, "acme").await, 1, "{place}");
+        let code = code(stand.mail(), mail.name.rsplit('/').next().unwrap());
+        let activate = v1::ActivateUserRequest { code, password: "a password of her own".into() };
+        api.client.users().activate_user(activate).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_replica_takes_over_within_two_seconds_of_the_end_of_the_lease() {
+    let stand = Stand::new().await;
+    let other = stand.usual_replica(&[]).await;
+    let (mut dead, tenant) = stopped_at(&stand, "step.outside").await;
+    let api = other.operator().await;
+    let since = Instant::now();
+    dead.kill().await;
+    succeeded(&api, &tenant, "provision").await;
+    assert!(since.elapsed() < Duration::from_secs(3), "the lease is one second: {:?}", since.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_all_replicas_were_killed_the_next_one_goes_on() {
+    let stand = Stand::new().await;
+    let mut idle = stand.replica(&[]).await.unwrap();
+    let (mut working, tenant) = stopped_at(&stand, "participant.after").await;
+    idle.kill().await;
+    working.kill().await;
+    let next = stand.usual_replica(&[]).await;
+    let api = next.operator().await;
+    succeeded(&api, &tenant, "provision").await;
+    succeeded(&api, &tenant, "deliver-mail").await;
+    delete(&api, &tenant).await;
+    books::check(&stand.database, "acme").await;
+}
