@@ -229,6 +229,12 @@ BEGIN
     IF NEW.cause = 'PREPARE' AND tenant.protected OR NEW.cause = 'PURGE_STARTED' AND tenant.protected THEN
         RAISE EXCEPTION 'landlord:TENANT_PROTECTED';
     END IF;
+    -- A restore leads back to where it began: it unlocks nothing that an operator locked.
+    IF NEW.cause = 'RESTORED' AND NOT EXISTS (
+        SELECT FROM tenant_transitions WHERE tenant_id = NEW.tenant_id AND seq = NEW.seq - 1
+            AND (from_state, from_reason) = (NEW.to_state, NEW.to_reason)) THEN
+        RAISE EXCEPTION 'landlord:TENANT_STATE_INVALID';
+    END IF;
     IF tenant.purge_started <> (NEW.cause = 'PURGED') THEN
         RAISE EXCEPTION 'landlord:TENANT_STATE_INVALID';
     END IF;

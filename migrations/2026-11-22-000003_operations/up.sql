@@ -46,7 +46,11 @@ CALL protect_tenant_table('operations');
 CREATE POLICY platform ON operations FOR SELECT TO landlord_platform USING (true);
 CREATE POLICY platform_claims ON operations FOR UPDATE TO landlord_platform
     USING (ended_at IS NULL) WITH CHECK (ended_at IS NULL);
-GRANT SELECT, INSERT, UPDATE ON operations TO landlord_app;
+-- What was asked for, by whom and when, stays as it was; that what was asked for is forgotten in the end is the guard's.
+GRANT SELECT, INSERT, UPDATE (params, state, step, epoch, attempts, owner, lease_until, run_after, percent, done_units,
+                              total_units, waiting_for, error_code, error_reason, error_message, error_metadata, results,
+                              ended_at)
+    ON operations TO landlord_app;
 GRANT SELECT, UPDATE (state, owner, lease_until, epoch, attempts, run_after, waiting_for, started_at, version)
     ON operations TO landlord_platform;
 
@@ -56,6 +60,9 @@ BEGIN
     -- All that may still change is that what was asked for is forgotten, with the tenant that it was asked for.
     IF OLD.ended_at IS NOT NULL AND NOT (NEW.params = '{}' AND to_jsonb(NEW) - 'params' = to_jsonb(OLD) - 'params') THEN
         RAISE EXCEPTION 'landlord:OPERATION_ENDED';
+    END IF;
+    IF OLD.ended_at IS NULL AND NEW.params <> OLD.params THEN
+        RAISE EXCEPTION 'landlord:OPERATION_ALTERED';
     END IF;
     IF NEW.epoch < OLD.epoch THEN
         RAISE EXCEPTION 'landlord:OPERATION_FENCED';

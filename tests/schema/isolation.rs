@@ -127,7 +127,9 @@ async fn the_platform_role_reads_the_tables_that_let_it_and_no_others() {
     app.batch_execute("BEGIN; SET LOCAL ROLE landlord_platform").await.unwrap();
     for table in tables {
         let answer = attempt(&app, &format!("SELECT * FROM {table}")).await;
-        if READ_ACROSS_TENANTS.contains(&table.as_str()) {
+        if table == "sessions" {
+            assert_eq!(answer.unwrap(), 0, "it sees those that have ended, and these are running");
+        } else if READ_ACROSS_TENANTS.contains(&table.as_str()) {
             assert!(
                 answer.unwrap() > 1 && rows_of(&app, &table, A).await > 0 && rows_of(&app, &table, B).await > 0,
                 "{table}"
@@ -139,7 +141,7 @@ async fn the_platform_role_reads_the_tables_that_let_it_and_no_others() {
 }
 
 #[tokio::test]
-async fn the_platform_role_writes_claims_signing_keys_and_the_end_of_old_requests_and_nothing_else() {
+async fn the_platform_role_writes_claims_signing_keys_and_the_end_of_what_has_expired_and_nothing_else() {
     let app = two_tenants().await.connect("landlord_app").await;
     let tables = tenant_tables(&app).await.into_iter();
     let tables: Vec<_> = tables.chain(PLATFORM_TABLES.iter().map(|(table, _)| (*table).to_owned())).collect();
@@ -163,7 +165,9 @@ async fn the_platform_role_writes_claims_signing_keys_and_the_end_of_old_request
     assert_eq!(
         allowed,
         [
+            "DELETE links",
             "DELETE requests",
+            "DELETE sessions",
             "DELETE signing_keys",
             "INSERT signing_keys",
             "UPDATE attempts operations",
@@ -175,6 +179,15 @@ async fn the_platform_role_writes_claims_signing_keys_and_the_end_of_old_request
             "UPDATE version operations",
         ]
     );
+}
+
+#[tokio::test]
+async fn the_platform_role_removes_no_link_and_no_session_that_still_works() {
+    let app = two_tenants().await.connect("landlord_app").await;
+    app.batch_execute("BEGIN; SET LOCAL ROLE landlord_platform").await.unwrap();
+    for table in ["links", "sessions"] {
+        assert_eq!(run(&app, &format!("DELETE FROM {table}")).await.unwrap(), 0, "{table}");
+    }
 }
 
 #[tokio::test]

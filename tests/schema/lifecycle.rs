@@ -7,30 +7,37 @@ use tokio_postgres::Client;
 
 use super::world::{A, INFRASTRUCTURE, assert_state, attempt, begin_for, one_server, rows, run};
 
-/// A node, and whether the purge has begun there.
-type Standing = (Node, bool);
-
 fn nodes() -> Vec<Node> {
     let mut nodes = vec![Node::None, Node::Active, Node::Failed, Node::PreparingDeletion, Node::Prepared, Node::Gone];
     nodes.extend(LockReason::ALL.iter().map(|reason| Node::Locked(*reason)));
     nodes
 }
 
-/// The legal steps of an ordinary tenant from there. Once the purge has begun, its end is the only one.
-fn legal((node, purging): Standing) -> Vec<Edge> {
-    let ordinary = EDGES.iter().filter(|(from, _, cause)| *from == node && *cause != Cause::Infrastructure);
-    ordinary.filter(|(_, _, cause)| purging == (*cause == Cause::Purged)).copied().collect()
+/// Where a log leads, and what else of it decides what may follow: whether the purge has begun, and for a restore where it
+/// began.
+fn standing(log: &[Edge]) -> (Node, bool, Option<Node>) {
+    let Some((before, node, cause)) = log.last().copied() else { return (Node::None, false, None) };
+    (node, cause == Cause::PurgeStarted, (node == Node::Locked(LockReason::Restoring)).then_some(before))
 }
 
-/// Every standing that legal steps lead to, with the steps.
-fn standings() -> Vec<(Standing, Vec<Edge>)> {
-    let mut found: Vec<(Standing, Vec<Edge>)> = vec![((Node::None, false), Vec::new())];
+/// The legal steps of an ordinary tenant with that log. Once the purge has begun, its end is the only one; a restore leads
+/// back.
+fn legal(log: &[Edge]) -> Vec<Edge> {
+    let (node, purging, before) = standing(log);
+    let ordinary = EDGES.iter().filter(|(from, _, cause)| *from == node && *cause != Cause::Infrastructure);
+    let allowed = ordinary.filter(|(_, _, cause)| purging == (*cause == Cause::Purged));
+    allowed.filter(|(_, to, cause)| *cause != Cause::Restored || before == Some(*to)).copied().collect()
+}
+
+/// For every standing that legal steps lead to, a log that leads there.
+fn logs() -> Vec<Vec<Edge>> {
+    let mut found: Vec<Vec<Edge>> = vec![Vec::new()];
     let mut next = 0;
-    while let Some((standing, path)) = found.get(next).cloned() {
-        for edge in legal(standing) {
-            let reached = (edge.1, edge.2 == Cause::PurgeStarted);
-            if !found.iter().any(|(known, _)| *known == reached) {
-                found.push((reached, path.iter().copied().chain([edge]).collect()));
+    while let Some(log) = found.get(next).cloned() {
+        for edge in legal(&log) {
+            let longer: Vec<_> = log.iter().copied().chain([edge]).collect();
+            if !found.iter().any(|known| standing(known) == standing(&longer)) {
+                found.push(longer);
             }
         }
         next += 1;
@@ -65,9 +72,9 @@ async fn stand(app: &Client, tenant: &str, path: &[Edge]) {
     }
 }
 
-/// The path to a node, by name of its steps' causes.
-fn path_to(standing: Standing) -> Vec<Edge> {
-    standings().into_iter().find(|(known, _)| *known == standing).expect("it can be reached").1
+/// A log that leads to that node.
+fn log_to(node: Node) -> Vec<Edge> {
+    logs().into_iter().find(|log| standing(log).0 == node).expect("it can be reached")
 }
 
 /// Tries a step and keeps nothing of it: 'taken', or what refused it.
@@ -127,13 +134,13 @@ async fn the_edges_in_the_code_and_in_the_database_are_the_same() {
 async fn from_every_standing_exactly_the_legal_steps_are_taken() {
     let app = one_server().await.connect("landlord_app").await;
     app.batch_execute(TRY).await.unwrap();
-    let standings = standings();
-    let reached: BTreeSet<_> = standings.iter().map(|((node, _), _)| *node).collect();
+    let logs = logs();
+    let reached: BTreeSet<_> = logs.iter().map(|log| standing(log).0).collect();
     assert_eq!(reached, nodes().into_iter().collect(), "legal steps lead everywhere");
-    for (standing, path) in standings {
+    for path in logs {
         stand(&app, A, &path).await;
         let answers = try_all(&app, A, path.len() + 1).await;
-        assert_taken(&answers, &legal(standing), &format!("{standing:?}"));
+        assert_taken(&answers, &legal(&path), &format!("{:?}", standing(&path)));
         app.batch_execute("ROLLBACK").await.unwrap();
     }
 }
@@ -170,9 +177,9 @@ async fn the_infrastructure_tenant_stays_as_it_is() {
 #[tokio::test]
 async fn the_log_has_no_gap_and_no_entry_twice() {
     let app = one_server().await.connect("landlord_app").await;
-    for (standing, path) in standings() {
+    for path in logs() {
         stand(&app, A, &path).await;
-        for edge in legal(standing) {
+        for edge in legal(&path) {
             for seq in [path.len(), path.len() + 2] {
                 let refused = attempt(&app, &insert(A, seq, edge)).await.expect_err("a wrong number");
                 let known = ["23505", "23503", "23514"].contains(&refused.state.as_str());
@@ -185,16 +192,33 @@ async fn the_log_has_no_gap_and_no_entry_twice() {
 }
 
 #[tokio::test]
+async fn entries_that_come_in_one_statement_out_of_order_are_refused() {
+    let app = one_server().await.connect("landlord_app").await;
+    let path = log_to(Node::Active);
+    stand(&app, A, &path).await;
+    let locked = Node::Locked(LockReason::Operator);
+    let lock = insert(A, path.len() + 1, (Node::Active, locked, Cause::Lock));
+    let unlock = insert(A, path.len() + 2, (locked, Node::Active, Cause::Unlock));
+    let values = |insert: &str| insert.split_once("VALUES").unwrap().1.to_owned();
+    assert_eq!(attempt(&app, &format!("{lock}, {}", values(&unlock))).await.unwrap(), 2);
+    let message = assert_state(attempt(&app, &format!("{unlock}, {}", values(&lock))).await, "P0001", "backwards");
+    assert_eq!(
+        message, "landlord:ETAG_MISMATCH",
+        "every key holds, but the tenant would stand at the entry before the last"
+    );
+}
+
+#[tokio::test]
 async fn of_two_that_act_at_the_same_time_one_is_refused() {
     let database = one_server().await;
     let (first, second) = (database.connect("landlord_app").await, database.connect("landlord_app").await);
-    let path = path_to((Node::Active, false));
+    let path = log_to(Node::Active);
     stand(&first, A, &path).await;
     first.batch_execute("COMMIT").await.unwrap();
     begin_for(&first, A).await;
     begin_for(&second, A).await;
     let [lock, prepare] = [Cause::Lock, Cause::Prepare].map(|cause| {
-        let edge = legal((Node::Active, false)).into_iter().find(|(_, _, c)| *c == cause).unwrap();
+        let edge = legal(&path).into_iter().find(|(_, _, c)| *c == cause).unwrap();
         insert(A, path.len() + 1, edge)
     });
     run(&first, &lock).await.unwrap();
@@ -206,11 +230,11 @@ async fn of_two_that_act_at_the_same_time_one_is_refused() {
 #[tokio::test]
 async fn a_failed_tenant_is_purged_only_after_its_cool_down_but_may_be_retried_before() {
     let app = one_server().await.connect("landlord_app").await;
-    let path = path_to((Node::Failed, false));
+    let path = log_to(Node::Failed);
     let (last, before) = path.split_last().unwrap();
     stand(&app, A, before).await;
     run(&app, &insert(A, path.len(), *last).replace(", 0)", ", 3600)")).await.unwrap();
-    for edge in legal((Node::Failed, false)) {
+    for edge in legal(&path) {
         let answer = attempt(&app, &insert(A, path.len() + 1, edge)).await;
         if edge.2 == Cause::PurgeStarted {
             assert_eq!(assert_state(answer, "P0001", "purge"), "landlord:TENANT_COOLING_DOWN");
@@ -227,13 +251,13 @@ async fn a_failed_tenant_is_purged_only_after_its_cool_down_but_may_be_retried_b
 #[tokio::test]
 async fn only_a_failure_has_a_cool_down_and_every_failure_has_one() {
     let app = one_server().await.connect("landlord_app").await;
-    for (standing, cause, wrong) in [
-        ((Node::Locked(LockReason::Provisioning), false), Cause::ProvisioningFailed, (", 0)", ", NULL)")),
-        ((Node::Active, false), Cause::Lock, (", NULL)", ", 0)")),
+    for (node, cause, wrong) in [
+        (Node::Locked(LockReason::Provisioning), Cause::ProvisioningFailed, (", 0)", ", NULL)")),
+        (Node::Active, Cause::Lock, (", NULL)", ", 0)")),
     ] {
-        let path = path_to(standing);
+        let path = log_to(node);
         stand(&app, A, &path).await;
-        let edge = legal(standing).into_iter().find(|(_, _, c)| *c == cause).unwrap();
+        let edge = legal(&path).into_iter().find(|(_, _, c)| *c == cause).unwrap();
         let step = insert(A, path.len() + 1, edge).replace(wrong.0, wrong.1);
         assert_state(attempt(&app, &step).await, "23514", cause.name());
         app.batch_execute("ROLLBACK").await.unwrap();
@@ -244,10 +268,10 @@ async fn only_a_failure_has_a_cool_down_and_every_failure_has_one() {
 async fn a_protected_tenant_is_neither_prepared_for_deletion_nor_purged() {
     let app = one_server().await.connect("landlord_app").await;
     let mut refused = BTreeSet::new();
-    for (standing, path) in standings().into_iter().filter(|((node, _), _)| *node != Node::Gone) {
+    for path in logs().into_iter().filter(|log| standing(log).0 != Node::Gone) {
         stand(&app, A, &path).await;
         run(&app, "UPDATE tenants SET protected = true").await.unwrap();
-        for edge in legal(standing) {
+        for edge in legal(&path) {
             if let Err(why) = attempt(&app, &insert(A, path.len() + 1, edge)).await {
                 assert_eq!(why.message, "landlord:TENANT_PROTECTED", "{edge:?}");
                 refused.insert(edge.2);

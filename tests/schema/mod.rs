@@ -5,6 +5,7 @@ mod diesel;
 mod isolation;
 mod keys;
 mod lifecycle;
+mod migrations;
 mod rights;
 mod state;
 mod world;

@@ -17,11 +17,14 @@ pub fn assert_block(file: &str, name: &str, text: &str) {
 }
 
 fn compare(file: &str, wanted: String) {
+    let found = std::fs::read_to_string(path(file)).unwrap_or_default();
+    if found == wanted {
+        return;
+    }
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(path(file), wanted).unwrap();
         return;
     }
-    let found = std::fs::read_to_string(path(file)).unwrap_or_default();
     if let Some((line, (found, wanted))) = found.lines().zip(wanted.lines()).enumerate().find(|(_, (f, w))| f != w) {
         panic!("{file}:{}: says\n  {found}\nand should say\n  {wanted}\n(UPDATE_GOLDEN=1 writes it)", line + 1);
     }
