@@ -43,7 +43,8 @@ impl Ask {
         match self {
             Self::Provision(_) => has(provisioned),
             Self::Freeze => has(frozen),
-            Self::Thaw => !has(frozen),
+            // The ledger can't tell: one whose answer to the freeze was cut off by the cancellation may be frozen too.
+            Self::Thaw => false,
             Self::Purge => has(purged),
         }
     }
