@@ -28,6 +28,9 @@ use crate::ports::Participant;
 use crate::store::migrate::{self, MigrateError};
 use crate::store::tx::{Db, DbConfig};
 
+/// A database that takes longer to answer counts as one that does not.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Why the service does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
@@ -62,6 +65,9 @@ pub enum BootError {
     /// The server stopped.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// It was told to stop before it served.
+    #[error("told to stop while waiting for the database")]
+    Stopped,
 }
 
 /// A service that runs.
@@ -73,6 +79,8 @@ pub struct Running {
     /// Whether the first start was made by this process.
     pub bootstrapped: bool,
     stop: CancellationToken,
+    /// Ends when the drain time is over.
+    drained: JoinHandle<()>,
     server: JoinHandle<Result<(), ServeError>>,
     tasks: JoinSet<()>,
 }
@@ -82,7 +90,11 @@ impl Running {
     pub async fn stopped(mut self) -> Result<(), BootError> {
         let served = self.server.await.map_err(|e| Error::internal("server task", e))?;
         self.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
+        // A database that hangs holds whoever waits for it.
+        tokio::select! {
+            () = async { while self.tasks.join_next().await.is_some() {} } => {}
+            _ = self.drained => tracing::warn!(left = self.tasks.len(), "tasks were still running when the drain time was over"),
+        }
         Ok(served?)
     }
 }
@@ -125,7 +137,12 @@ pub async fn start(
     tasks.spawn(Runner::new(app.clone(), mailer, runner(config), stop.clone()).run());
     tasks.spawn(watch_database(app.clone(), reporter, stop.clone()));
     tasks.spawn(housekeeping(app, Duration::from_secs(config.requests.repeat_hours * 3600), stop.clone()));
-    Ok(Running { address, http_address, bootstrapped, stop, server: tokio::spawn(server), tasks })
+    let (stopping, drain) = (stop.clone(), Duration::from_secs(config.drain_seconds));
+    let drained = tokio::spawn(async move {
+        stopping.cancelled().await;
+        tokio::time::sleep(drain).await;
+    });
+    Ok(Running { address, http_address, bootstrapped, stop, drained, server: tokio::spawn(server), tasks })
 }
 
 fn app(config: &Config, url: SecretString, root: RootKey, stopping: CancellationToken) -> Result<App, Error> {
@@ -185,29 +202,30 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BootEr
 
 /// Waits for a database that is not there yet; a wrong schema or role ends the start.
 async fn reach(url: &SecretString, stop: &CancellationToken) -> Result<(), BootError> {
-    loop {
-        match migrate::check(url).await {
-            Err(MigrateError::Connect(error)) if !stop.is_cancelled() => {
-                tracing::warn!(%error, "the database can't be reached yet");
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    let reached = async {
+        loop {
+            match migrate::check(url).await {
+                Err(MigrateError::Connect(error)) => {
+                    tracing::warn!(%error, "the database can't be reached yet");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                 }
+                checked => return Ok(checked?),
             }
-            checked => return Ok(checked?),
         }
-    }
+    };
+    stop.run_until_cancelled(reached).await.unwrap_or(Err(BootError::Stopped))
 }
 
 /// Tells health clients whether the database answers, and that the service goes down before it does.
 async fn watch_database(app: App, mut health: HealthReporter, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        report_health(&health, app.db.ping().await.is_ok()).await;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    let watched = async {
+        loop {
+            let answered = tokio::time::timeout(PATIENCE, app.db.ping()).await;
+            report_health(&health, matches!(answered, Ok(Ok(())))).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
-    }
+    };
+    stop.run_until_cancelled(watched).await;
     end_health(&mut health).await;
 }
 

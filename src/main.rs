@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use landlord::app::bootstrap::FirstOperator;
 use landlord::authn::seal;
+use landlord::boot::BootError;
 use landlord::config::Config;
 use landlord::dev::{self, Connection, DevOptions};
 use landlord::domain::name::UserName;
@@ -125,7 +126,10 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         None => (seal::link_code()?.0, true),
     };
     let first = FirstOperator { user_name, password: SecretString::from(password.clone()), must_change };
-    let running = boot::start(config, first, telemetry.registry(), stop).await?;
+    let running = match boot::start(config, first, telemetry.registry(), stop).await {
+        Err(BootError::Stopped) => return Ok(()),
+        started => started?,
+    };
     if running.bootstrapped && config.initial_operator.password_file.is_none() {
         let name = &config.initial_operator.user_name;
         print(&format!(
