@@ -8,6 +8,8 @@ use rustix::process::{Pid, Signal};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
+use super::client::eventually;
+
 /// How a command that has ended went.
 #[derive(Debug)]
 pub struct Output {
@@ -44,6 +46,18 @@ impl Running {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id().expect("a process that runs")).unwrap()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until SIGTERM no longer just kills it.
+    pub async fn listens_to_sigterm(&self) {
+        let status = format!("/proc/{}/status", self.child.id().expect("a process that runs"));
+        eventually("a handler of SIGTERM", || async {
+            let text = std::fs::read_to_string(&status).ok()?;
+            let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+            let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+            (caught >> (Signal::TERM.as_raw() - 1) & 1 == 1).then_some(())
+        })
+        .await;
     }
 
     /// Waits for its end.

@@ -3,5 +3,6 @@
 pub mod client;
 pub mod command;
 pub mod database;
+pub mod outage;
 pub mod process;
 pub mod server;
