@@ -28,6 +28,9 @@ use crate::store::connection::Address;
 use crate::store::migrate::{self, MigrateError};
 use crate::store::tx::{Db, DbConfig};
 
+/// A database that takes longer to answer counts as one that does not.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Why the service does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
@@ -56,15 +59,15 @@ pub enum BootError {
     /// Something failed on the way.
     #[error(transparent)]
     Failed(#[from] Error),
-    /// Told to stop before it had started.
-    #[error("stopped before the database could be reached")]
-    Stopped,
     /// A task that never ends has ended.
     #[error("a background task ended; the log says why")]
     TaskLost,
     /// The server stopped.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// It was told to stop before it served.
+    #[error("told to stop while waiting for the database")]
+    Stopped,
 }
 
 /// A service that runs.
@@ -76,7 +79,8 @@ pub struct Running {
     /// Whether the first start was made by this process.
     pub bootstrapped: bool,
     stop: CancellationToken,
-    drain: Duration,
+    /// Ends when the drain time is over.
+    drained: JoinHandle<()>,
     server: JoinHandle<Result<(), ServeError>>,
     tasks: JoinSet<()>,
 }
@@ -100,14 +104,14 @@ impl Running {
         served?;
         if lost { Err(BootError::TaskLost) } else { Ok(()) }
     }
-}
 
-impl Running {
     /// Waits for the tasks as long as they have been given, and leaves those behind that still hang.
     async fn end_tasks(&mut self) {
         let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.drain, ended).await.is_err() {
-            tracing::warn!("background tasks did not end in time");
+        // A database that hangs holds whoever waits for it.
+        tokio::select! {
+            () = ended => {}
+            _ = &mut self.drained => tracing::warn!("background tasks were still running when the drain time was over"),
         }
     }
 }
@@ -154,8 +158,12 @@ pub async fn start(
     tasks.spawn(Runner::new(app.clone(), leases, mailer, runner(config), stop.clone()).run());
     tasks.spawn(watch_database(app.clone(), reporter, stop.clone()));
     tasks.spawn(housekeeping(app, Duration::from_secs(config.requests.repeat_hours * 3600), stop.clone()));
-    let drain = Duration::from_secs(config.drain_seconds);
-    Ok(Running { address, http_address, bootstrapped, stop, drain, server: tokio::spawn(server), tasks })
+    let (stopping, drain) = (stop.clone(), Duration::from_secs(config.drain_seconds));
+    let drained = tokio::spawn(async move {
+        stopping.cancelled().await;
+        tokio::time::sleep(drain).await;
+    });
+    Ok(Running { address, http_address, bootstrapped, stop, drained, server: tokio::spawn(server), tasks })
 }
 
 fn db(config: &Config, url: Address, pool_size: usize) -> Result<Db, Error> {
@@ -219,33 +227,30 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BootEr
 
 /// Waits for a database that is not there yet; a wrong schema or role ends the start.
 async fn reach(url: &Address, stop: &CancellationToken) -> Result<(), BootError> {
-    loop {
-        let checked = tokio::select! {
-            () = stop.cancelled() => return Err(BootError::Stopped),
-            checked = migrate::check(url) => checked,
-        };
-        match checked {
-            Err(MigrateError::Connect(error)) => {
-                tracing::warn!(%error, "the database can't be reached yet");
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    let reached = async {
+        loop {
+            match migrate::check(url).await {
+                Err(MigrateError::Connect(error)) => {
+                    tracing::warn!(%error, "the database can't be reached yet");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                 }
+                checked => return Ok(checked?),
             }
-            checked => return Ok(checked?),
         }
-    }
+    };
+    stop.run_until_cancelled(reached).await.unwrap_or(Err(BootError::Stopped))
 }
 
 /// Tells health clients whether the database answers, and that the service goes down before it does.
 async fn watch_database(app: App, mut health: HealthReporter, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        report_health(&health, app.db.ping().await.is_ok()).await;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    let watched = async {
+        loop {
+            let answered = tokio::time::timeout(PATIENCE, app.db.ping()).await;
+            report_health(&health, matches!(answered, Ok(Ok(())))).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
-    }
+    };
+    stop.run_until_cancelled(watched).await;
     end_health(&mut health).await;
 }
 

@@ -30,10 +30,13 @@ fn signal_at(place: &str, signal: rustix::process::Signal) {
     let (name, visit) = place.split_once(':').unwrap_or((place, "1"));
     let (visit, visits) = (visit.parse::<u32>().unwrap_or(1), AtomicU32::new(0));
     let armed = fail::cfg_callback(name, move || {
-        if visits.fetch_add(1, Ordering::SeqCst) + 1 == visit
-            && let Err(error) = rustix::process::kill_process(rustix::process::getpid(), signal)
-        {
-            tracing::error!(%error, "could not signal the process");
+        if visits.fetch_add(1, Ordering::SeqCst) + 1 == visit {
+            if let Err(error) = rustix::process::kill_process(rustix::process::getpid(), signal) {
+                tracing::error!(%error, "could not signal the process");
+            }
+            // Another thread may take the signal first; this one must not get further meanwhile.
+            #[expect(clippy::disallowed_methods, reason = "the thread is to stand still")]
+            std::thread::sleep(std::time::Duration::from_millis(100));
         }
     });
     if let Err(error) = armed {

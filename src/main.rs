@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use landlord::app::bootstrap::FirstOperator;
 use landlord::authn::seal;
+use landlord::boot::BootError;
 use landlord::config::Config;
 use landlord::dev::{self, Connection, DevOptions};
 use landlord::domain::name::UserName;
@@ -140,7 +141,10 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         }
         FirstOperator { user_name: user_name.clone(), password: SecretString::from(password.clone()), must_change }
     };
-    let running = boot::start(config, first, telemetry.registry(), stop).await?;
+    let running = match boot::start(config, first, telemetry.registry(), stop).await {
+        Err(BootError::Stopped) => return Ok(()),
+        started => started?,
+    };
     if told.get() && !running.bootstrapped {
         print("Another replica was faster: the password that it has shown counts, and this one does not.\n");
     }

@@ -2,6 +2,7 @@
 //! they show; `support/` starts the servers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a panic is how a failure is said")]
+#![allow(clippy::print_stdout, reason = "it is shown with the test that fails, and says how far that got")]
 
 mod support;
 

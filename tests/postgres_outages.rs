@@ -1,66 +1,31 @@
 //! Postgres goes away at once, in the middle of commits, and comes back: nothing that was acknowledged is lost, and the
 //! service goes on by itself.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use landlord::dev::postgres::{Cluster, ClusterOptions};
 use landlord::proto::v1;
-use landlord::store::migrate;
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use rustix::process::Signal;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::client::{Api, eventually, refusal};
-use crate::support::command::folder;
-use crate::support::database::{Database, connect};
-use crate::support::server::TestServer;
+use crate::support::command::Running;
+use crate::support::outage::Outage;
+use crate::support::process::Process;
+use crate::support::server::{TestServer, quick_options};
 
-/// A durable cluster of this test alone, which can be stopped at once and started again.
-struct Outage {
-    folder: TempDir,
-    cluster: Option<Cluster>,
-    database: Database,
-}
-
-const DURABLE: ClusterOptions = ClusterOptions { durable: true, max_connections: 60 };
-
-impl Outage {
-    async fn new() -> Self {
-        let folder = folder();
-        let cluster = Cluster::start(folder.path(), DURABLE).await.unwrap();
-        let admin = connect(&cluster.superuser_url("postgres")).await;
-        admin.batch_execute("CREATE ROLE landlord_owner LOGIN CREATEROLE").await.unwrap();
-        admin.batch_execute("CREATE DATABASE landlord OWNER landlord_owner").await.unwrap();
-        let database = Database::at(&cluster.superuser_url("landlord"));
-        migrate::migrate(&database.url("landlord_owner").await.into()).await.unwrap();
-        Self { folder, cluster: Some(cluster), database }
-    }
-
-    /// Stops Postgres as `pg_ctl stop -m immediate` does: no transaction is finished, nothing is written any more.
-    async fn begin(&mut self) {
-        let cluster = self.cluster.take().unwrap();
-        let pid = Pid::from_raw(i32::try_from(cluster.pid()).unwrap()).unwrap();
-        kill_process(pid, Signal::QUIT).unwrap();
-        cluster.stop().await.unwrap();
-    }
-
-    async fn end(&mut self) {
-        self.cluster = Some(Cluster::start(self.folder.path(), DURABLE).await.unwrap());
-    }
-}
-
-async fn health(server: &TestServer) -> ServingStatus {
-    let endpoint = tonic::transport::Endpoint::new(format!("http://{}", server.address)).unwrap();
+async fn health(address: SocketAddr) -> ServingStatus {
+    let endpoint = tonic::transport::Endpoint::new(format!("http://{address}")).unwrap();
     let mut client = HealthClient::new(endpoint.connect().await.unwrap());
     let answer = client.check(HealthCheckRequest { service: String::new() }).await.unwrap();
     answer.into_inner().status()
 }
 
-async fn turns(server: &TestServer, wanted: ServingStatus) {
-    eventually(wanted.as_str_name(), || async { (health(server).await == wanted).then_some(()) }).await;
+async fn turns(address: SocketAddr, wanted: ServingStatus) {
+    eventually(wanted.as_str_name(), || async { (health(address).await == wanted).then_some(()) }).await;
 }
 
 fn create(number: usize) -> v1::CreateTenantRequest {
@@ -148,7 +113,7 @@ async fn during_an_outage_calls_are_refused_soon_and_health_says_so_until_it_is_
     let server = TestServer::on(outage.database.clone(), &[]).await;
     let api = server.operator().await;
     let tenant = api.active_tenant("Acme").await;
-    turns(&server, ServingStatus::Serving).await;
+    turns(server.address, ServingStatus::Serving).await;
 
     outage.begin().await;
     let since = Instant::now();
@@ -157,10 +122,10 @@ async fn during_an_outage_calls_are_refused_soon_and_health_says_so_until_it_is_
     }
     assert_unavailable(&api.client.tenants().create_tenant(create(1)).await.unwrap_err());
     assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
-    turns(&server, ServingStatus::NotServing).await;
+    turns(server.address, ServingStatus::NotServing).await;
 
     outage.end().await;
-    turns(&server, ServingStatus::Serving).await;
+    turns(server.address, ServingStatus::Serving).await;
     api.tenant(&tenant).await;
     api.active_tenant("After the outage").await;
 }
@@ -175,4 +140,47 @@ async fn a_replica_that_finds_no_postgres_serves_once_it_is_there() {
     outage.end().await;
     let server = started.await.unwrap();
     server.operator().await.active_tenant("Acme").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_hangs_is_an_outage_too_and_does_not_hold_up_the_end_of_a_replica() {
+    let outage = Outage::new().await;
+    TestServer::on(outage.database.clone(), &[]).await.stop().await.unwrap();
+    let mut process = Process::start(&outage.database, &[]).await;
+    let api = process.operator().await;
+    let tenant = api.active_tenant("Acme").await;
+    turns(process.address, ServingStatus::Serving).await;
+
+    outage.freeze();
+    turns(process.address, ServingStatus::NotServing).await;
+    outage.thaw();
+    turns(process.address, ServingStatus::Serving).await;
+    api.tenant(&tenant).await;
+
+    outage.freeze();
+    let since = Instant::now();
+    process.signal(Signal::TERM);
+    assert!(process.exit().await.success());
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_waits_for_postgres_ends_at_once_when_it_is_told_to() {
+    let mut outage = Outage::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let options = quick_options(folder.path(), outage.database.url("landlord_app").await);
+    let options: Vec<_> = options.iter().map(|(option, value)| format!("--set={option}={value}")).collect();
+    let arguments: Vec<_> = std::iter::once("serve").chain(options.iter().map(String::as_str)).collect();
+    let end_one = async || {
+        let running = Running::start(&arguments);
+        running.listens_to_sigterm().await;
+        running.signal(Signal::TERM);
+        let output = running.output().await;
+        assert!(output.status.success(), "{output:?}");
+    };
+    outage.freeze();
+    end_one().await;
+    outage.thaw();
+    outage.begin().await;
+    end_one().await;
 }

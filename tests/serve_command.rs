@@ -4,7 +4,7 @@ use landlord::proto::v1;
 use tempfile::TempDir;
 use tonic::Code;
 
-use crate::support::client::{Api, assert_refused, eventually};
+use crate::support::client::{Api, assert_refused};
 use crate::support::command::{Output, Running, folder, landlord, run};
 use crate::support::database::Database;
 use crate::support::server::quick_options;
@@ -83,20 +83,11 @@ async fn it_does_not_serve_a_schema_that_is_older_or_missing() {
     assert_says(&with("serve", &Database::empty().await, &[]).await, "run `landlord migrate` first");
 }
 
-/// Serves and waits until the port is told.
+/// Serves on a port of the system's choice.
 async fn serve(path: &str) -> (Running, Api) {
-    let port = {
-        // Free now, and taken again at once by who needs it.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
-    let listen = format!("listen={port}");
-    let child = landlord(&["serve", "--config", path, "--set", &listen]).spawn().unwrap();
-    let api = eventually("a server", || async {
-        let client = landlord::client::Client::connect(format!("http://{port}")).await.ok()?;
-        Some(Api { client })
-    });
-    (Running { child }, api.await)
+    let mut running = Running::start(&["serve", "--config", path, "--set", "telemetry.log_format=json"]);
+    let address = running.serving().await;
+    (running, Api::connect(address).await)
 }
 
 /// The lines on stdout that follow the announcement of the first password.

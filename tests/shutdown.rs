@@ -52,14 +52,18 @@ async fn watch(api: &Api, operation: &v1::Operation) -> tonic::Streaming<v1::Wat
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_is_told_to_stop_says_so_ends_streams_and_leaves_its_work_to_others_at_once() {
     let database = database().await;
-    // Each step takes a second, so that one is running when the signal comes.
-    let mut going = replica(&database, &[("FAILPOINTS", "step.outside=sleep(1000)")]).await;
+    // Each step takes two seconds, so that one is running when the signal comes.
+    let mut going = replica(&database, &[("FAILPOINTS", "step.outside=sleep(2000)")]).await;
     let api = going.operator().await;
     let mut health = health(&going).await;
     says(&mut health, ServingStatus::Serving).await;
     let operation = api.create("Acme").await.operation.unwrap();
     let mut stream = watch(&api, &operation).await;
-    while stream.message().await.unwrap().unwrap().operation.unwrap().state() != v1::operation::State::Running {}
+    stream.message().await.unwrap().expect("the operation as it is");
+    // Asked of the database, since the step that sleeps may hold the thread that would tell the stream.
+    let db = database.connect("postgres").await;
+    let first_step = "SELECT FROM operations WHERE state = 'RUNNING' AND step = ''";
+    eventually("a running step", || async { db.query_opt(first_step, &[]).await.unwrap() }).await;
 
     let since = Instant::now();
     going.signal(Signal::TERM);
@@ -108,13 +112,15 @@ async fn a_health_watcher_does_not_hold_up_the_end() {
     assert!(since.elapsed() < Duration::from_secs(6), "it drains for 8 seconds at most: {:?}", since.elapsed());
 }
 
-/// The transactions that are open in the database, other than the one that asks.
-async fn open_transactions(database: &Database) -> i64 {
+/// The database's transactions, other than the one that asks, for which this holds.
+async fn transactions(database: &Database, which: &str) -> i64 {
     let client = database.connect("postgres").await;
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL
-                AND pid <> pg_backend_pid()";
-    client.query_one(open, &[]).await.unwrap().get(0)
+                AND pid <> pg_backend_pid() AND ";
+    client.query_one(&format!("{open}{which}"), &[]).await.unwrap().get(0)
 }
+
+const WAITING: &str = "wait_event_type = 'Lock'";
 
 /// Holds the row of the tenant, so that every change of it waits.
 async fn hold(database: &Database, code: &str) -> tokio_postgres::Client {
@@ -138,11 +144,12 @@ async fn a_client_that_hangs_up_in_mid_call_leaves_nothing_open() {
             })
         })
         .collect();
-    eventually("calls that wait", || async { (open_transactions(&server.database).await == 5).then_some(()) }).await;
+    eventually("calls that wait", || async { (transactions(&server.database, WAITING).await == 4).then_some(()) })
+        .await;
     calls.iter().for_each(tokio::task::JoinHandle::abort);
     holder.batch_execute("COMMIT").await.unwrap();
     eventually("the end of all transactions", || async {
-        (open_transactions(&server.database).await == 0).then_some(())
+        (transactions(&server.database, "true").await == 0).then_some(())
     })
     .await;
     // The first of them was done before it could be heard that nobody waits for it, or none was.
@@ -161,7 +168,8 @@ async fn a_call_that_finds_the_pool_exhausted_is_refused_within_about_a_second()
         async move { operator.client.tenants().lock_tenant(v1::LockTenantRequest { name, ..Default::default() }).await }
     };
     let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(lock(name.clone()))).collect();
-    eventually("an exhausted pool", || async { (open_transactions(&server.database).await == 4).then_some(()) }).await;
+    eventually("an exhausted pool", || async { (transactions(&server.database, WAITING).await == 3).then_some(()) })
+        .await;
     let since = Instant::now();
     let refused = operator.row(&name).await;
     let took = since.elapsed();

@@ -262,7 +262,10 @@ impl Error {
         let allowed = allowed.join(", ");
         Refusal::new(
             Reason::TenantStateInvalid,
-            format!("the tenant is {current}; this call is allowed when it is {allowed}"),
+            match allowed.as_str() {
+                "" => format!("the tenant is {current}"),
+                _ => format!("the tenant is {current}; this call is allowed when it is {allowed}"),
+            },
         )
         .with("state", current)
         .with("allowed_states", allowed)

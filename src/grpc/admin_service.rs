@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::convert::fields::{Fields, bounded, duration};
+use super::convert::fields::{Fields, duration, whole_seconds};
 use super::guarded::AdminServiceHandler;
 use crate::app::App;
 use crate::app::settings::UpdateSettings;
@@ -52,7 +52,7 @@ fn update(request: v1::UpdateSettingsRequest) -> Result<UpdateSettings> {
     let mut failed_tenant_cooldown = None;
     for path in &paths {
         if path == CHANGEABLE {
-            let cooldown = bounded(sent.failed_tenant_cooldown.unwrap_or_default(), LONGEST_COOLDOWN);
+            let cooldown = whole_seconds(sent.failed_tenant_cooldown.unwrap_or_default(), LONGEST_COOLDOWN);
             failed_tenant_cooldown = fields.take("settings.failed_tenant_cooldown", cooldown);
         } else {
             fields.refuse("update_mask", format!("may name {CHANGEABLE} only, not {path}"));

@@ -6,17 +6,15 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use lettre::Message;
 use lettre::message::Mailbox;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::ContentType;
 
 use super::files::write_private;
 use crate::domain::error::{Error, Result};
 use crate::ports::{Mailer, OutgoingMail};
 
-/// The header that says which attempt has written the file.
-const ATTEMPT: &str = "X-Landlord-Attempt";
-
-/// Writes each mail to a file named after its id: a mail that is sent again replaces itself, unless a later attempt has
-/// done so already. The link in the older one would no longer work.
+/// Writes each mail to a file named after its id and attempt. A mail that is sent again replaces itself, unless a later
+/// attempt has done so already: the link in the older one would no longer work. Nobody holds a lock meanwhile, since a
+/// process may stop anywhere.
 pub struct MailFolder {
     folder: PathBuf,
     from: Mailbox,
@@ -42,35 +40,43 @@ impl Mailer for MailFolder {
             .to(Mailbox::new(Some(name.clone()), address))
             .subject(&mail.subject)
             .header(ContentType::TEXT_PLAIN)
-            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(ATTEMPT), mail.attempt.to_string()))
             .body(mail.text.clone())
             .map_err(|e| Error::internal("mail", e))?;
-        let (folder, name, attempt) = (self.folder.clone(), format!("{}.eml", mail.id), mail.attempt);
-        let written = tokio::task::spawn_blocking(move || write(&folder, &name, attempt, &message.formatted())).await;
+        let (folder, id, attempt) = (self.folder.clone(), mail.id.clone(), mail.attempt);
+        let written = tokio::task::spawn_blocking(move || write(&folder, &id, attempt, &message.formatted())).await;
         written.map_err(|e| Error::internal("mail", e))?.map_err(|e| Error::internal("mail folder", e))
     }
 }
 
-/// Writes the mail unless a later attempt was faster, in whichever process; they take turns by the folder's lock.
-fn write(folder: &Path, name: &str, attempt: i64, text: &[u8]) -> io::Result<()> {
-    let turn = std::fs::File::open(folder)?;
-    turn.lock()?;
-    let path = folder.join(name);
-    if last_attempt(&path)? > Some(attempt) {
-        return Err(io::Error::other("a later attempt has sent this mail already"));
+/// Writes the mail unless there is one of a later attempt, and removes those of earlier ones.
+fn write(folder: &Path, id: &str, attempt: i64, text: &[u8]) -> io::Result<()> {
+    let file = |attempt: i64| folder.join(format!("{id}.{attempt}.eml"));
+    let superseded = || io::Error::other("a later attempt has sent this mail already");
+    if attempts(folder, id)?.into_iter().any(|other| other > attempt) {
+        return Err(superseded());
     }
-    write_private(&path, text)
+    write_private(&file(attempt), text)?;
+    // Looked at again, since a later attempt may have been made in between.
+    let attempts = attempts(folder, id)?;
+    let last = attempts.iter().copied().max().unwrap_or(attempt);
+    for earlier in attempts.into_iter().filter(|other| *other < last) {
+        match std::fs::remove_file(file(earlier)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    if last > attempt { Err(superseded()) } else { Ok(()) }
 }
 
-/// The attempt that has written the file, if it is there.
-fn last_attempt(path: &Path) -> io::Result<Option<i64>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let header = text.lines().find_map(|line| line.strip_prefix(ATTEMPT)?.strip_prefix(": "));
-    Ok(header.and_then(|number| number.trim().parse().ok()))
+/// The attempts at that mail whose files are there.
+fn attempts(folder: &Path, id: &str) -> io::Result<Vec<i64>> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let name = file?.file_name().into_string().unwrap_or_default();
+        let number = name.strip_prefix(id).and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".eml"));
+        found.extend(number.and_then(|number| number.parse::<i64>().ok()));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -91,7 +97,7 @@ mod tests {
         mailer.send(&mail(2, "second")).await.unwrap();
         mailer.send(&mail(10, "tenth")).await.unwrap();
         assert!(mailer.send(&mail(9, "ninth")).await.is_err());
-        let text = std::fs::read_to_string(folder.path().join("one.eml")).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("one.10.eml")).unwrap();
         assert!(text.contains("tenth") && !text.contains("ninth"), "{text}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -48,7 +48,7 @@ impl Ask {
         match self {
             Self::Provision(_) => has(provisioned),
             Self::Freeze => has(frozen),
-            // Who was frozen just before the preparation was fenced off is in no ledger: all are asked.
+            // The ledger can't tell: one whose answer to the freeze was cut off by the cancellation may be frozen too.
             Self::Thaw => false,
             Self::Purge => has(purged),
         }

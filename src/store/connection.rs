@@ -35,7 +35,8 @@ impl Address {
         self.url.expose_secret()
     }
 
-    /// Connects, with limits for whatever the connection is used for.
+    /// Connects, with limits for whatever the connection is used for. A transaction is idle for moments only, unless its
+    /// process is stopped or cut off; what it holds is then given to others soon.
     pub(super) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
         let mut config = Config::from_str(self.url()).map_err(bad)?;
         config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5)));
@@ -56,7 +57,7 @@ impl Address {
             AsyncPgConnection::try_from_client_and_connection(client, connection).await?
         };
         conn.batch_execute(
-            "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s';
+            "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5s';
              SET timezone = 'UTC'",
         )
         .await

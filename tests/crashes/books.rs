@@ -40,8 +40,14 @@ pub async fn check(database: &Database, code: &str) {
                  WHERE i.code = $1 ORDER BY at";
     let audit: Vec<_> =
         column(&db, audit, code).await.iter().map(|m| m.rsplit('/').next().unwrap().to_owned()).collect();
-    let wanted =
-        ["CreateTenant", "PrepareTenantDeletion", "CancelTenantDeletion", "PrepareTenantDeletion", "DeleteTenant"];
+    let wanted = [
+        "CreateTenant",
+        "ActivateUser",
+        "PrepareTenantDeletion",
+        "CancelTenantDeletion",
+        "PrepareTenantDeletion",
+        "DeleteTenant",
+    ];
     assert_eq!(audit, wanted, "each call was recorded once");
 
     let left = "SELECT 'tenant' FROM tenants WHERE code = $1

@@ -164,10 +164,10 @@ pub fn create_request(display_name: &str) -> v1::CreateTenantRequest {
 
 /// The code in the one mail that the operation has sent.
 pub fn code(folder: &Path, operation: &str) -> String {
-    let names: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(names.iter().filter(|n| n.starts_with(operation)).count(), 1, "{operation}: {names:?}");
-    let text = std::fs::read_to_string(folder.join(format!("{operation}.eml"))).unwrap();
+    let files = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
+    let files: Vec<_> = files.filter(|name| name.starts_with(operation)).collect();
+    let [file] = files.as_slice() else { panic!("not one mail of {operation}: {files:?}") };
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
     let text = text.replace("=\r\n", "").replace("=3D", "=");
     let code = text.split("/activate?code=").nth(1).expect("a link");
     code.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect()

@@ -112,3 +112,56 @@ async fn when_all_replicas_were_killed_the_next_one_goes_on() {
     delete(&api, &tenant).await;
     books::check(&stand.database, "acme").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_participant_that_froze_unheard_is_thawed_when_the_deletion_is_cancelled() {
+    let stand = Stand::new().await;
+    // The first visit is the provisioning; the second one has frozen, and its answer is not written down.
+    let stale = stand.replica(&[("LANDLORD_STOP_AT", "participant.after:2")]).await.unwrap();
+    let api = operator(&stale).await.unwrap();
+    let tenant = api.active_tenant("Acme").await;
+    let prepare = v1::PrepareTenantDeletionRequest { name: tenant.clone(), ..Default::default() };
+    let call = tokio::spawn(async move { api.client.tenants().prepare_tenant_deletion(prepare).await });
+    stale.stopped().await;
+    call.abort();
+
+    let survivor = stand.survivor().await;
+    let api = survivor.operator().await;
+    let cancel = v1::CancelTenantDeletionRequest { name: tenant.clone(), ..Default::default() };
+    let back = api.client.tenants().cancel_tenant_deletion(cancel).await.unwrap().into_inner();
+    let thaw = api.succeed(back.operation).await;
+    let thawed: Vec<_> = thaw.progress.unwrap().steps.into_iter().map(|s| (s.step, s.participant, s.done)).collect();
+    assert!(thawed.contains(&("thaw".into(), "directory".into(), true)), "{thawed:?}");
+    continue_and_drain(stale).await;
+    assert_eq!(api.tenant(&tenant).await.lock_reason(), v1::tenant::LockReason::Undeleted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stopped_replica_holds_in_the_database_is_soon_given_to_others() {
+    for visit in [10, 13, 16] {
+        let stand = Stand::new().await;
+        let at = format!("store.commit.before:{visit}");
+        let stale = stand.replica(&[("LANDLORD_STOP_AT", &at)]).await.unwrap();
+        let api = operator(&stale).await.unwrap();
+        let request = create_request("Acme");
+        let first = request.clone();
+        let call = tokio::spawn(async move {
+            let created = api.client.tenants().create_tenant(first).await?.into_inner();
+            let wait = v1::WaitOperationRequest { name: created.operation.unwrap().name, timeout: None };
+            api.client.operations().wait_operation(wait).await
+        });
+        stale.stopped().await;
+        call.abort();
+
+        let survivor = stand.survivor().await;
+        let api = survivor.operator().await;
+        // While the other one holds the request, it is not known what became of it.
+        let created =
+            eventually("an answer", || async { api.client.tenants().create_tenant(request.clone()).await.ok() });
+        api.succeed(created.await.into_inner().operation).await;
+        succeeded(&api, "tenants/acme", "deliver-mail").await;
+        continue_and_drain(stale).await;
+        delete(&api, "tenants/acme").await;
+        books::check(&stand.database, "acme").await;
+    }
+}

@@ -174,9 +174,11 @@ async fn the_platform_role_writes_claims_signing_keys_and_the_end_of_what_has_ex
             "UPDATE epoch operations",
             "UPDATE lease_until operations",
             "UPDATE owner operations",
+            "UPDATE run_after operations",
             "UPDATE started_at operations",
             "UPDATE state operations",
             "UPDATE version operations",
+            "UPDATE waiting_for operations",
         ]
     );
 }

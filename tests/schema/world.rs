@@ -40,8 +40,8 @@ const ROWS: &str = "
     INSERT INTO group_roles (tenant_id, group_id, role_id) VALUES ('$t', '$t', '$t');
     INSERT INTO links (tenant_id, id, user_id, purpose, code_hash, expires_at)
         VALUES ('$t', '$t', '$t', 'RESET', decode(repeat('ab', 32), 'hex'), clock_timestamp() + interval '1 hour');
-    INSERT INTO sessions (tenant_id, id, user_id, active_tenant_id, refresh_hash, expires_at)
-        VALUES ('$t', '$t', '$t', '$t', 'hash', clock_timestamp() + interval '1 hour');
+    INSERT INTO sessions (tenant_id, id, user_id, active_tenant_id, tenant_epoch, refresh_hash, expires_at)
+        VALUES ('$t', '$t', '$t', '$t', 1, 'hash', clock_timestamp() + interval '1 hour');
     INSERT INTO operations (tenant_id, id, kind, params, exclusive) VALUES ('$t', '$t', 'thaw', '{}', true);
     INSERT INTO operation_steps (tenant_id, operation_id, position, step) VALUES ('$t', '$t', 1, 'thaw');
     INSERT INTO participant_ledger (tenant_id, generation, participant, phase, operation_id)

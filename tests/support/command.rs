@@ -1,12 +1,15 @@
 //! The command `landlord`, run as people run it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+
+use super::client::eventually;
 
 /// How a command that has ended went.
 #[derive(Debug)]
@@ -44,6 +47,35 @@ impl Running {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id().expect("a process that runs")).unwrap()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until `landlord serve`, which logs JSON, says where it serves.
+    pub async fn serving(&mut self) -> SocketAddr {
+        let mut lines = BufReader::new(self.child.stderr.take().unwrap()).lines();
+        let address = tokio::time::timeout(Duration::from_secs(30), async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+                if json["message"] == "serving" {
+                    return json["grpc"].as_str().unwrap().parse().unwrap();
+                }
+            }
+            panic!("it ended before it served");
+        });
+        let address = address.await.expect("a server");
+        self.child.stderr = Some(lines.into_inner().into_inner());
+        address
+    }
+
+    /// Waits until SIGTERM no longer just kills it.
+    pub async fn listens_to_sigterm(&self) {
+        let status = format!("/proc/{}/status", self.child.id().expect("a process that runs"));
+        eventually("a handler of SIGTERM", || async {
+            let text = std::fs::read_to_string(&status).ok()?;
+            let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+            let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+            (caught >> (Signal::TERM.as_raw() - 1) & 1 == 1).then_some(())
+        })
+        .await;
     }
 
     /// Waits for its end.

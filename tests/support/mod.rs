@@ -5,5 +5,6 @@ pub mod command;
 pub mod database;
 pub mod golden;
 pub mod lifecycle;
+pub mod outage;
 pub mod process;
 pub mod server;

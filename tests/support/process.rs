@@ -17,7 +17,7 @@ use super::server::{PASSWORD, quick_options};
 /// A `landlord serve` that is killed when it is dropped.
 pub struct Process {
     pub address: SocketAddr,
-    pub folder: TempDir,
+    _folder: TempDir,
     child: Child,
 }
 
@@ -59,7 +59,7 @@ impl Process {
         let address = address.await.unwrap()?;
         // Whoever writes needs a reader.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Some(Self { address, folder, child })
+        Some(Self { address, _folder: folder, child })
     }
 
     /// A client of the first operator. The password is the first one, which has to be changed in a process.

@@ -85,7 +85,7 @@ async fn retry(tx: &mut Tx, etag: &str) -> Result<Created> {
     let tenant = target(tx).await?;
     let Standing::Failed(failed) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };
     if tenant.purge_started {
-        return Err(wrong_state(tx, &tenant));
+        return Err(Error::state("FAILED, and its purge has begun", &[]));
     }
     tenant.check_etag(etag)?;
     transitions::append(tx, failed.retry(), &because(tx, "")).await?;

@@ -54,3 +54,9 @@ pub fn bounded(sent: prost_types::Duration, most: Duration) -> Result<Duration, 
     let duration = Duration::try_from(sent).map_err(|_| allowed())?;
     if duration <= most { Ok(duration) } else { Err(allowed()) }
 }
+
+/// A duration of whole seconds, of at most `most`, or what is allowed.
+pub fn whole_seconds(sent: prost_types::Duration, most: Duration) -> Result<Duration, String> {
+    let duration = bounded(sent, most)?;
+    if duration.subsec_nanos() == 0 { Ok(duration) } else { Err("must be whole seconds".to_owned()) }
+}
