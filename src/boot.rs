@@ -116,11 +116,10 @@ impl Running {
     }
 }
 
-/// Builds the service and starts it. `first` gives the operator to make, and is asked only when the
-/// database is empty, right before it is made.
+/// Builds the service and starts it. `first` is the operator to make when the database is empty.
 pub async fn start(
     config: &Config,
-    first: impl FnOnce() -> FirstOperator,
+    first: FirstOperator,
     registry: prometheus::Registry,
     stop: CancellationToken,
 ) -> Result<Running, BootError> {
@@ -140,7 +139,7 @@ pub async fn start(
     let app = app(config, address_of_database.clone(), root, stop.clone())?;
     // Two connections of their own, so that no load of calls makes workers lose their leases.
     let leases = db(config, address_of_database, 2)?;
-    let bootstrapped = !app.is_bootstrapped().await? && app.bootstrap(&first()).await?;
+    let bootstrapped = !app.is_bootstrapped().await? && app.bootstrap(&first).await?;
     app.load_signing_keys().await?;
 
     let mut tasks = JoinSet::new();

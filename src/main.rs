@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use landlord::app::bootstrap::FirstOperator;
@@ -125,29 +126,24 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let stop = stop_on_signals()?;
     let user_name = UserName::parse(&config.initial_operator.user_name)
         .map_err(|allowed| format!("initial_operator.user_name {allowed}"))?;
-    let (password, must_change) = match &config.initial_operator.password_file {
-        Some(path) => (std::fs::read_to_string(path)?.trim_end().to_owned(), true),
-        None => (seal::link_code()?.0, true),
+    let password = match &config.initial_operator.password_file {
+        Some(path) => std::fs::read_to_string(path)?.trim_end().to_owned(),
+        None => seal::link_code()?.0,
     };
     let shown = config.initial_operator.password_file.is_none();
-    // Shown before it counts: a process that is killed in between must not leave a password that nobody has seen.
-    let told = std::cell::Cell::new(false);
-    let first = || {
+    let text = format!(
+        "The first operator is {user_name}@infrastructure. Its password, shown only now and to be changed at the first log-in:\n{password}\n"
+    );
+    let announce = Arc::new(move || {
         if shown {
-            told.set(true);
-            print(&format!(
-                "The first operator is {user_name}@infrastructure. Its password, shown only now and to be changed at the first log-in:\n{password}\n"
-            ));
+            print(&text)
         }
-        FirstOperator { user_name: user_name.clone(), password: SecretString::from(password.clone()), must_change }
-    };
+    });
+    let first = FirstOperator { user_name, password: SecretString::from(password), must_change: true, announce };
     let running = match boot::start(config, first, telemetry.registry(), stop).await {
         Err(BootError::Stopped) => return Ok(()),
         started => started?,
     };
-    if told.get() && !running.bootstrapped {
-        print("Another replica was faster: the password that it has shown counts, and this one does not.\n");
-    }
     tracing::info!(grpc = %running.address, http = %running.http_address, "serving");
     let stopped = running.stopped().await;
     tokio::task::spawn_blocking(move || telemetry.shutdown()).await?;

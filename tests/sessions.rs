@@ -175,8 +175,12 @@ async fn a_log_out_ends_both_tokens_of_this_session_and_of_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_must_change_the_password_can_do_that_alone() {
-    let first =
-        FirstOperator { user_name: UserName::parse("operator").unwrap(), password: PASSWORD.into(), must_change: true };
+    let first = FirstOperator {
+        user_name: UserName::parse("operator").unwrap(),
+        password: PASSWORD.into(),
+        must_change: true,
+        announce: std::sync::Arc::new(|| {}),
+    };
     let server = TestServer::first_started_by(first).await;
     let anonymous = server.anonymous().await;
     let session = anonymous.session("operator@infrastructure", PASSWORD).await.unwrap();

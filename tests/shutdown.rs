@@ -52,18 +52,17 @@ async fn watch(api: &Api, operation: &v1::Operation) -> tonic::Streaming<v1::Wat
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_is_told_to_stop_says_so_ends_streams_and_leaves_its_work_to_others_at_once() {
     let database = database().await;
-    // Each step takes two seconds, so that one is running when the signal comes.
-    let mut going = replica(&database, &[("FAILPOINTS", "step.outside=sleep(2000)")]).await;
+    let mut going = replica(&database, &[]).await;
     let api = going.operator().await;
     let mut health = health(&going).await;
     says(&mut health, ServingStatus::Serving).await;
+    // The directory's step waits for this lock, so it is running when the signal comes.
+    let holder = database.connect("postgres").await;
+    holder.batch_execute("BEGIN; LOCK TABLE groups IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let operation = api.create("Acme").await.operation.unwrap();
     let mut stream = watch(&api, &operation).await;
     stream.message().await.unwrap().expect("the operation as it is");
-    // Asked of the database, since the step that sleeps may hold the thread that would tell the stream.
-    let db = database.connect("postgres").await;
-    let first_step = "SELECT FROM operations WHERE state = 'RUNNING' AND step = ''";
-    eventually("a running step", || async { db.query_opt(first_step, &[]).await.unwrap() }).await;
+    eventually("a running step", || async { (transactions(&database, WAITING).await > 0).then_some(()) }).await;
 
     let since = Instant::now();
     going.signal(Signal::TERM);
@@ -76,6 +75,7 @@ async fn a_replica_that_is_told_to_stop_says_so_ends_streams_and_leaves_its_work
         }
     };
     assert_refused::<()>(Err(end), Code::Unavailable, "SHUTTING_DOWN");
+    holder.batch_execute("ROLLBACK").await.unwrap();
     assert!(going.exit().await.success());
     assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
 

@@ -1,5 +1,7 @@
 //! What must be there at the first start: the infrastructure tenant with its directory, the default server, an operator.
 
+use std::sync::Arc;
+
 use futures::FutureExt as _;
 use secrecy::SecretString;
 
@@ -27,6 +29,8 @@ pub struct FirstOperator {
     pub password: SecretString,
     /// Whether it must be changed before anything else.
     pub must_change: bool,
+    /// Called right before it begins to count, so that whoever has to know the password does, whatever happens next.
+    pub announce: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl App {
@@ -40,12 +44,12 @@ impl App {
     pub async fn bootstrap(&self, operator: &FirstOperator) -> Result<bool> {
         let hash = self.passwords.hash(operator.password.clone()).await?;
         let op = OpContext::system(Purpose::Bootstrap, Some(TenantUid::INFRASTRUCTURE));
-        let input = (operator.user_name.clone(), hash, operator.must_change);
-        self.db.change(op, "bootstrap", input, |tx, (name, hash, change)| make(tx, name, hash, *change).boxed()).await
+        let input = (operator.clone(), hash);
+        self.db.change(op, "bootstrap", input, |tx, (operator, hash)| make(tx, operator, hash).boxed()).await
     }
 }
 
-async fn make(tx: &mut Tx, operator: &UserName, password_hash: &str, must_change: bool) -> Result<bool> {
+async fn make(tx: &mut Tx, operator: &FirstOperator, password_hash: &str) -> Result<bool> {
     tenants::ensure_default_server(tx).await?;
     let code = TenantCode::infrastructure();
     if !tenants::take_identity(tx, &code).await? {
@@ -65,18 +69,19 @@ async fn make(tx: &mut Tx, operator: &UserName, password_hash: &str, must_change
     tenants::insert(tx, &code, &tenant, &server, &TimeZone::stored(zone)).await?;
     transitions::append(tx, Transition::infrastructure(), &Because::default()).await?;
     let administrator = start_directory(tx, &tenant.display_name).await?;
-    let key = operator.key();
+    let key = operator.user_name.key();
     let user = NewUser {
-        user_name: operator.as_str(),
+        user_name: operator.user_name.as_str(),
         user_name_key: &key,
         email: "",
         given_name: "",
         family_name: "",
         state: UserState::Active,
         password_hash: Some(password_hash),
-        must_change_password: must_change,
+        must_change_password: operator.must_change,
         impersonation_target: false,
     };
     directory::insert_user(tx, &user, administrator).await?;
+    (operator.announce)();
     Ok(true)
 }

@@ -18,9 +18,6 @@ use crate::domain::user::{User, UserState};
 use crate::store::tx::Tx;
 use crate::store::{sessions, tenants, users};
 
-/// How many refresh tokens back one may still come, within the grace.
-const LOST_ANSWERS: i32 = 5;
-
 /// Who wants to log in.
 #[derive(Debug)]
 pub struct LogIn {
@@ -104,9 +101,7 @@ impl App {
                     return Ok(Refreshed::Ended);
                 };
                 let current = session.generation == presented.generation && session.hash == presented.hash();
-                // Also where several answers got lost, or several calls refreshed at once.
-                let behind = session.generation - presented.generation;
-                let lost_answer = (1..=LOST_ANSWERS).contains(&behind) && session.just_refreshed;
+                let lost_answer = session.generation == presented.generation + 1 && session.just_refreshed;
                 if !current && !lost_answer {
                     sessions::end(tx, presented.session).await?;
                     return Ok(Refreshed::Reused);

@@ -13,6 +13,7 @@ pub mod postgres;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -136,8 +137,9 @@ pub async fn start(
         user_name: UserName::stored(OPERATOR.into()),
         password: SecretString::from(password.clone()),
         must_change: false,
+        announce: Arc::new(|| {}),
     };
-    let running = boot::start(&config, || first, registry, stop).await?;
+    let running = boot::start(&config, first, registry, stop).await?;
     let connection = Connection {
         address: running.address.to_string(),
         http_address: running.http_address.to_string(),

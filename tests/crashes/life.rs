@@ -137,6 +137,7 @@ impl<'a> Life<'a> {
 
     /// Finds that the replica was killed, and goes on with another.
     async fn move_on(&mut self, failure: &str) {
+        println!("no answer: {failure}");
         if let Some(mut victim) = self.victim.take() {
             assert_eq!(victim.ended().await, Some(9), "{failure}");
         }

@@ -67,7 +67,6 @@ async fn what_is_written_for_ever_is_neither_changed_nor_removed() {
         "DELETE FROM tenant_identities",
         "DELETE FROM tenants",
         "UPDATE operations SET actor_id = NULL",
-        "UPDATE operations SET params = '{}'",
         "UPDATE operations SET kind = 'purge'",
         "DELETE FROM operations",
         "INSERT INTO tenant_edges VALUES ('ACTIVE', '-', 'GONE', '-', 'PURGED')",
@@ -76,6 +75,8 @@ async fn what_is_written_for_ever_is_neither_changed_nor_removed() {
     ] {
         assert_state(attempt(&app, statement).await, "42501", statement);
     }
+    let alter = "UPDATE operations SET params = '{\"kind\": \"purge\"}'";
+    assert_state(attempt(&app, alter).await, "P0001", alter);
 }
 
 #[tokio::test]

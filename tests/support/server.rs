@@ -70,6 +70,7 @@ impl TestServer {
             user_name: UserName::parse("operator").unwrap(),
             password: PASSWORD.into(),
             must_change: false,
+            announce: std::sync::Arc::new(|| {}),
         };
         Self::start_on(database, options, first).await
     }
@@ -85,7 +86,7 @@ impl TestServer {
         all.extend(options.iter().cloned());
         let config = Config::from_sources(None, [], &all).unwrap();
         let stop = CancellationToken::new();
-        let running = boot::start(&config, || first, prometheus::Registry::new(), stop.clone()).await.unwrap();
+        let running = boot::start(&config, first, prometheus::Registry::new(), stop.clone()).await.unwrap();
         let (address, http_address) = (running.address, running.http_address);
         Self { database, address, http_address, folder, stop, running: Some(running) }
     }
