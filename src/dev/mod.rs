@@ -114,7 +114,7 @@ pub async fn start(
         erase(&dir).await?;
     }
     // What another Landlord has written here stays while that one runs.
-    let claimed = postgres::claim(&dir)?;
+    let claimed = postgres::claim(&dir).await?;
     let json = dir.join("connection.json");
     remove(&json)?;
     let cluster = claimed.start(ClusterOptions { durable: true, max_connections: 100 }).await?;

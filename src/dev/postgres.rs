@@ -18,6 +18,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use self::error::io;
 use self::home::Home;
@@ -83,7 +84,7 @@ impl Claimed {
 impl Cluster {
     /// Claims and starts the cluster of `data_dir`.
     pub async fn start(data_dir: &Path, options: ClusterOptions) -> Result<Self, PostgresError> {
-        claim(data_dir)?.start(options).await
+        claim(data_dir).await?.start(options).await
     }
 
     /// Removes the cluster of `data_dir` with all it holds, wherever its home is. Fails while the cluster is in use.
@@ -91,7 +92,7 @@ impl Cluster {
         if !data_dir.exists() {
             return Ok(());
         }
-        let Claimed { data_dir, lock: _lock } = claim(data_dir)?;
+        let Claimed { data_dir, lock: _lock } = claim(data_dir).await?;
         if let Some(home) = find_home(data_dir.clone(), false).await? {
             orphan::stop(&home.data()).await?;
             tokio::fs::remove_dir_all(&home.path).await.map_err(io("remove", &home.path))?;
@@ -122,16 +123,25 @@ impl Cluster {
     }
 }
 
+/// How long a lock may outlive its owner: a program that is being started holds copies of our files until it runs.
+const LOCK_LINGERS: Duration = Duration::from_millis(500);
+
 /// Makes the data directory and takes its lock, which keeps two Landlords from sharing (and stopping) one cluster.
-pub fn claim(data_dir: &Path) -> Result<Claimed, PostgresError> {
+pub async fn claim(data_dir: &Path) -> Result<Claimed, PostgresError> {
     std::fs::create_dir_all(data_dir).map_err(io("create", data_dir))?;
     let data_dir = data_dir.canonicalize().map_err(io("resolve", data_dir))?;
     let path = data_dir.join("postgres.lock");
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io("open", &path))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Claimed { data_dir, lock }),
-        Err(TryLockError::WouldBlock) => Err(PostgresError::InUse { data_dir }),
-        Err(TryLockError::Error(source)) => Err(io("lock", &path)(source)),
+    let give_up = Instant::now() + LOCK_LINGERS;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(Claimed { data_dir, lock }),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Err(TryLockError::WouldBlock) => return Err(PostgresError::InUse { data_dir }),
+            Err(TryLockError::Error(source)) => return Err(io("lock", &path)(source)),
+        }
     }
 }
 
