@@ -63,7 +63,7 @@ pub async fn exclusive(tx: &mut Tx) -> Result<Option<Operation>> {
         .filter(o::tenant_id.eq(tx.tenant().0))
         .filter(o::exclusive)
         .filter(o::ended_at.is_null())
-        .select(COLUMNS)
+        .select(columns())
         .first::<Row>(tx.conn())
         .await
         .optional()
@@ -113,41 +113,26 @@ type Row = (
     (DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>),
 );
 
-type Columns = (
+#[diesel::dsl::auto_type(no_type_alias)]
+fn columns() -> _ {
     (
-        o::tenant_id,
-        ti::code,
-        o::id,
-        o::kind,
-        o::state,
-        o::step,
-        o::percent,
-        o::done_units,
-        o::total_units,
-        o::waiting_for,
-    ),
-    (o::error_code, o::error_reason, o::error_message, o::error_metadata, o::results),
-    (o::actor_tenant_id, o::actor_id, o::acted_for, o::version),
-    (o::created_at, o::started_at, o::ended_at),
-);
-
-const COLUMNS: Columns = (
-    (
-        o::tenant_id,
-        ti::code,
-        o::id,
-        o::kind,
-        o::state,
-        o::step,
-        o::percent,
-        o::done_units,
-        o::total_units,
-        o::waiting_for,
-    ),
-    (o::error_code, o::error_reason, o::error_message, o::error_metadata, o::results),
-    (o::actor_tenant_id, o::actor_id, o::acted_for, o::version),
-    (o::created_at, o::started_at, o::ended_at),
-);
+        (
+            o::tenant_id,
+            ti::code,
+            o::id,
+            o::kind,
+            o::state,
+            o::step,
+            o::percent,
+            o::done_units,
+            o::total_units,
+            o::waiting_for,
+        ),
+        (o::error_code, o::error_reason, o::error_message, o::error_metadata, o::results),
+        (o::actor_tenant_id, o::actor_id, o::acted_for, o::version),
+        (o::created_at, o::started_at, o::ended_at),
+    )
+}
 
 fn operation(row: Row) -> Result<Operation> {
     let (
@@ -188,7 +173,7 @@ pub async fn load(tx: &mut Tx, id: OperationId) -> Result<Option<Operation>> {
         .inner_join(ti::table.on(ti::uid.eq(o::tenant_id)))
         .filter(o::tenant_id.eq(tenant))
         .filter(o::id.eq(id.0))
-        .select(COLUMNS)
+        .select(columns())
         .first::<Row>(tx.conn())
         .await
         .optional()
@@ -243,7 +228,7 @@ async fn list_of(
 ) -> Result<(Vec<Operation>, i64)> {
     let mut query = o::table
         .inner_join(ti::table.on(ti::uid.eq(o::tenant_id)))
-        .select(COLUMNS)
+        .select(columns())
         .order((o::created_at.desc(), o::id.desc()))
         .limit(limit)
         .into_boxed();
