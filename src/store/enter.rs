@@ -30,7 +30,7 @@ pub(super) async fn enter(
 /// Takes the locks that a change of the caller's own account or own tenant needs in the end. Entering only shares these
 /// rows, and two who share a row would wait for each other to change it. The order is that of entering: the user, then
 /// the tenant. Sessions need nothing: who has the user alone has them alone.
-pub(super) async fn hold_own_tenant(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid) -> Result<()> {
+pub(super) async fn hold_own_rows(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid) -> Result<()> {
     let Some(caller) = op.permit().caller() else { return Ok(()) };
     let (home, user) = (caller.user.home, caller.user.user);
     let changes_tenant = caller.active == tenant && op.call().is_some_and(|call| call.policy.names_tenant());

@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 use tracing::Instrument as _;
 
 use super::connection::Address;
-use super::enter::{enter, enter_as, hold_own_tenant, set_tenant};
+use super::enter::{enter, enter_as, hold_own_rows, set_tenant};
 use super::error::{Outcome, failed, judge, unavailable};
 use super::{audit, requests};
 use crate::authn::Caller;
@@ -303,7 +303,7 @@ impl Db {
         let mut conn = self.connection().await?;
         let entered = async {
             if for_change {
-                hold_own_tenant(&mut conn, &op, tenant).await?;
+                hold_own_rows(&mut conn, &op, tenant).await?;
             }
             enter(&mut conn, &op, tenant, for_change).await
         };
