@@ -69,7 +69,9 @@ impl Address {
         let mut roots = RootCertStore::empty();
         match &self.authorities {
             Some(path) => {
-                let pem = tokio::fs::read(path).await.map_err(|e| bad(format!("{}: {e}", path.display())))?;
+                let pem = tokio::fs::read(path)
+                    .await
+                    .map_err(|e| ConnectionError::BadConnection(format!("database.ca_file {}: {e}", path.display())))?;
                 for certificate in CertificateDer::pem_slice_iter(&pem) {
                     roots.add(certificate.map_err(bad)?).map_err(bad)?;
                 }
@@ -91,6 +93,14 @@ impl From<String> for Address {
     }
 }
 
-fn bad(error: impl ToString) -> ConnectionError {
-    ConnectionError::BadConnection(error.to_string())
+/// The error with all that caused it: the driver's own text says only that there was one.
+fn bad(error: impl std::error::Error) -> ConnectionError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    ConnectionError::BadConnection(text)
 }

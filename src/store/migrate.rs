@@ -90,7 +90,8 @@ pub async fn check(app_url: &Address) -> Result<(), MigrateError> {
     if role.inherits {
         return Err(MigrateError::AppInherits(role.name));
     }
-    if !["C", "POSIX", ""].contains(&role.messages.as_str()) && !role.messages.starts_with("en") {
+    let english = ["C", "POSIX", "en"].iter().any(|locale| role.messages.starts_with(locale));
+    if !english && !role.messages.is_empty() {
         tracing::warn!(
             lc_messages = role.messages,
             "set lc_messages = 'C' for the database: outages and deadlocks are told by their English messages"
