@@ -18,6 +18,7 @@ mod model;
 mod operations;
 mod postgres_outages;
 mod protos;
+mod reflection;
 mod repeats;
 mod rooms;
 mod schema;
