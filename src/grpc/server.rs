@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::InterceptorLayer;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
@@ -94,8 +94,7 @@ pub async fn serve(
         .into_inner();
     let mut server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .tcp_nodelay(true);
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)));
     if let Some((chain, key)) = &config.tls {
         server = server.tls_config(ServerTlsConfig::new().identity(Identity::from_pem(chain, key)))?;
     }
@@ -131,7 +130,9 @@ pub async fn serve(
                 .max_decoding_message_size(LARGEST_MESSAGE),
         )
         .add_service(GuardedAdminService::server(guard, AdminService(app)).max_decoding_message_size(LARGEST_MESSAGE));
-    let served = router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
+    // The server's own setting reaches only sockets that it has bound itself; small answers would wait for an ACK.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     // tonic has no limit for the calls that are still open; a stream would hold the process for ever.
     tokio::select! {
         served = served => served.map_err(ServeError::from),
