@@ -26,10 +26,11 @@ async fn ordered(api: &Api, order_by: &str) -> Vec<String> {
 async fn pages_follow_each_other_in_every_order_without_loss_or_repetition() {
     let server = TestServer::start().await;
     let operator = server.operator().await;
-    // Two of one name: every order needs a unique end.
+    // Two of one name: every order needs a unique end. None of them changes its state while it is listed.
     for name in ["beta", "Alpha", "Acme", "Acme", "Zeta"] {
-        operator.create(name).await;
+        operator.active_tenant(name).await;
     }
+    operator.lock("tenants/alpha").await.unwrap();
     for order in ["", "display_name desc", "code", "state", "state desc", "create_time", "create_time desc"] {
         let all = page(&operator, v1::ListTenantsRequest { order_by: order.into(), ..Default::default() }).await;
         assert_eq!((all.rows.len(), all.total_size, all.next_page_token.as_str()), (6, 6, ""));
