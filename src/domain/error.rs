@@ -71,6 +71,8 @@ names! {
         MetadataInvalid = "METADATA_INVALID",
         /// Fields of the request are out of bounds.
         FieldsInvalid = "FIELDS_INVALID",
+        /// The filter can't be read, or names what the list does not have.
+        FilterInvalid = "FILTER_INVALID",
         /// The page token is not for this caller and these arguments.
         PageTokenInvalid = "PAGE_TOKEN_INVALID",
         /// The request and the header name different tenants.
@@ -99,6 +101,28 @@ names! {
         TenantProtected = "TENANT_PROTECTED",
         /// The repeated name is wrong.
         ConfirmationMismatch = "CONFIRMATION_MISMATCH",
+        /// Deleting in one call is switched off.
+        ForceDisabled = "FORCE_DISABLED",
+        /// A participant keeps the tenant from being deleted.
+        DeletionBlocked = "DELETION_BLOCKED",
+        /// There is to be one tenant only.
+        MultiTenancyOff = "MULTI_TENANCY_OFF",
+        /// The operation's kind or state does not let it be cancelled.
+        OperationNotCancellable = "OPERATION_NOT_CANCELLABLE",
+        /// The operation's state, or that of its tenant, does not let it be begun again.
+        OperationNotRetryable = "OPERATION_NOT_RETRYABLE",
+        /// The limit is below what is in use.
+        LimitBelowUse = "LIMIT_BELOW_USE",
+        /// Tenants are placed on the server.
+        ServerInUse = "SERVER_IN_USE",
+        /// The server can't be reached.
+        ServerUnreachable = "SERVER_UNREACHABLE",
+        /// The system licence has no seats left to reserve.
+        LicensesExhausted = "LICENSES_EXHAUSTED",
+        /// The tenant has as many users as it may have.
+        UserLimitReached = "USER_LIMIT_REACHED",
+        /// The tenant's data would take more than its quota.
+        DiskQuotaExceeded = "DISK_QUOTA_EXCEEDED",
         /// The link was used.
         LinkUsed = "LINK_USED",
         /// The link's time is over.
@@ -133,6 +157,7 @@ impl Reason {
             }
             Self::MetadataInvalid
             | Self::FieldsInvalid
+            | Self::FilterInvalid
             | Self::PageTokenInvalid
             | Self::TenantContextMismatch
             | Self::RequestIdReused => Class::InvalidArgument,
@@ -145,11 +170,23 @@ impl Reason {
             | Self::TenantReadOnly
             | Self::TenantProtected
             | Self::ConfirmationMismatch
+            | Self::ForceDisabled
+            | Self::DeletionBlocked
+            | Self::MultiTenancyOff
+            | Self::OperationNotCancellable
+            | Self::OperationNotRetryable
+            | Self::LimitBelowUse
+            | Self::ServerInUse
+            | Self::ServerUnreachable
             | Self::LinkUsed
             | Self::LinkExpired
             | Self::TenantLocked
             | Self::PasswordChangeRequired => Class::FailedPrecondition,
-            Self::RateLimited | Self::MessageTooLarge => Class::ResourceExhausted,
+            Self::LicensesExhausted
+            | Self::UserLimitReached
+            | Self::DiskQuotaExceeded
+            | Self::RateLimited
+            | Self::MessageTooLarge => Class::ResourceExhausted,
             Self::ParticipantUnreachable | Self::StoreUnavailable | Self::ShuttingDown => Class::Unavailable,
             Self::DeadlineExceeded => Class::DeadlineExceeded,
             Self::MethodUnknown => Class::Unimplemented,

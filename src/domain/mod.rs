@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod error;
+pub mod filter;
 pub mod id;
 pub mod lifecycle;
 pub mod name;
