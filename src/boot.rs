@@ -188,6 +188,7 @@ fn app(config: &Config, url: Address, root: RootKey, stopping: CancellationToken
             grace: Duration::from_secs(config.tokens.refresh_grace_seconds),
         },
         participants: participants.into(),
+        snapshot: Arc::default(),
         changed: Arc::new(watch::Sender::new(0)),
         stopping,
     })
@@ -249,8 +250,12 @@ async fn watch_database(app: App, mut health: HealthReporter, stop: Cancellation
     end_health(&mut health).await;
 }
 
-/// Learns of new signing keys, and forgets what has expired.
+/// Reads the list of tenants, so that the first who asks for it need not wait; then learns of new signing keys, and
+/// forgets what has expired.
 async fn housekeeping(app: App, repeat_window: Duration, stop: CancellationToken) {
+    if let Err(error) = app.fill_index().await {
+        tracing::warn!(%error, "could not read the list of tenants yet");
+    }
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -261,6 +266,9 @@ async fn housekeeping(app: App, repeat_window: Duration, stop: CancellationToken
         }
         if let Err(error) = app.remove_expired(repeat_window).await {
             tracing::warn!(%error, "could not remove what has expired");
+        }
+        if let Err(error) = app.sweep_events().await {
+            tracing::warn!(%error, "could not remove what was cleared");
         }
     }
 }

@@ -15,6 +15,8 @@ pub mod authz;
 pub mod context;
 pub mod store;
 
+pub mod snapshot;
+
 pub mod ports;
 
 pub mod app;

@@ -5,10 +5,9 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use crate::domain::error::Result;
-use crate::domain::operation::{Actor, InitialAdmin};
+use crate::domain::operation::{Actor, InitialAdmin, Units};
 use crate::domain::tenant::Tenant;
 use crate::store::claims::Claim;
-use crate::store::progress::Units;
 
 /// A service that keeps a part of each tenant.
 ///
@@ -52,6 +51,8 @@ pub struct StepCall {
     pub step_id: String,
     /// Who asked for it.
     pub actor: Actor,
+    /// How far the step is, by the answers so far.
+    pub so_far: Units,
 }
 
 /// What a participant has to say to a call.

@@ -8,7 +8,7 @@ use crate::support::server::TestServer;
 
 fn cooldown(seconds: i64, etag: &str) -> v1::UpdateSettingsRequest {
     let failed_tenant_cooldown = Some(prost_types::Duration { seconds, nanos: 0 });
-    let settings = Some(v1::Settings { failed_tenant_cooldown, etag: etag.into() });
+    let settings = Some(v1::Settings { failed_tenant_cooldown, etag: etag.into(), ..Default::default() });
     v1::UpdateSettingsRequest { settings, ..Default::default() }
 }
 

@@ -7,7 +7,7 @@ use landlord::app::directory::Directory;
 use landlord::authz::permit::Purpose;
 use landlord::context::OpContext;
 use landlord::domain::id::{BootId, TenantUid};
-use landlord::domain::operation::{Actor, Kind};
+use landlord::domain::operation::{Actor, Kind, Units};
 use landlord::ports::{Answer, Participant as _, Record, StepCall};
 use landlord::proto::v1;
 use landlord::store::claims::{self, Claimed, Fenced};
@@ -58,7 +58,7 @@ impl Bench {
         assert_eq!(claimed.claim.tenant, uid);
         let op = OpContext::system(Purpose::Worker, Some(uid));
         let tenant = self.db.read(op, "load", (), |tx, ()| tenants::load(tx).boxed()).await.unwrap().unwrap();
-        (StepCall { tenant, claim: claimed.claim, step_id: "test".into(), actor: Actor::default() }, claimed)
+        (StepCall { tenant, claim: claimed.claim, step_id: "test".into(), actor: Actor::default(), so_far: Units::default() }, claimed)
     }
 }
 

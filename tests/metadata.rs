@@ -229,7 +229,7 @@ async fn answers(api: &Api, code: &str, tenant: Option<&str>) -> Vec<(Code, Stri
     let tenant = v1::Tenant { name: name.clone(), display_name: "Mine".into(), ..Default::default() };
     let labelled = v1::Tenant { labels: [("a".to_owned(), "b".to_owned())].into(), ..tenant.clone() };
     vec![
-        ask!(tenants.get_tenant(v1::GetTenantRequest { name: name.clone() })),
+        ask!(tenants.get_tenant(v1::GetTenantRequest { name: name.clone(), ..Default::default() })),
         ask!(tenants.update_tenant(v1::UpdateTenantRequest { tenant: Some(tenant), ..Default::default() })),
         ask!(tenants.update_tenant(v1::UpdateTenantRequest { tenant: Some(labelled), ..Default::default() })),
         ask!(tenants.lock_tenant(v1::LockTenantRequest { name: name.clone(), ..Default::default() })),

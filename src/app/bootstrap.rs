@@ -12,13 +12,15 @@ use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::TenantUid;
 use crate::domain::lifecycle::Transition;
-use crate::domain::name::{CompanyName, DisplayName, Labels, TenantCode, TimeZone, UserName};
+use crate::domain::limits::LimitsPatch;
+use crate::domain::name::{CompanyName, DisplayName, Labels, TenantCode, UserName};
+use crate::domain::server::DEFAULT_SERVER;
 use crate::domain::tenant::NewTenant;
 use crate::domain::user::UserState;
 use crate::store::directory::{self, NewUser};
 use crate::store::transitions::Because;
 use crate::store::tx::Tx;
-use crate::store::{tenants, transitions};
+use crate::store::{servers, tenants, transitions};
 
 /// The first operator.
 #[derive(Clone)]
@@ -50,13 +52,13 @@ impl App {
 }
 
 async fn make(tx: &mut Tx, operator: &FirstOperator, password_hash: &str) -> Result<bool> {
-    tenants::ensure_default_server(tx).await?;
+    servers::ensure_default(tx).await?;
     let code = TenantCode::infrastructure();
     if !tenants::take_identity(tx, &code).await? {
         return Ok(false);
     }
-    let (server, zone) =
-        tenants::place(tx, None).await?.ok_or_else(|| Error::internal("bootstrap", "no default server"))?;
+    let server = servers::load(tx, DEFAULT_SERVER).await?;
+    let server = server.ok_or_else(|| Error::internal("bootstrap", "no default server"))?;
     let tenant = NewTenant {
         code: None,
         display_name: DisplayName::stored("Infrastructure".into()),
@@ -65,8 +67,10 @@ async fn make(tx: &mut Tx, operator: &FirstOperator, password_hash: &str) -> Res
         protected: false,
         server: None,
         time_zone: None,
+        limits: LimitsPatch::default(),
+        features: None,
     };
-    tenants::insert(tx, &code, &tenant, &server, &TimeZone::stored(zone)).await?;
+    tenants::insert(tx, &code, &tenant, &server.id, &server.time_zone).await?;
     transitions::append(tx, Transition::infrastructure(), &Because::default()).await?;
     let administrator = start_directory(tx, &tenant.display_name).await?;
     let key = operator.user_name.key();

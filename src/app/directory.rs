@@ -9,12 +9,11 @@ use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::RoleId;
 use crate::domain::name::DisplayName;
-use crate::domain::operation::InitialAdmin;
+use crate::domain::operation::{InitialAdmin, Units};
 use crate::domain::user::{BuiltInRole, SUPERUSER, UserState};
 use crate::ports::{Answer, Participant, Record, StepCall, Usage};
 use crate::store::claims::{self, Claim};
 use crate::store::directory::{self, NewUser};
-use crate::store::progress::Units;
 use crate::store::records;
 use crate::store::tx::{Db, Tx};
 
@@ -55,6 +54,7 @@ impl Participant for Directory {
     }
 
     async fn freeze(&self, _: &StepCall) -> Result<Answer> {
+        fail::fail_point!("directory.freeze", |why| Ok(Answer::Wait(why.unwrap_or_default())));
         // The lifecycle itself keeps everybody out of a tenant that is being deleted.
         Ok(Answer::Done)
     }
@@ -64,17 +64,20 @@ impl Participant for Directory {
     }
 
     async fn purge(&self, call: &StepCall) -> Result<Answer> {
-        let gone = self
+        let input = (call.claim, call.so_far);
+        let (gone, total) = self
             .db
-            .change(self.work(call), "purge-directory", call.claim, |tx, claim| {
+            .change(self.work(call), "purge-directory", input, |tx, (claim, so_far)| {
                 async move {
                     claims::fence(tx, claim).await?;
-                    directory::remove_batch_of_rows(tx, BATCH).await
+                    // Counted once: it takes longer than a batch.
+                    let total = if so_far.total == 0 { directory::rows(tx).await? } else { so_far.total };
+                    Ok((directory::remove_batch_of_rows(tx, BATCH).await?, total))
                 }
                 .boxed()
             })
             .await?;
-        Ok(if gone == 0 { Answer::Done } else { Answer::More(Units { done: gone, total: 0 }) })
+        Ok(if gone == 0 { Answer::Done } else { Answer::More(Units { done: gone, total }) })
     }
 
     async fn export(&self, call: &StepCall) -> Result<BoxStream<'static, Result<Record>>> {
@@ -110,9 +113,8 @@ impl Participant for Directory {
     }
 
     async fn usage(&self, call: &StepCall) -> Result<Usage> {
-        let (users, groups, roles) =
-            self.db.read(self.work(call), "directory-usage", (), |tx, ()| directory::counts(tx).boxed()).await?;
-        Ok(Usage { objects: users + groups + roles, bytes: 0 })
+        let counts = self.db.read(self.work(call), "directory-usage", (), |tx, ()| directory::counts(tx).boxed()).await?;
+        Ok(Usage { objects: counts.users + counts.groups + counts.roles, bytes: 0 })
     }
 }
 

@@ -3,9 +3,12 @@
 pub mod bootstrap;
 pub mod caller;
 pub mod directory;
+pub mod events;
 pub mod expiry;
+pub mod licenses;
 pub mod operations;
 pub mod passwords;
+pub mod servers;
 pub mod sessions;
 pub mod settings;
 pub mod signing;
@@ -21,6 +24,7 @@ use crate::authn::password::Passwords;
 use crate::authn::seal::RootKey;
 use crate::authn::token::Tokens;
 use crate::ports::Participant;
+use crate::snapshot::Snapshot;
 use crate::store::tx::Db;
 
 /// What the use cases work with. Clones share everything.
@@ -38,6 +42,8 @@ pub struct App {
     pub sessions: SessionRules,
     /// Who keeps a part of each tenant.
     pub participants: Arc<[Arc<dyn Participant>]>,
+    /// The list of tenants, in memory.
+    pub snapshot: Arc<Snapshot>,
     /// Tells workers and waiters of this process that something has changed. Others find out by polling.
     pub changed: Arc<watch::Sender<u64>>,
     /// Set when the process goes down, for those who wait in it.

@@ -38,15 +38,15 @@ impl App {
         let allowed = check_password(password.expose_secret(), &user.user_name);
         allowed.map_err(|allowed| Error::field("password", allowed))?;
         let password = self.passwords.hash(password).await?;
-        let input = (hash, password, call.correlation_id().to_owned());
-        let done = self.db.change(op, "activate-user", input, |tx, (hash, password, correlation_id)| {
+        let input = (hash, password, user.clone(), call.correlation_id().to_owned());
+        let done = self.db.change(op, "activate-user", input, |tx, (hash, password, user, correlation_id)| {
             async move {
                 open_tenant(tx).await?;
-                let Some(user) = links::consume(tx, LinkPurpose::Activation, hash).await? else {
+                if links::consume(tx, LinkPurpose::Activation, hash).await? != Some(user.id) {
                     return Err(Refusal::new(Reason::LinkUsed, "the link was used at the same time").into());
-                };
+                }
                 audit::record_user(tx, &policy::USER_SERVICE_ACTIVATE_USER, user, correlation_id).await?;
-                if !users::activate(tx, user, password).await? {
+                if !users::activate(tx, user.id, password).await? {
                     return Err(Refusal::new(Reason::LinkUsed, "the user is active already, or locked").into());
                 }
                 Ok(())

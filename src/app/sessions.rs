@@ -85,9 +85,14 @@ impl App {
             return self.resolve_tenant(name).await;
         }
         let op = OpContext::system(Purpose::LogIn, None);
-        let only = self.db.platform(op, "only-tenant", (), |tx, ()| tenants::only_operational(tx).boxed()).await?;
-        let text = "name the home tenant: give `tenant`, or write the user name as name@code";
-        only.map(Some).ok_or_else(|| Error::field("tenant", text))
+        let found = self.db.platform(op, "only-tenant", (), |tx, ()| tenants::operational(tx).boxed()).await?;
+        match <[_; 1]>::try_from(found) {
+            Ok([only]) => Ok(Some(only)),
+            Err(_) => {
+                let text = "name the home tenant: give `tenant`, or write the user name as name@code";
+                Err(Error::field("tenant", text))
+            }
+        }
     }
 
     /// Exchanges a refresh token for the next one, and an access token. An old one, after its grace, ends the session.

@@ -11,19 +11,39 @@ use crate::domain::id::TenantUid;
 use crate::store::settings::{self, Settings};
 use crate::store::tx::Tx;
 
-/// What to change.
-#[derive(Clone, Debug)]
-pub struct UpdateSettings {
+/// What to change; what is None stays.
+#[derive(Clone, Debug, Default)]
+pub struct SettingsPatch {
     /// New cool-down of failed tenants.
     pub failed_tenant_cooldown: Option<Duration>,
-    /// What the caller has read.
-    pub etag: String,
+    /// Whether there may be several tenants.
+    pub multi_tenancy_enabled: Option<bool>,
+    /// Whether tenants may be deleted in one call.
+    pub force_delete_enabled: Option<bool>,
+    /// Users that a new tenant may have; the inner None takes the limit away.
+    pub default_max_users: Option<Option<i64>>,
+    /// Bytes that a new tenant may store, likewise.
+    pub default_disk_quota: Option<Option<i64>>,
+    /// From which part of a limit on people are warned.
+    pub limit_warning_percent: Option<i32>,
 }
 
 impl Settings {
     /// What callers send back to be sure that nobody was faster.
     pub fn etag(&self) -> String {
         format!("\"{:x}\"", self.version)
+    }
+
+    fn after(self, patch: &SettingsPatch) -> Self {
+        Self {
+            failed_tenant_cooldown: patch.failed_tenant_cooldown.unwrap_or(self.failed_tenant_cooldown),
+            multi_tenancy_enabled: patch.multi_tenancy_enabled.unwrap_or(self.multi_tenancy_enabled),
+            force_delete_enabled: patch.force_delete_enabled.unwrap_or(self.force_delete_enabled),
+            default_max_users: patch.default_max_users.unwrap_or(self.default_max_users),
+            default_disk_quota: patch.default_disk_quota.unwrap_or(self.default_disk_quota),
+            limit_warning_percent: patch.limit_warning_percent.unwrap_or(self.limit_warning_percent),
+            version: self.version,
+        }
     }
 }
 
@@ -34,23 +54,42 @@ impl App {
         self.db.read(op, "get-settings", (), |tx, ()| settings::load(tx).boxed()).await
     }
 
-    /// Changes settings.
-    pub async fn update_settings(&self, op: OpContext, input: UpdateSettings) -> Result<Settings> {
+    /// Changes settings, if they are as the caller has read them.
+    pub async fn update_settings(&self, op: OpContext, patch: SettingsPatch, etag: String) -> Result<Settings> {
         let op = op.on(TenantUid::INFRASTRUCTURE);
-        self.db.change(op, "update-settings", input, |tx, input| update(tx, input).boxed()).await
+        self.db.change(op, "update-settings", (patch, etag), |tx, (patch, etag)| update(tx, patch, etag).boxed()).await
     }
 }
 
-async fn update(tx: &mut Tx, input: &UpdateSettings) -> Result<Settings> {
+async fn update(tx: &mut Tx, patch: &SettingsPatch, etag: &str) -> Result<Settings> {
+    tx.about("settings".to_owned());
     let current = settings::load(tx).await?;
-    let wanted = Settings {
-        failed_tenant_cooldown: input.failed_tenant_cooldown.unwrap_or(current.failed_tenant_cooldown),
-        ..current
-    };
-    let fresh = input.etag.is_empty() || input.etag == current.etag();
-    if !fresh || !settings::update(tx, &wanted).await? {
+    let fresh = etag.is_empty() || etag == current.etag();
+    if !fresh || !settings::update(tx, &current.after(patch)).await? {
         let text = "the settings have changed since they were read; read them again";
         return Err(Error::from(Refusal::new(Reason::EtagMismatch, text)));
     }
-    settings::load(tx).await
+    let changed = settings::load(tx).await?;
+    tell(tx, &current, &changed);
+    Ok(changed)
+}
+
+/// What has changed, for audit trail and status log.
+fn tell(tx: &mut Tx, old: &Settings, new: &Settings) {
+    let number = |limit: Option<i64>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+    let all = |s: &Settings| {
+        [
+            ("failed_tenant_cooldown", format!("{}s", s.failed_tenant_cooldown.as_secs())),
+            ("multi_tenancy_enabled", s.multi_tenancy_enabled.to_string()),
+            ("force_delete_enabled", s.force_delete_enabled.to_string()),
+            ("default_max_users", number(s.default_max_users)),
+            ("default_disk_quota_bytes", number(s.default_disk_quota)),
+            ("limit_warning_percent", s.limit_warning_percent.to_string()),
+        ]
+    };
+    for ((name, before), (_, after)) in all(old).into_iter().zip(all(new)) {
+        if before != after {
+            tx.tell(name, format!("{before} to {after}"));
+        }
+    }
 }

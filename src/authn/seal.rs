@@ -23,6 +23,8 @@ pub enum Purpose {
     RequestBody,
     /// Refresh tokens.
     RefreshToken,
+    /// Looks at a status log.
+    SeenToken,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::SigningKey => b"landlord signing key v1",
             Self::RequestBody => b"landlord request body v1",
             Self::RefreshToken => b"landlord refresh token v1",
+            Self::SeenToken => b"landlord seen token v1",
         }
     }
 }

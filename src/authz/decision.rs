@@ -81,7 +81,8 @@ fn holds_one(facts: &Facts, needed: &[Privilege]) -> bool {
 
 /// The refusal that names the privileges of which one is missing.
 pub fn missing(policy: &Policy, operator: bool) -> Error {
-    let needed = if operator || policy.tenant.is_empty() { policy.platform } else { policy.tenant };
+    let platform = !policy.platform.is_empty() && (operator || policy.tenant.is_empty());
+    let needed = if platform { policy.platform } else { policy.tenant };
     let names: Vec<_> = needed.iter().map(|p| p.name()).collect();
     Refusal::new(Reason::PrivilegeMissing, format!("{} needs one of: {}", policy.name, names.join(", ")))
         .with("privilege", names.join(","))

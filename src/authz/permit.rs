@@ -45,6 +45,8 @@ pub enum Purpose {
     Keys,
     /// Removes what has expired.
     Expiry,
+    /// Fills the index of tenants.
+    Index,
 }
 
 impl Permit {

@@ -19,6 +19,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use self::interceptors::{Credential, Impersonation, TenantContext};
 use crate::proto::v1::admin_service_client::AdminServiceClient;
+use crate::proto::v1::event_service_client::EventServiceClient;
 use crate::proto::v1::operation_service_client::OperationServiceClient;
 use crate::proto::v1::session_service_client::SessionServiceClient;
 use crate::proto::v1::tenant_service_client::TenantServiceClient;
@@ -110,6 +111,11 @@ impl Client {
     /// AdminService.
     pub fn admin(&self) -> AdminServiceClient<Intercepted> {
         AdminServiceClient::new(self.intercepted())
+    }
+
+    /// EventService.
+    pub fn events(&self) -> EventServiceClient<Intercepted> {
+        EventServiceClient::new(self.intercepted())
     }
 
     fn intercepted(&self) -> Intercepted {

@@ -44,6 +44,8 @@ pub struct Viewer {
     pub may_impersonate: bool,
     /// Whether the tenant has an account that can be acted for.
     pub target_marked: bool,
+    /// Whether the tenant's server can be reached.
+    pub server_reachable: bool,
 }
 
 /// The status of a tenant as the caller sees it: the first rule that fits.
@@ -57,6 +59,9 @@ pub fn status(tenant: &Tenant, viewer: Viewer) -> (Status, &'static str) {
         State::PreparingDeletion => return (Status::PreparingDeletion, ""),
         State::Prepared => return (Status::Prepared, if tenant.purge_started { "PURGE_STARTED" } else { "" }),
         State::Active | State::Locked => {}
+    }
+    if viewer.of_infrastructure && !viewer.server_reachable {
+        return (Status::AccessDenied, "SERVER_UNREACHABLE");
     }
     if viewer.of_infrastructure && !viewer.may_impersonate {
         return (Status::AccessDenied, "IMPERSONATION_NOT_PERMITTED");

@@ -2,12 +2,18 @@
 
 pub mod access;
 pub mod error;
+pub mod event;
 pub mod filter;
 pub mod id;
+pub mod license;
 pub mod lifecycle;
+pub mod limits;
 pub mod name;
 pub(crate) mod names;
 pub mod operation;
+pub mod page;
 pub mod privilege;
+pub mod server;
 pub mod tenant;
+pub mod tenant_list;
 pub mod user;

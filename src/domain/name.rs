@@ -53,12 +53,17 @@ texts! {
     TimeZone(time_zone);
     /// What an operator has to say: up to 500 characters, also none.
     Note(note);
+    /// Where a server stands: up to 63 characters, also none.
+    Region(region);
+    /// A language by its tag, such as `en` or `de-CH`.
+    Locale(locale);
 }
 
 /// Codes that mean something else where a code may stand.
 const RESERVED: &[&str] = &["infrastructure", "system", "landlord"];
 
-fn code(text: &str) -> Result<String, String> {
+/// An id that is written like a code, such as a server's.
+pub fn slug(text: &str) -> Result<String, String> {
     let bytes = text.as_bytes();
     let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
     let fits = (3..=40).contains(&bytes.len())
@@ -68,10 +73,12 @@ fn code(text: &str) -> Result<String, String> {
     if !fits {
         return Err("must be 3 to 40 characters: lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen".into());
     }
-    if RESERVED.contains(&text) {
-        return Err(format!("is reserved: {text}"));
-    }
     Ok(text.to_owned())
+}
+
+fn code(text: &str) -> Result<String, String> {
+    let text = slug(text)?;
+    if RESERVED.contains(&text.as_str()) { Err(format!("is reserved: {text}")) } else { Ok(text) }
 }
 
 impl TenantCode {
@@ -133,6 +140,20 @@ fn person_name(text: &str) -> Result<String, String> {
 
 fn note(text: &str) -> Result<String, String> {
     visible(text, 0, 500)
+}
+
+fn region(text: &str) -> Result<String, String> {
+    visible(text, 0, 63)
+}
+
+fn locale(text: &str) -> Result<String, String> {
+    let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    let language = text.split('-').next().unwrap_or_default();
+    let fits = (2..=35).contains(&text.len())
+        && (2..=3).contains(&language.len())
+        && language.bytes().all(|b| b.is_ascii_alphabetic())
+        && text.split('-').all(part);
+    if fits { Ok(text.to_owned()) } else { Err("must be the tag of a language, such as en or de-CH".into()) }
 }
 
 fn user_name(text: &str) -> Result<String, String> {

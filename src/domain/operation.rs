@@ -21,6 +21,8 @@ names! {
         Thaw = "thaw",
         /// Removes every participant's part, then the tenant.
         Purge = "purge",
+        /// Prepares a tenant for deletion and deletes it, in one.
+        ForceDeletion = "force-deletion",
         /// Sends one mail.
         DeliverMail = "deliver-mail",
     }
@@ -30,8 +32,24 @@ impl Kind {
     /// Whether it keeps other exclusive work off its tenant.
     pub const fn exclusive(self) -> bool {
         match self {
-            Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge => true,
+            Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => true,
             Self::DeliverMail => false,
+        }
+    }
+
+    /// Whether CancelOperation stops it. What has a call of its own to turn back, or no way back, it does not.
+    pub const fn cancellable(self) -> bool {
+        match self {
+            Self::Provision | Self::DeliverMail => true,
+            Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
+        }
+    }
+
+    /// Whether it ends when its tenant is prepared for deletion.
+    pub const fn yields_to_deletion(self) -> bool {
+        match self {
+            Self::DeliverMail => true,
+            Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
         }
     }
 }
@@ -76,6 +94,8 @@ pub enum Params {
     Thaw {},
     /// See [`Kind::Purge`].
     Purge {},
+    /// See [`Kind::ForceDeletion`].
+    ForceDeletion {},
     /// See [`Kind::DeliverMail`].
     DeliverMail {
         /// Which mail.
@@ -93,6 +113,7 @@ impl Params {
             Self::PrepareDeletion {} => Kind::PrepareDeletion,
             Self::Thaw {} => Kind::Thaw,
             Self::Purge {} => Kind::Purge,
+            Self::ForceDeletion {} => Kind::ForceDeletion,
             Self::DeliverMail { .. } => Kind::DeliverMail,
         }
     }
@@ -169,6 +190,39 @@ pub struct Operation {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+impl Operation {
+    /// Whether CancelOperation stops it now.
+    pub fn cancellable(&self) -> bool {
+        self.kind.cancellable() && matches!(self.state, State::Pending | State::Running)
+    }
+}
+
+/// Units of work, for people who wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Units {
+    /// Done.
+    pub done: i64,
+    /// In all; 0: not known.
+    pub total: i64,
+}
+
+impl Units {
+    /// With a batch added.
+    #[must_use]
+    pub fn and(self, batch: Self) -> Self {
+        Self { done: self.done + batch.done, total: self.total.max(batch.total) }
+    }
+
+    /// The share of a span of so many percent that is done.
+    pub fn share_of(self, span: i32) -> i32 {
+        if self.total <= 0 {
+            return 0;
+        }
+        let done = i128::from(self.done.clamp(0, self.total)) * i128::from(span) / i128::from(self.total);
+        i32::try_from(done).unwrap_or(span)
+    }
+}
+
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRecord {
@@ -232,6 +286,13 @@ mod tests {
         assert_eq!(policy.wait(39, 1.0), Some(Duration::from_secs(60)));
         assert_eq!(policy.wait(3, 0.0), Some(Duration::ZERO));
         assert_eq!(policy.wait(40, 1.0), None);
+    }
+
+    #[test]
+    fn a_part_of_a_step_is_a_part_of_its_share() {
+        let share = |done, total| Units { done, total }.share_of(50);
+        assert_eq!((share(0, 0), share(5, 0), share(1, 4), share(4, 4), share(9, 4)), (0, 0, 12, 50, 50));
+        assert_eq!(share(i64::MAX, i64::MAX), 50);
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! A tenant, and what can be asked of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Reason, Refusal, Result};
-use super::id::TenantUid;
+use super::id::{OperationId, TenantUid};
 use super::lifecycle::{LockReason, Standing, State};
+use super::limits::LimitsPatch;
 use super::name::{CompanyName, DisplayName, Labels, TenantCode, TimeZone};
+use super::names::names;
+use super::operation::Kind;
 
 /// A tenant as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +123,47 @@ impl Tenant {
     }
 }
 
+/// The figures of a tenant. Those of parts that are not there are not there either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    /// Accounts at home in it, without superuser.
+    pub users: i64,
+    /// The work that keeps other work off it.
+    pub current_operation: Option<CurrentOperation>,
+}
+
+/// An operation that works on a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentOperation {
+    /// Which.
+    pub id: OperationId,
+    /// What it does.
+    pub kind: Kind,
+    /// How far it is.
+    pub percent: i32,
+}
+
+/// Something of a tenant that people should know besides its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// What kind of thing.
+    pub kind: ConditionKind,
+    /// What exactly, for people.
+    pub message: String,
+}
+
+names! {
+    /// What can be the matter with a tenant.
+    ConditionKind {
+        /// Its server can't be reached.
+        ServerUnreachable = "SERVER_UNREACHABLE",
+        /// A participant keeps it from being deleted.
+        DeletionBlocked = "DELETION_BLOCKED",
+        /// It has nearly or wholly used up a limit.
+        LimitNear = "LIMIT_NEAR",
+    }
+}
+
 /// A tenant to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTenant {
@@ -136,6 +181,10 @@ pub struct NewTenant {
     pub server: Option<String>,
     /// Time zone; none: the server's.
     pub time_zone: Option<TimeZone>,
+    /// Limits; what is None is as the settings have it.
+    pub limits: LimitsPatch,
+    /// Features; none: the default ones.
+    pub features: Option<BTreeSet<String>>,
 }
 
 /// What to change of a tenant; what is None stays.
@@ -154,6 +203,22 @@ pub struct TenantPatch {
 }
 
 impl TenantPatch {
+    /// The fields that it changes, with their new values for people.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let labels = self.labels.as_ref().map(|labels| {
+            let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            pairs.join(" ").chars().take(500).collect()
+        });
+        let fields = [
+            ("display_name", self.display_name.as_ref().map(ToString::to_string)),
+            ("company_name", self.company_name.as_ref().map(ToString::to_string)),
+            ("labels", labels),
+            ("protected", self.protected.map(|protected| protected.to_string())),
+            ("time_zone", self.time_zone.as_ref().map(ToString::to_string)),
+        ];
+        fields.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
+    }
+
     /// The fields that only operators may change and that this patch changes.
     pub fn operator_fields(&self) -> Vec<&'static str> {
         let fields = [("labels", self.labels.is_some()), ("protected", self.protected.is_some())];
@@ -171,17 +236,46 @@ impl TenantPatch {
     }
 }
 
-/// What a deletion removes, at the time of asking.
+/// What a deletion removes, at the time of asking, and what stands in its way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlastRadius {
     /// Accounts whose home is the tenant.
     pub users: i64,
+    /// Users of other tenants who are guests in it; they are unassigned.
+    #[serde(default)]
+    pub guests: i64,
     /// Groups.
     pub groups: i64,
     /// Roles.
     pub roles: i64,
+    /// Sessions that end.
+    #[serde(default)]
+    pub sessions: i64,
+    /// Bytes that it stores.
+    #[serde(default)]
+    pub storage_bytes: i64,
     /// Participants that take part.
     pub participants: Vec<String>,
+    /// What keeps the deletion from going on now.
+    #[serde(default)]
+    pub blockers: Vec<Blocker>,
+}
+
+/// Something that keeps a deletion from going on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocker {
+    /// The participant; empty: the tenant itself.
+    pub participant: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Blocker {
+    /// The refusal that names it.
+    pub fn refusal(&self, tenant: &Tenant) -> Error {
+        let text = format!("participant {} keeps {} from being deleted: {}", self.participant, tenant.name(), self.reason);
+        Refusal::new(Reason::DeletionBlocked, text).with("participant", self.participant.clone()).about(tenant.name()).into()
+    }
 }
 
 /// The refusal of what the infrastructure tenant does not let anybody do.

@@ -1,22 +1,16 @@
 //! AdminService: decode, call the use case, encode.
 
-use std::time::Duration;
-
-use super::convert::fields::{Fields, duration, whole_seconds};
+use super::convert::server::{self, server_id};
+use super::convert::{admin, page};
 use super::guarded::AdminServiceHandler;
 use crate::app::App;
-use crate::app::settings::UpdateSettings;
 use crate::context::OpContext;
 use crate::domain::error::Result;
 use crate::proto::v1;
 use crate::store::migrate;
-use crate::store::settings::Settings;
 
 /// The service.
 pub struct AdminService(pub App);
-
-/// The longest cool-down.
-const LONGEST_COOLDOWN: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[tonic::async_trait]
 impl AdminServiceHandler for AdminService {
@@ -26,7 +20,7 @@ impl AdminServiceHandler for AdminService {
     }
 
     async fn get_settings(&self, op: OpContext, _: v1::GetSettingsRequest) -> Result<v1::GetSettingsResponse> {
-        Ok(v1::GetSettingsResponse { settings: Some(settings(&self.0.get_settings(op).await?)) })
+        Ok(v1::GetSettingsResponse { settings: Some(admin::settings(&self.0.get_settings(op).await?)) })
     }
 
     async fn update_settings(
@@ -34,32 +28,58 @@ impl AdminServiceHandler for AdminService {
         op: OpContext,
         request: v1::UpdateSettingsRequest,
     ) -> Result<v1::UpdateSettingsResponse> {
-        let changed = self.0.update_settings(op, update(request)?).await?;
-        Ok(v1::UpdateSettingsResponse { settings: Some(settings(&changed)) })
+        let (patch, etag) = admin::update_settings(request)?;
+        let changed = self.0.update_settings(op, patch, etag).await?;
+        Ok(v1::UpdateSettingsResponse { settings: Some(admin::settings(&changed)) })
     }
-}
 
-fn settings(settings: &Settings) -> v1::Settings {
-    v1::Settings { failed_tenant_cooldown: Some(duration(settings.failed_tenant_cooldown)), etag: settings.etag() }
-}
+    async fn get_system_license(
+        &self,
+        op: OpContext,
+        _: v1::GetSystemLicenseRequest,
+    ) -> Result<v1::GetSystemLicenseResponse> {
+        let license = admin::system_license(self.0.get_system_license(op).await?);
+        Ok(v1::GetSystemLicenseResponse { license: Some(license) })
+    }
 
-fn update(request: v1::UpdateSettingsRequest) -> Result<UpdateSettings> {
-    const CHANGEABLE: &str = "failed_tenant_cooldown";
-    let sent = request.settings.unwrap_or_default();
-    let populated = || sent.failed_tenant_cooldown.iter().map(|_| CHANGEABLE.to_owned()).collect();
-    let paths: Vec<String> = request.update_mask.map_or_else(populated, |mask| mask.paths);
-    let mut fields = Fields::default();
-    let mut failed_tenant_cooldown = None;
-    for path in &paths {
-        if path == CHANGEABLE {
-            let cooldown = whole_seconds(sent.failed_tenant_cooldown.unwrap_or_default(), LONGEST_COOLDOWN);
-            failed_tenant_cooldown = fields.take("settings.failed_tenant_cooldown", cooldown);
-        } else {
-            fields.refuse("update_mask", format!("may name {CHANGEABLE} only, not {path}"));
-        }
+    async fn update_system_license(
+        &self,
+        op: OpContext,
+        request: v1::UpdateSystemLicenseRequest,
+    ) -> Result<v1::UpdateSystemLicenseResponse> {
+        let (quantities, etag) = admin::update_license(request)?;
+        let license = admin::system_license(self.0.update_system_license(op, quantities, etag).await?);
+        Ok(v1::UpdateSystemLicenseResponse { license: Some(license) })
     }
-    if paths.is_empty() {
-        fields.refuse("update_mask", format!("must name at least one of {CHANGEABLE}"));
+
+    async fn create_server(&self, op: OpContext, request: v1::CreateServerRequest) -> Result<v1::CreateServerResponse> {
+        let made = self.0.create_server(op, server::create(request)?).await?;
+        Ok(v1::CreateServerResponse { server: Some(server::server(made)) })
     }
-    fields.finish(Some(UpdateSettings { failed_tenant_cooldown, etag: sent.etag }))
+
+    async fn get_server(&self, op: OpContext, request: v1::GetServerRequest) -> Result<v1::GetServerResponse> {
+        let found = self.0.get_server(op, server_id("name", &request.name)?).await?;
+        Ok(v1::GetServerResponse { server: Some(server::server(found)) })
+    }
+
+    async fn list_servers(&self, op: OpContext, request: v1::ListServersRequest) -> Result<v1::ListServersResponse> {
+        let after: Option<String> = page::open(&self.0.root, &op, "", &request.page_token)?;
+        let (found, total) = self.0.list_servers(op.clone(), after, page::size(request.page_size)?).await?;
+        Ok(v1::ListServersResponse {
+            next_page_token: page::seal(&self.0.root, &op, "", found.next.as_ref())?,
+            servers: found.rows.into_iter().map(server::server).collect(),
+            total_size: i32::try_from(total).unwrap_or(i32::MAX),
+        })
+    }
+
+    async fn update_server(&self, op: OpContext, request: v1::UpdateServerRequest) -> Result<v1::UpdateServerResponse> {
+        let (id, patch, etag) = server::update(request)?;
+        let changed = self.0.update_server(op, id, patch, etag).await?;
+        Ok(v1::UpdateServerResponse { server: Some(server::server(changed)) })
+    }
+
+    async fn delete_server(&self, op: OpContext, request: v1::DeleteServerRequest) -> Result<v1::DeleteServerResponse> {
+        self.0.delete_server(op, server_id("name", &request.name)?, request.etag).await?;
+        Ok(v1::DeleteServerResponse {})
+    }
 }

@@ -33,18 +33,34 @@ impl OperationServiceHandler for OperationService {
         op: OpContext,
         request: v1::ListOperationsRequest,
     ) -> Result<v1::ListOperationsResponse> {
-        if request.parent.split('/').count() != 2 {
-            return Err(Error::field("parent", "must be `tenants/{tenant}`, or `tenants/-` for all"));
-        }
+        page::check_parent(&request.parent)?;
         let after = page::open(&self.0.root, &op, &request.parent, &request.page_token)?;
         let list = ListOperations { after, size: page::size(request.page_size)? };
         let found = self.0.list_operations(op.clone(), list).await?;
         Ok(v1::ListOperationsResponse {
-            operations: found.rows.into_iter().map(operation).collect(),
-            next_page_token: page::seal(&self.0.root, &op, &request.parent, found.next.as_ref())?,
-            total_size: i32::try_from(found.total).unwrap_or(i32::MAX),
-            total_size_estimated: found.estimated,
+            operations: found.page.rows.into_iter().map(operation).collect(),
+            next_page_token: page::seal(&self.0.root, &op, &request.parent, found.page.next.as_ref())?,
+            total_size: page::total(found.total),
+            total_size_estimated: page::is_estimate(found.total),
         })
+    }
+
+    async fn cancel_operation(
+        &self,
+        op: OpContext,
+        request: v1::CancelOperationRequest,
+    ) -> Result<v1::CancelOperationResponse> {
+        let asked = self.0.cancel_operation(op, operation_id(&request.name)?).await?;
+        Ok(v1::CancelOperationResponse { operation: Some(operation(asked)) })
+    }
+
+    async fn retry_operation(
+        &self,
+        op: OpContext,
+        request: v1::RetryOperationRequest,
+    ) -> Result<v1::RetryOperationResponse> {
+        let begun = self.0.retry_operation(op.clone(), operation_id(&request.name)?).await?;
+        Ok(v1::RetryOperationResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
     }
 
     async fn wait_operation(

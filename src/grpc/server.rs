@@ -12,9 +12,10 @@ use tonic_health::server::HealthReporter;
 use tower::ServiceBuilder;
 
 use super::admin_service::AdminService;
+use super::event_service::EventService;
 use super::guard::Guard;
 use super::guarded::{
-    GuardedAdminService, GuardedOperationService, GuardedSessionService, GuardedTenantService, GuardedUserService,
+    GuardedAdminService, GuardedEventService, GuardedOperationService, GuardedSessionService, GuardedTenantService, GuardedUserService,
 };
 use super::interceptors;
 use super::layers::authenticate::AuthenticateLayer;
@@ -52,11 +53,12 @@ pub enum ServeError {
 }
 
 /// The names of the services, for health.
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "landlord.v1.TenantService",
     "landlord.v1.OperationService",
     "landlord.v1.SessionService",
     "landlord.v1.UserService",
+    "landlord.v1.EventService",
     "landlord.v1.AdminService",
 ];
 
@@ -127,6 +129,10 @@ pub async fn serve(
         )
         .add_service(
             GuardedUserService::server(guard.clone(), UserService(app.clone()))
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            GuardedEventService::server(guard.clone(), EventService(app.clone()))
                 .max_decoding_message_size(LARGEST_MESSAGE),
         )
         .add_service(GuardedAdminService::server(guard, AdminService(app)).max_decoding_message_size(LARGEST_MESSAGE));

@@ -1,14 +1,15 @@
 //! TenantService: decode, call the use case, encode.
 
-use super::convert::{operation::operation, page, tenant};
+use super::convert::{limits, operation::operation, page, tenant};
 use super::guarded::TenantServiceHandler;
 use crate::app::App;
-use crate::app::tenants::{DeleteTenant, ListRequest, LockTenant};
+use crate::app::tenants::{DeleteTenant, LockTenant};
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::domain::name::Note;
+use crate::domain::tenant_list::{Order, tenant_filter};
 use crate::proto::v1;
-use crate::store::page::Order;
+use crate::snapshot::Query;
 
 /// The service.
 pub struct TenantService(pub App);
@@ -28,8 +29,9 @@ impl TenantServiceHandler for TenantService {
 
     async fn get_tenant(&self, op: OpContext, request: v1::GetTenantRequest) -> Result<v1::GetTenantResponse> {
         tenant::check_name("name", &request.name)?;
+        let full = tenant::is_full(request.view)?;
         let seen = self.0.get_tenant(op).await?;
-        Ok(v1::GetTenantResponse { row: Some(tenant::row(seen)) })
+        Ok(v1::GetTenantResponse { row: Some(tenant::row(seen, full)) })
     }
 
     async fn list_tenants(&self, op: OpContext, request: v1::ListTenantsRequest) -> Result<v1::ListTenantsResponse> {
@@ -40,13 +42,15 @@ impl TenantServiceHandler for TenantService {
             return Err(Error::field("search", "must not have control characters"));
         }
         let (order, descending) = order(&request.order_by)?;
-        let arguments = format!("{}\n{}", request.search, request.order_by);
+        let filter = tenant_filter(&request.filter)?;
+        let full = tenant::is_full(request.view)?;
+        let arguments = format!("{}\n{}\n{}", request.search, request.order_by, request.filter);
         let after = page::open(&self.0.root, &op, &arguments, &request.page_token)?;
-        let size = page::size(request.page_size)?;
-        let list = ListRequest { search: request.search, order, descending, after, size };
-        let found = self.0.list_tenants(op.clone(), list).await?;
+        let limit = usize::try_from(page::size(request.page_size)?).unwrap_or(usize::MAX);
+        let query = Query { search: request.search, filter, order, descending, after, limit };
+        let found = self.0.list_tenants(op.clone(), query).await?;
         Ok(v1::ListTenantsResponse {
-            rows: found.rows.into_iter().map(tenant::row).collect(),
+            rows: found.rows.into_iter().map(|row| tenant::row(row, full)).collect(),
             next_page_token: page::seal(&self.0.root, &op, &arguments, found.next.as_ref())?,
             total_size: i32::try_from(found.total).unwrap_or(i32::MAX),
             total_size_estimated: found.estimated,
@@ -96,10 +100,76 @@ impl TenantServiceHandler for TenantService {
 
     async fn delete_tenant(&self, op: OpContext, request: v1::DeleteTenantRequest) -> Result<v1::DeleteTenantResponse> {
         tenant::check_name("name", &request.name)?;
-        let delete = DeleteTenant { confirm_name: request.confirm_name, etag: request.etag };
+        let delete =
+            DeleteTenant { confirm_name: request.confirm_name, force: request.force, etag: request.etag };
         let begun = self.0.delete_tenant(op.clone(), delete).await?;
         let preview = Some(tenant::preview(begun.preview));
         Ok(v1::DeleteTenantResponse { operation: done(&op, operation(begun.operation)), preview })
+    }
+
+    async fn get_tenant_limits(
+        &self,
+        op: OpContext,
+        request: v1::GetTenantLimitsRequest,
+    ) -> Result<v1::GetTenantLimitsResponse> {
+        limits::check_name("name", &request.name, "limits")?;
+        let (tenant, found) = self.0.get_limits(op).await?;
+        Ok(v1::GetTenantLimitsResponse { limits: Some(limits::limits(&tenant, &found)) })
+    }
+
+    async fn update_tenant_limits(
+        &self,
+        op: OpContext,
+        request: v1::UpdateTenantLimitsRequest,
+    ) -> Result<v1::UpdateTenantLimitsResponse> {
+        limits::check_name("limits.name", request.limits.as_ref().map_or("", |l| &l.name), "limits")?;
+        let (patch, etag) = limits::update(request)?;
+        let (tenant, changed) = self.0.update_limits(op, patch, etag).await?;
+        Ok(v1::UpdateTenantLimitsResponse { limits: Some(limits::limits(&tenant, &changed)) })
+    }
+
+    async fn get_tenant_features(
+        &self,
+        op: OpContext,
+        request: v1::GetTenantFeaturesRequest,
+    ) -> Result<v1::GetTenantFeaturesResponse> {
+        limits::check_name("name", &request.name, "features")?;
+        let (tenant, found) = self.0.get_features(op).await?;
+        let features = limits::features(format!("{tenant}/features"), &found);
+        Ok(v1::GetTenantFeaturesResponse { features: Some(features) })
+    }
+
+    async fn update_tenant_features(
+        &self,
+        op: OpContext,
+        request: v1::UpdateTenantFeaturesRequest,
+    ) -> Result<v1::UpdateTenantFeaturesResponse> {
+        limits::check_name("name", &request.name, "features")?;
+        let patch = limits::switched(request.enable, request.disable)?;
+        let (tenant, changed) = self.0.update_features(op, patch, request.etag).await?;
+        let features = limits::features(format!("{tenant}/features"), &changed);
+        Ok(v1::UpdateTenantFeaturesResponse { features: Some(features) })
+    }
+
+    async fn get_default_features(
+        &self,
+        op: OpContext,
+        _: v1::GetDefaultFeaturesRequest,
+    ) -> Result<v1::GetDefaultFeaturesResponse> {
+        let found = self.0.get_default_features(op).await?;
+        let features = limits::features(DEFAULT_FEATURES.to_owned(), &found);
+        Ok(v1::GetDefaultFeaturesResponse { features: Some(features) })
+    }
+
+    async fn update_default_features(
+        &self,
+        op: OpContext,
+        request: v1::UpdateDefaultFeaturesRequest,
+    ) -> Result<v1::UpdateDefaultFeaturesResponse> {
+        let patch = limits::switched(request.enable, request.disable)?;
+        let changed = self.0.update_default_features(op, patch, request.etag).await?;
+        let features = limits::features(DEFAULT_FEATURES.to_owned(), &changed);
+        Ok(v1::UpdateDefaultFeaturesResponse { features: Some(features) })
     }
 
     async fn retry_tenant_provisioning(
@@ -114,16 +184,18 @@ impl TenantServiceHandler for TenantService {
     }
 }
 
+/// The resource name of the default features.
+const DEFAULT_FEATURES: &str = "defaultFeatures";
+
 fn order(text: &str) -> Result<(Order, bool)> {
     let (field, descending) = text.strip_suffix(" desc").map_or((text, false), |field| (field, true));
-    match field {
-        "" | "display_name" => Ok((Order::DisplayName, descending)),
-        "code" => Ok((Order::Code, descending)),
-        "state" => Ok((Order::State, descending)),
-        "create_time" => Ok((Order::CreateTime, descending)),
-        _ => Err(Error::field(
-            "order_by",
-            "must be display_name, code, create_time or state, with ` desc` behind it for the reverse",
-        )),
+    if field.is_empty() && !descending {
+        return Ok((Order::DisplayName, false));
     }
+    let order = Order::ALL.into_iter().find(|order| order.field() == field);
+    let order = order.ok_or_else(|| {
+        let fields = Order::ALL.map(Order::field).join(", ");
+        Error::field("order_by", format!("must be one of {fields}, with ` desc` behind it for the reverse"))
+    })?;
+    Ok((order, descending))
 }

@@ -13,7 +13,7 @@ use crate::context::OpContext;
 use crate::domain::error::Result;
 use crate::domain::id::UserId;
 use crate::domain::names::names;
-use crate::domain::operation::Mail;
+use crate::domain::operation::{Mail, Units};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::{User, UserState};
 use crate::ports::{Mailer, OutgoingMail};
@@ -51,7 +51,7 @@ steps!(MailStep);
 impl Work for DeliverMail {
     type Step = MailStep;
 
-    async fn outside(&self, job: &Job, _: MailStep) -> Result<Outside> {
+    async fn outside(&self, job: &Job, _: MailStep, _: Units) -> Result<Outside> {
         let Mail::Activation = self.mail;
         let (code, hash) = seal::link_code()?;
         let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));

@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::metrics::Metrics;
-use super::participants::{add, failure};
+use super::participants::failure;
 use super::{Job, Next, Outside, Step, Work};
 use crate::app::App;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::{Class, Error, Result};
-use crate::domain::operation::{Failure, RetryPolicy, State};
-use crate::store::claims::{self, Fenced};
-use crate::store::progress::{self, Units};
+use crate::domain::operation::{Failure, RetryPolicy, State, Units};
+use crate::store::claims::{self, Cancelled, Fenced};
+use crate::store::{events, progress};
 
 /// What the engine works with.
 #[derive(Clone)]
@@ -39,7 +39,12 @@ impl Engine {
     /// Runs a claimed operation until it ends, waits, fails or is taken away.
     pub async fn run<W: Work>(&self, job: Job, work: W) {
         let claim = job.claimed.claim;
-        match self.steps(&job, Arc::new(work)).await {
+        let work = Arc::new(work);
+        let went = match self.steps(&job, work.clone()).await {
+            Err(error) if Cancelled::is(&error) => self.end_cancelled(&job, &work).await,
+            went => went,
+        };
+        match went {
             Ok(()) => {}
             Err(error) if Fenced::is(&error) => {
                 tracing::info!(operation = %claim.id, "the operation is in other hands or has ended");
@@ -51,6 +56,9 @@ impl Engine {
     }
 
     async fn steps<W: Work>(&self, job: &Job, work: Arc<W>) -> Result<()> {
+        if job.claimed.cancelling {
+            return Err(Error::internal("claim", Cancelled));
+        }
         let mut step = match first_step::<W::Step>(&job.claimed.step) {
             Some(step) => step,
             None => return self.fail(job, &work, &unknown_step(&job.claimed.step)).await,
@@ -59,7 +67,7 @@ impl Engine {
         if attempts.unsigned_abs() >= self.retry.max_attempts {
             return self.fail(job, &work, &workers_died(attempts)).await;
         }
-        let mut units = Units::default();
+        let mut units = job.claimed.units;
         loop {
             if self.draining.is_cancelled() {
                 return self.release(job).await;
@@ -69,8 +77,11 @@ impl Engine {
             let outcome = async {
                 fail::fail_point!("step.before");
                 // A panic is a failed attempt; it must neither take the worker with it nor be tried for ever.
-                let outside = AssertUnwindSafe(work.outside(job, step)).catch_unwind().await;
-                let outside = outside.unwrap_or_else(|_| Err(Error::internal("step", "it panicked")));
+                let outside = AssertUnwindSafe(work.outside(job, step, units)).catch_unwind();
+                let outside = tokio::select! {
+                    outside = outside => outside.unwrap_or_else(|_| Err(Error::internal("step", "it panicked"))),
+                    () = job.stop.cancelled() => Err(Error::internal("step", Cancelled)),
+                };
                 fail::fail_point!("step.outside");
                 match outside? {
                     Outside::Done => self.inside(job, &work, step).await.map(Ok),
@@ -84,11 +95,11 @@ impl Engine {
                 Ok(Ok(After::Step(next))) => (step, attempts, units) = (next, 0, Units::default()),
                 Ok(Ok(After::LetGo) | Err(Outside::Done)) => return Ok(()),
                 Ok(Err(Outside::More(batch))) => {
-                    (units, attempts) = (add(units, batch), 0);
-                    self.tell(job, units).await?;
+                    (units, attempts) = (units.and(batch), 0);
+                    self.tell(job, units, percent(step) + units.share_of(share::<W::Step>())).await?;
                 }
                 Ok(Err(Outside::Wait { reason, again_in })) => return self.wait(job, &reason, again_in).await,
-                Err(error) if Fenced::is(&error) => return Err(error),
+                Err(error) if Fenced::is(&error) || Cancelled::is(&error) => return Err(error),
                 Err(error) => {
                     attempts += 1;
                     return self.failed_attempt(job, &work, step, attempts, error).await;
@@ -107,7 +118,7 @@ impl Engine {
             .change(self.op(job), "operation-step", input, move |tx, (job, work)| {
                 async move {
                     let claim = job.claimed.claim;
-                    claims::fence(tx, &claim).await?;
+                    claims::fence_unless_cancelling(tx, &claim).await?;
                     let next = work.inside(tx, job, step).await?;
                     progress::record_step(tx, &claim, step.name(), "", true, "").await?;
                     match next {
@@ -117,6 +128,7 @@ impl Engine {
                         }
                         Next::Done(results) => {
                             progress::end(tx, &claim, State::Succeeded, &results, None).await?;
+                            events::log_operation(tx, job.subject(), State::Succeeded, None, "").await?;
                             Ok(None)
                         }
                     }
@@ -148,7 +160,7 @@ impl Engine {
             .change(self.op(job), "operation-postpone", input, move |tx, (job, failure)| {
                 async move {
                     let claim = job.claimed.claim;
-                    claims::fence(tx, &claim).await?;
+                    claims::fence_unless_cancelling(tx, &claim).await?;
                     progress::record_step(tx, &claim, step.name(), "", false, &failure.message).await?;
                     progress::postpone(tx, &claim, wait, "", attempts, Some(failure)).await
                 }
@@ -168,7 +180,27 @@ impl Engine {
                     let claim = job.claimed.claim;
                     claims::fence(tx, &claim).await?;
                     work.undo(tx, job, failure).await?;
-                    progress::end(tx, &claim, State::Failed, &[], Some(failure)).await
+                    progress::end(tx, &claim, State::Failed, &[], Some(failure)).await?;
+                    events::log_operation(tx, job.subject(), State::Failed, Some(failure), "").await
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Ends what was cancelled: undo and end are one transaction here, too.
+    async fn end_cancelled<W: Work>(&self, job: &Job, work: &Arc<W>) -> Result<()> {
+        fail::fail_point!("cancel.before");
+        let input = (job.clone(), work.clone());
+        self.app
+            .db
+            .change(self.op(job), "operation-cancel", input, |tx, (job, work)| {
+                async move {
+                    let claim = job.claimed.claim;
+                    claims::fence(tx, &claim).await?;
+                    work.undo(tx, job, &was_cancelled()).await?;
+                    progress::end(tx, &claim, State::Cancelled, &[], None).await?;
+                    events::log_operation(tx, job.subject(), State::Cancelled, None, "").await
                 }
                 .boxed()
             })
@@ -181,7 +213,11 @@ impl Engine {
             .db
             .change(self.op(job), "operation-wait", input, move |tx, (job, reason)| {
                 async move {
-                    claims::fence(tx, &job.claimed.claim).await?;
+                    claims::fence_unless_cancelling(tx, &job.claimed.claim).await?;
+                    // It looks again and again; what it waits for is told once.
+                    if progress::waiting_for(tx, &job.claimed.claim).await? != *reason {
+                        events::log_operation(tx, job.subject(), State::Pending, None, reason).await?;
+                    }
                     progress::postpone(tx, &job.claimed.claim, again_in, reason, 0, None).await
                 }
                 .boxed()
@@ -189,13 +225,13 @@ impl Engine {
             .await
     }
 
-    async fn tell(&self, job: &Job, units: Units) -> Result<()> {
+    async fn tell(&self, job: &Job, units: Units, percent: i32) -> Result<()> {
         self.app
             .db
-            .change(self.op(job), "operation-units", (job.clone(), units), |tx, (job, units)| {
+            .change(self.op(job), "operation-units", (job.clone(), units), move |tx, (job, units)| {
                 async move {
-                    claims::fence(tx, &job.claimed.claim).await?;
-                    progress::units(tx, &job.claimed.claim, *units).await
+                    claims::fence_unless_cancelling(tx, &job.claimed.claim).await?;
+                    progress::units(tx, &job.claimed.claim, *units, percent).await
                 }
                 .boxed()
             })
@@ -227,6 +263,11 @@ fn percent<S: Step>(step: S) -> i32 {
     i32::try_from(before * 100 / S::ALL.len().max(1)).unwrap_or(0)
 }
 
+/// The share of the whole that one step is.
+fn share<S: Step>() -> i32 {
+    i32::try_from(100 / S::ALL.len().max(1)).unwrap_or(0)
+}
+
 /// Whether the same may go better next time.
 fn worth_another_try(error: &Error) -> bool {
     match error {
@@ -235,6 +276,15 @@ fn worth_another_try(error: &Error) -> bool {
             refusal.reason.class(),
             Class::Unavailable | Class::Aborted | Class::DeadlineExceeded | Class::ResourceExhausted
         ),
+    }
+}
+
+fn was_cancelled() -> Failure {
+    Failure {
+        code: Class::Aborted.name().to_owned(),
+        reason: "CANCELLED".into(),
+        message: "it was cancelled with CancelOperation".into(),
+        metadata: std::collections::BTreeMap::new(),
     }
 }
 

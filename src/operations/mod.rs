@@ -9,14 +9,15 @@
 //!   PENDING ─────────▶ RUNNING ───────────────────────────────▶ SUCCEEDED
 //!      ▲                  │  ├─ given up: undo, in one ────────▶ FAILED
 //!      └──────────────────┘  │  transaction with it
-//!        waits, or tries     └─ pre-empted by a use case ──────▶ CANCELLED
-//!        again later
+//!        waits, or tries     ├─ pre-empted by a use case ──────▶ CANCELLED
+//!        again later         └─▶ CANCELLING: undo, likewise ──▶
 //! ```
 //!
 //! Each kind is one file: what it needs, its steps, its undo.
 
 mod deliver_mail;
 mod engine;
+mod force_deletion;
 mod metrics;
 mod participants;
 mod prepare_deletion;
@@ -28,12 +29,14 @@ mod thaw;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::error::{Error, Result};
-use crate::domain::operation::Failure;
+use crate::domain::id::OperationId;
+use crate::domain::operation::{Actor, Failure, Kind, Units};
 use crate::domain::tenant::Tenant;
 use crate::store::claims::Claimed;
-use crate::store::progress::Units;
+use crate::store::transitions::Because;
 use crate::store::tx::Tx;
 
 /// The steps of a kind.
@@ -55,13 +58,13 @@ trait Work: Send + Sync + 'static {
     type Step: Step;
 
     /// What the step does outside of the database, or in transactions of its own that pass the fence. It may run again,
-    /// after a crash, and must then find what it has done.
-    async fn outside(&self, job: &Job, step: Self::Step) -> Result<Outside>;
+    /// after a crash, and must then find what it has done; `so_far` is what its batches have told before.
+    async fn outside(&self, job: &Job, step: Self::Step, so_far: Units) -> Result<Outside>;
 
     /// What the step changes in the database, together with what the engine writes of it, after the outside part is done.
     async fn inside(&self, tx: &mut Tx, job: &Job, step: Self::Step) -> Result<Next<Self::Step>>;
 
-    /// What has to be put right when the operation is given up, together with its end.
+    /// What has to be put right when the operation is given up or cancelled, together with its end.
     async fn undo(&self, _tx: &mut Tx, _job: &Job, _why: &Failure) -> Result<()> {
         Ok(())
     }
@@ -94,6 +97,20 @@ enum Next<S> {
 #[derive(Clone, Debug)]
 struct Job {
     claimed: Claimed,
+    /// Set when it is to be cancelled.
+    stop: CancellationToken,
+}
+
+impl Job {
+    /// What it is about, for the log.
+    fn subject(&self) -> (OperationId, Kind, Actor) {
+        (self.claimed.claim.id, self.claimed.params.kind(), self.claimed.actor)
+    }
+}
+
+/// Why the operation makes a transition.
+fn because(job: &Job) -> Because {
+    Because { actor: job.claimed.actor, note: String::new(), operation: Some(job.claimed.claim.id) }
 }
 
 /// The tenant of a transaction, which must be there.

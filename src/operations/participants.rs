@@ -9,11 +9,11 @@ use crate::app::App;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
-use crate::domain::operation::{Failure, InitialAdmin};
+use crate::domain::operation::{Failure, InitialAdmin, Units};
 use crate::domain::tenant::Tenant;
 use crate::ports::{Answer, Participant, StepCall};
 use crate::store::ledger::{self, Phase};
-use crate::store::progress::{self, Units};
+use crate::store::progress;
 use crate::store::{claims, tx::Tx};
 
 /// How long a participant that can't go on is left alone.
@@ -66,7 +66,7 @@ impl Ask {
 }
 
 /// Asks the next participant that has not done its part, and says how it went with all of them.
-pub(super) async fn ask_each(app: &App, job: &Job, step: &'static str, ask: Ask) -> Result<Outside> {
+pub(super) async fn ask_each(app: &App, job: &Job, step: &'static str, ask: Ask, so_far: Units) -> Result<Outside> {
     let claim = job.claimed.claim;
     let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
     let (tenant, provisioned, frozen, purged) = app
@@ -83,8 +83,8 @@ pub(super) async fn ask_each(app: &App, job: &Job, step: &'static str, ask: Ask)
             .boxed()
         })
         .await?;
-    let call =
-        StepCall { tenant: tenant.clone(), claim, step_id: format!("{}/{step}", claim.id), actor: job.claimed.actor };
+    let step_id = format!("{}/{step}", claim.id);
+    let call = StepCall { tenant: tenant.clone(), claim, step_id, actor: job.claimed.actor, so_far };
     for participant in app.participants.iter() {
         let name = participant.name();
         if ask.fulfilled(name, &provisioned, &frozen, &purged) {
@@ -122,11 +122,6 @@ pub(super) async fn ask_each(app: &App, job: &Job, step: &'static str, ask: Ask)
         }
     }
     Ok(Outside::Done)
-}
-
-/// Adds a batch to what is done.
-pub(super) fn add(so_far: Units, batch: Units) -> Units {
-    Units { done: so_far.done + batch.done, total: so_far.total.max(batch.total) }
 }
 
 /// An error as the readers of an operation see it.

@@ -5,12 +5,13 @@
 use async_trait::async_trait;
 
 use super::participants::{Ask, ask_each};
-use super::{Job, Next, Outside, Work, steps, tenant_of};
+use super::{Job, Next, Outside, Work, because, steps, tenant_of};
 use crate::app::App;
 use crate::domain::error::{Error, Result};
 use crate::domain::lifecycle::Standing;
 use crate::domain::names::names;
-use crate::store::transitions::{self, Because};
+use crate::domain::operation::Units;
+use crate::store::transitions;
 use crate::store::tx::Tx;
 
 /// What it needs.
@@ -33,9 +34,9 @@ steps!(PrepareStep);
 impl Work for PrepareDeletion {
     type Step = PrepareStep;
 
-    async fn outside(&self, job: &Job, step: PrepareStep) -> Result<Outside> {
+    async fn outside(&self, job: &Job, step: PrepareStep, so_far: Units) -> Result<Outside> {
         match step {
-            PrepareStep::Freeze => ask_each(&self.app, job, step.name(), Ask::Freeze).await,
+            PrepareStep::Freeze => ask_each(&self.app, job, step.name(), Ask::Freeze, so_far).await,
             PrepareStep::Finish => Ok(Outside::Done),
         }
     }
@@ -48,9 +49,7 @@ impl Work for PrepareDeletion {
                 let Standing::Preparing(standing) = tenant.standing() else {
                     return Err(Error::internal("prepare deletion", "the tenant is not being prepared"));
                 };
-                let because =
-                    Because { actor: job.claimed.actor, note: String::new(), operation: Some(job.claimed.claim.id) };
-                transitions::append(tx, standing.frozen(), &because).await?;
+                transitions::append(tx, standing.frozen(), &because(job)).await?;
                 Ok(Next::Done(vec![tenant.name()]))
             }
         }

@@ -5,12 +5,12 @@
 use async_trait::async_trait;
 
 use super::participants::{Ask, ask_each};
-use super::{Job, Next, Outside, Work, steps, tenant_of};
+use super::{Job, Next, Outside, Work, because, steps, tenant_of};
 use crate::app::App;
 use crate::domain::error::{Error, Result};
 use crate::domain::lifecycle::Standing;
 use crate::domain::names::names;
-use crate::domain::operation::{Failure, InitialAdmin, Mail, Params};
+use crate::domain::operation::{Failure, InitialAdmin, Mail, Params, Units};
 use crate::store::transitions::{self, Because};
 use crate::store::tx::Tx;
 use crate::store::{directory, operations, settings};
@@ -36,10 +36,10 @@ steps!(ProvisionStep);
 impl Work for Provision {
     type Step = ProvisionStep;
 
-    async fn outside(&self, job: &Job, step: ProvisionStep) -> Result<Outside> {
+    async fn outside(&self, job: &Job, step: ProvisionStep, so_far: Units) -> Result<Outside> {
         match step {
             ProvisionStep::Participants => {
-                ask_each(&self.app, job, step.name(), Ask::Provision(self.admin.clone())).await
+                ask_each(&self.app, job, step.name(), Ask::Provision(self.admin.clone()), so_far).await
             }
             ProvisionStep::Activate => Ok(Outside::Done),
         }
@@ -70,10 +70,6 @@ impl Work for Provision {
         let because = Because { note: why.message.chars().take(500).collect(), ..because(job) };
         transitions::append(tx, standing.fail(cooldown), &because).await
     }
-}
-
-fn because(job: &Job) -> Because {
-    Because { actor: job.claimed.actor, note: String::new(), operation: Some(job.claimed.claim.id) }
 }
 
 fn unexpected() -> Error {

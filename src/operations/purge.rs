@@ -5,13 +5,14 @@
 use async_trait::async_trait;
 
 use super::participants::{Ask, ask_each};
-use super::{Job, Next, Outside, Work, steps, tenant_of};
+use super::{Job, Next, Outside, Work, because, steps, tenant_of};
 use crate::app::App;
 use crate::domain::error::{Error, Result};
 use crate::domain::lifecycle::Standing;
 use crate::domain::names::names;
+use crate::domain::operation::Units;
 use crate::store::operations;
-use crate::store::transitions::{self, Because};
+use crate::store::transitions;
 use crate::store::tx::Tx;
 
 /// What it needs.
@@ -34,9 +35,9 @@ steps!(PurgeStep);
 impl Work for Purge {
     type Step = PurgeStep;
 
-    async fn outside(&self, job: &Job, step: PurgeStep) -> Result<Outside> {
+    async fn outside(&self, job: &Job, step: PurgeStep, so_far: Units) -> Result<Outside> {
         match step {
-            PurgeStep::Participants => ask_each(&self.app, job, step.name(), Ask::Purge).await,
+            PurgeStep::Participants => ask_each(&self.app, job, step.name(), Ask::Purge, so_far).await,
             PurgeStep::Finish => Ok(Outside::Done),
         }
     }
@@ -44,18 +45,19 @@ impl Work for Purge {
     async fn inside(&self, tx: &mut Tx, job: &Job, step: PurgeStep) -> Result<Next<PurgeStep>> {
         match step {
             PurgeStep::Participants => Ok(Next::Step(PurgeStep::Finish)),
-            PurgeStep::Finish => {
-                let transition = match tenant_of(tx).await?.standing() {
-                    Standing::Prepared(standing) => standing.purged(),
-                    Standing::Failed(standing) => standing.purged(),
-                    _ => return Err(Error::internal("purge", "the tenant is not being deleted")),
-                };
-                let because =
-                    Because { actor: job.claimed.actor, note: String::new(), operation: Some(job.claimed.claim.id) };
-                transitions::append(tx, transition, &because).await?;
-                operations::forget_params(tx).await?;
-                Ok(Next::Done(Vec::new()))
-            }
+            PurgeStep::Finish => finish(tx, job).await.map(Next::Done),
         }
     }
+}
+
+/// The tenant goes, and what its operations were asked for is forgotten.
+pub(super) async fn finish(tx: &mut Tx, job: &Job) -> Result<Vec<String>> {
+    let transition = match tenant_of(tx).await?.standing() {
+        Standing::Prepared(standing) => standing.purged(),
+        Standing::Failed(standing) => standing.purged(),
+        _ => return Err(Error::internal("purge", "the tenant is not being deleted")),
+    };
+    transitions::append(tx, transition, &because(job)).await?;
+    operations::forget_params(tx).await?;
+    Ok(Vec::new())
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Job;
 use super::deliver_mail::DeliverMail;
 use super::engine::Engine;
+use super::force_deletion::ForceDeletion;
 use super::metrics::Metrics;
 use super::prepare_deletion::PrepareDeletion;
 use super::provision::Provision;
@@ -23,7 +24,7 @@ use crate::domain::error::Result;
 use crate::domain::id::BootId;
 use crate::domain::operation::{Kind, Params, RetryPolicy};
 use crate::ports::Mailer;
-use crate::store::claims::{self, Claim, Claimed};
+use crate::store::claims::{self, Beat, Claim, Claimed};
 use crate::store::tx::Db;
 
 /// How operations are run.
@@ -83,7 +84,7 @@ impl Runner {
             match claimed {
                 Ok(claimed) => {
                     for claimed in claimed {
-                        jobs.spawn(runner.clone().work(Job { claimed }));
+                        jobs.spawn(runner.clone().work(Job { claimed, stop: CancellationToken::new() }));
                     }
                 }
                 Err(error) => tracing::warn!(%error, "could not look for work"),
@@ -119,11 +120,11 @@ impl Runner {
 
     /// Works on one operation while its lease holds.
     async fn work(self: Arc<Self>, job: Job) {
-        let claim = job.claimed.claim;
+        let (claim, stop) = (job.claimed.claim, job.stop.clone());
         let run = self.dispatch(job);
         tokio::select! {
             () = run => {}
-            () = self.keep_lease(claim) => {
+            () = self.keep_lease(claim, &stop) => {
                 tracing::warn!(operation = %claim.id, "lost the lease; the work is dropped");
             }
         }
@@ -136,6 +137,7 @@ impl Runner {
             Params::PrepareDeletion {} => engine.run(job, PrepareDeletion { app }).await,
             Params::Thaw {} => engine.run(job, Thaw { app }).await,
             Params::Purge {} => engine.run(job, Purge { app }).await,
+            Params::ForceDeletion {} => engine.run(job, ForceDeletion { app }).await,
             Params::DeliverMail { mail, user } => {
                 let (mailer, public_url) = (self.mailer.clone(), self.config.public_url.clone());
                 engine.run(job, DeliverMail { app, mailer, public_url, mail, user }).await;
@@ -143,8 +145,8 @@ impl Runner {
         }
     }
 
-    /// Prolongs the lease until it is lost: taken away, or not prolonged in time.
-    async fn keep_lease(&self, claim: Claim) {
+    /// Prolongs the lease until it is lost: taken away, or not prolonged in time. Tells if the work is to be cancelled.
+    async fn keep_lease(&self, claim: Claim, stop: &CancellationToken) {
         let mut lost_at = Instant::now() + self.config.lease;
         loop {
             tokio::time::sleep(self.config.heartbeat).await;
@@ -156,8 +158,13 @@ impl Runner {
             tokio::select! {
                 () = sleep_until(lost_at) => return,
                 held = beat => match held {
-                    Ok(true) => lost_at = asked_at + self.config.lease,
-                    Ok(false) => return,
+                    Ok(Beat::Over) => return,
+                    Ok(beat) => {
+                        lost_at = asked_at + self.config.lease;
+                        if beat == Beat::Cancel {
+                            stop.cancel();
+                        }
+                    }
                     Err(error) if Instant::now() < lost_at => tracing::warn!(%error, "heartbeat"),
                     Err(_) => return,
                 },

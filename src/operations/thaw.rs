@@ -7,6 +7,7 @@ use super::{Job, Next, Outside, Work, steps, tenant_of};
 use crate::app::App;
 use crate::domain::error::Result;
 use crate::domain::names::names;
+use crate::domain::operation::Units;
 use crate::store::tx::Tx;
 
 /// What it needs.
@@ -27,8 +28,8 @@ steps!(ThawStep);
 impl Work for Thaw {
     type Step = ThawStep;
 
-    async fn outside(&self, job: &Job, step: ThawStep) -> Result<Outside> {
-        ask_each(&self.app, job, step.name(), Ask::Thaw).await
+    async fn outside(&self, job: &Job, step: ThawStep, so_far: Units) -> Result<Outside> {
+        ask_each(&self.app, job, step.name(), Ask::Thaw, so_far).await
     }
 
     async fn inside(&self, tx: &mut Tx, _: &Job, _: ThawStep) -> Result<Next<ThawStep>> {

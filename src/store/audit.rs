@@ -1,31 +1,53 @@
-//! The audit trail: a change that can't be written down is not made.
+//! The audit trail: a change that can't be written down is not made. What it writes stands in the status log as well.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
 use super::error::failed;
-use super::schema::audit_records as a;
-use super::tx::Tx;
+use super::events::{self, Happened, doer, facts};
+use super::log_filter;
+use super::schema::{audit_records as a, tenant_identities as ti};
+use super::tx::{PlatformTx, Tx};
 use crate::authz::policy::Policy;
 use crate::context::OpContext;
-use crate::domain::error::Result;
-use crate::domain::id::UserId;
+use crate::domain::error::{Error, Result};
+use crate::domain::event::{AuditRecord, Before, LogFilter, Severity};
+use crate::domain::id::UserRef;
+use crate::domain::operation::Actor;
+use crate::domain::user::User;
 
 /// Writes the record of what a user has done without a session: with a link, say.
-pub async fn record_user(tx: &mut Tx, policy: &'static Policy, user: UserId, correlation_id: &str) -> Result<()> {
-    let tenant = tx.tenant().0;
+pub async fn record_user(tx: &mut Tx, policy: &'static Policy, user: &User, correlation_id: &str) -> Result<()> {
+    let tenant = tx.tenant();
     diesel::insert_into(a::table)
         .values((
-            a::tenant_id.eq(tenant),
+            a::tenant_id.eq(tenant.0),
             a::method.eq(policy.path),
-            a::actor_tenant_id.eq(tenant),
-            a::actor_id.eq(user.0),
+            a::actor_tenant_id.eq(tenant.0),
+            a::actor_id.eq(user.id.0),
+            a::actor_name.eq(&user.user_name),
             a::correlation_id.eq(correlation_id),
         ))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
-    Ok(())
+    let actor = Actor { user: Some(UserRef { home: tenant, user: user.id }), acted_for: None };
+    let happened = Happened {
+        for_operators: false,
+        severity: Severity::Info,
+        kind: policy.name,
+        resource: "",
+        details: BTreeMap::new(),
+        actor,
+        actor_name: &user.user_name,
+        operation: None,
+        correlation_id,
+    };
+    events::log(tx, happened).await
 }
 
 /// Writes the record of a change, if its method's policy wants one, in the transaction that makes the change.
@@ -35,20 +57,129 @@ pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
         return Ok(());
     }
     let tenant = tx.tenant();
+    let story = tx.take_story();
+    let resource = if story.resource.is_empty() { call.named.clone() } else { story.resource };
+    let details = serde_json::to_value(&story.details).map_err(|e| Error::internal("audit record", e))?;
+    let actor_name = call.facts.as_ref().map_or("", |facts| facts.user_name.as_str());
     diesel::insert_into(a::table)
         .values((
             a::tenant_id.eq(tenant.0),
             a::method.eq(call.policy.path),
             a::actor_tenant_id.eq(caller.user.home.0),
             a::actor_id.eq(caller.user.user.0),
+            a::actor_name.eq(actor_name),
             a::acted_for.eq(op.acting_for().map(|f| f.user.0)),
             a::impersonation_reason.eq(op.acting_for().map_or("", |f| f.reason.as_str())),
             a::session_id.eq(caller.session.0),
             a::correlation_id.eq(op.correlation_id()),
             a::request_id.eq(call.request.as_ref().map(|r| r.id)),
+            a::resource.eq(&resource),
+            a::details.eq(details),
         ))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
-    Ok(())
+    let happened = Happened {
+        for_operators: !call.policy.platform.is_empty(),
+        severity: Severity::Info,
+        kind: call.policy.name,
+        resource: &resource,
+        details: story.details,
+        actor: op.actor(),
+        actor_name,
+        operation: None,
+        correlation_id: op.correlation_id(),
+    };
+    events::log(tx, happened).await
+}
+
+/// Audit records, and how many there are in all.
+type Records = (Vec<AuditRecord>, i64);
+
+/// The audit records of the transaction's tenant, newest first, and their number, counted up to `most`.
+pub async fn list(
+    tx: &mut Tx,
+    filter: Option<&LogFilter>,
+    before: Option<Before>,
+    limit: i64,
+    most: i64,
+) -> Result<Records> {
+    let tenant = tx.tenant().0;
+    list_of(tx.conn(), Some(tenant), filter, before, (limit, most)).await
+}
+
+/// The same of all tenants.
+pub async fn list_all(
+    tx: &mut PlatformTx,
+    filter: Option<&LogFilter>,
+    before: Option<Before>,
+    limit: i64,
+    most: i64,
+) -> Result<Records> {
+    list_of(tx.conn(), None, filter, before, (limit, most)).await
+}
+
+type Row = (
+    (Uuid, Uuid, DateTime<Utc>, String, String, serde_json::Value),
+    (Uuid, Uuid, String, Option<Uuid>, String),
+    (Option<Uuid>, String, Option<Uuid>),
+);
+
+async fn list_of(
+    conn: &mut AsyncPgConnection,
+    tenant: Option<Uuid>,
+    filter: Option<&LogFilter>,
+    before: Option<Before>,
+    (limit, most): (i64, i64),
+) -> Result<Records> {
+    let mut all = a::table.select(a::id).limit(most).into_boxed();
+    let mut query = a::table
+        .order((a::at.desc(), a::id.desc()))
+        .limit(limit)
+        .select((
+            (a::tenant_id, a::id, a::at, a::method, a::resource, a::details),
+            (a::actor_tenant_id, a::actor_id, a::actor_name, a::acted_for, a::impersonation_reason),
+            (a::session_id, a::correlation_id, a::request_id),
+        ))
+        .into_boxed();
+    if let Some(tenant) = tenant {
+        query = query.filter(a::tenant_id.eq(tenant));
+        all = all.filter(a::tenant_id.eq(tenant));
+    }
+    if let Some(filter) = filter {
+        query = query.filter(log_filter::audit_records(filter));
+        all = all.filter(log_filter::audit_records(filter));
+    }
+    if let Some(Before { at, id }) = before {
+        query = query.filter(a::at.lt(at).or(a::at.eq(at).and(a::id.lt(id))));
+    }
+    let rows = query.load::<Row>(conn).await.map_err(failed)?;
+    let tenants: Vec<Uuid> = rows.iter().map(|((tenant, ..), ..)| *tenant).collect();
+    let codes: Vec<(Uuid, String)> =
+        ti::table.filter(ti::uid.eq_any(tenants)).select((ti::uid, ti::code)).load(conn).await.map_err(failed)?;
+    let codes: BTreeMap<_, _> = codes.into_iter().collect();
+    let records = rows.into_iter().map(|row| record_of(&codes, row)).collect::<Result<_>>()?;
+    let counted = all.load::<Uuid>(conn).await.map_err(failed)?.len();
+    Ok((records, i64::try_from(counted).unwrap_or(i64::MAX)))
+}
+
+fn record_of(codes: &BTreeMap<Uuid, String>, row: Row) -> Result<AuditRecord> {
+    let (
+        (tenant, id, at, method, resource, details),
+        (actor_tenant, actor, name, acted_for, impersonation_reason),
+        (session, correlation_id, request_id),
+    ) = row;
+    Ok(AuditRecord {
+        tenant_code: codes.get(&tenant).cloned().unwrap_or_else(|| tenant.to_string()),
+        id,
+        at,
+        method,
+        resource,
+        details: facts(details)?,
+        doer: doer(Some(actor_tenant), Some(actor), name, acted_for),
+        impersonation_reason,
+        session,
+        correlation_id,
+        request_id,
+    })
 }

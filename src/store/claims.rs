@@ -5,6 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Interval, Jsonb, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::clock::{from_now, interval};
@@ -13,7 +14,7 @@ use super::schema::operations as o;
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{BootId, OperationId, TenantUid, UserId, UserRef};
-use crate::domain::operation::{Actor, Kind, Params};
+use crate::domain::operation::{Actor, Kind, Params, State, Units};
 
 /// A worker's hold on an operation. It ends when another claim is made or the operation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,10 @@ pub struct Claimed {
     pub attempts: i32,
     /// Who asked for it.
     pub actor: Actor,
+    /// How far that step is.
+    pub units: Units,
+    /// Whether it is to be cancelled.
+    pub cancelling: bool,
     /// Whether another worker's lease had run out.
     pub taken_over: bool,
 }
@@ -63,6 +68,12 @@ struct Row {
     actor_id: Option<Uuid>,
     #[diesel(sql_type = diesel::sql_types::Nullable<SqlUuid>)]
     acted_for: Option<Uuid>,
+    #[diesel(sql_type = BigInt)]
+    done_units: i64,
+    #[diesel(sql_type = BigInt)]
+    total_units: i64,
+    #[diesel(sql_type = Text)]
+    state: String,
     #[diesel(sql_type = diesel::sql_types::Bool)]
     taken_over: bool,
 }
@@ -84,7 +95,7 @@ const CLAIM: &str = "
         started_at = coalesce(o.started_at, clock_timestamp())
     FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id
     RETURNING o.tenant_id, o.id, o.epoch, o.params, o.step, o.attempts, o.actor_tenant_id, o.actor_id, o.acted_for,
-              due.taken_over";
+              o.done_units, o.total_units, o.state, due.taken_over";
 
 /// Takes at most `most` operations of these kinds that are due and that nobody works on.
 pub async fn claim(
@@ -121,6 +132,8 @@ pub async fn claim(
                 user: user.map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) }),
                 acted_for: row.acted_for.map(UserId),
             },
+            units: Units { done: row.done_units, total: row.total_units },
+            cancelling: row.state == State::Cancelling.name(),
             taken_over: row.taken_over,
         });
     }
@@ -143,10 +156,26 @@ async fn leave(tx: &mut PlatformTx, claim: &Claim) -> Result<()> {
     Ok(())
 }
 
-/// Prolongs the lease. False: the claim is over.
-pub async fn heartbeat(tx: &mut Tx, claim: &Claim, lease: Duration) -> Result<bool> {
-    let held = diesel::update(held(claim)).set(o::lease_until.eq((from_now(lease)).nullable()));
-    Ok(held.execute(tx.conn()).await.map_err(failed)? == 1)
+/// What a worker's sign of life is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Beat {
+    /// Go on.
+    GoOn,
+    /// Stop, and undo it.
+    Cancel,
+    /// The claim is over.
+    Over,
+}
+
+/// Prolongs the lease.
+pub async fn heartbeat(tx: &mut Tx, claim: &Claim, lease: Duration) -> Result<Beat> {
+    let held = diesel::update(held(claim)).set(o::lease_until.eq((from_now(lease)).nullable())).returning(o::state);
+    let state: Option<String> = held.get_result(tx.conn()).await.optional().map_err(failed)?;
+    Ok(match state {
+        None => Beat::Over,
+        Some(state) if state == State::Cancelling.name() => Beat::Cancel,
+        Some(_) => Beat::GoOn,
+    })
 }
 
 /// Gives an unfinished operation back, for anybody to go on with at once.
@@ -162,11 +191,18 @@ pub async fn release(tx: &mut Tx, claim: &Claim) -> Result<()> {
 /// The fence: holds the operation's row until the transaction ends, if the claim still stands. Every effect of an
 /// operation begins with it, in the effect's own transaction. Once the claim is over it fails with [`Fenced`].
 pub async fn fence(tx: &mut Tx, claim: &Claim) -> Result<()> {
-    let row = held(claim).select(o::id).for_no_key_update().first::<Uuid>(tx.conn()).await;
-    match row.optional().map_err(failed)? {
-        Some(_) => Ok(()),
-        None => Err(Error::internal("fence", Fenced)),
-    }
+    state_past_fence(tx, claim).await.map(|_| ())
+}
+
+/// The same for what the engine writes: fails with [`Cancelled`] if the operation is to be cancelled.
+pub async fn fence_unless_cancelling(tx: &mut Tx, claim: &Claim) -> Result<()> {
+    let state = state_past_fence(tx, claim).await?;
+    if state == State::Cancelling.name() { Err(Error::internal("fence", Cancelled)) } else { Ok(()) }
+}
+
+async fn state_past_fence(tx: &mut Tx, claim: &Claim) -> Result<String> {
+    let row = held(claim).select(o::state).for_no_key_update().first::<String>(tx.conn()).await;
+    row.optional().map_err(failed)?.ok_or_else(|| Error::internal("fence", Fenced))
 }
 
 /// The claim is over: another worker has the operation, or it has ended. Whoever sees this stops without a trace.
@@ -178,6 +214,18 @@ impl Fenced {
     /// Whether that is what went wrong.
     pub fn is(error: &Error) -> bool {
         matches!(error, Error::Internal { source, .. } if source.is::<Fenced>())
+    }
+}
+
+/// The operation is to be cancelled: whoever holds the claim undoes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the operation is to be cancelled")]
+pub struct Cancelled;
+
+impl Cancelled {
+    /// Whether that is what went wrong.
+    pub fn is(error: &Error) -> bool {
+        matches!(error, Error::Internal { source, .. } if source.is::<Cancelled>())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::data_types::PgInterval;
-use diesel::sql_types::{Integer, Interval, Text};
+use diesel::sql_types::{Integer, Interval};
 
 diesel::define_sql_function! {
     /// The time now, even in a transaction that waited for a lock.
@@ -12,10 +12,6 @@ diesel::define_sql_function! {
 diesel::define_sql_function! {
     /// The time that far from now.
     fn time_from_now(distance: Interval) -> Timestamptz;
-}
-diesel::define_sql_function! {
-    /// Lower case, as the indexes on names have it.
-    fn lower(words: Text) -> Text;
 }
 diesel::define_sql_function! {
     /// Waits for others that hold the same two numbers, and holds them until the transaction ends.
@@ -29,6 +25,8 @@ pub enum LockClass {
     Request = 1,
     /// The rotation of signing keys.
     SigningKeys = 2,
+    /// Making tenants while there is to be one only.
+    OnlyTenant = 3,
 }
 
 /// The time `distance` from now.

@@ -5,7 +5,9 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::error::failed;
-use super::schema::{groups as g, memberships as m, role_privileges as rp, roles as r, user_roles as ur, users as u};
+use super::schema::{
+    groups as g, memberships as m, role_privileges as rp, roles as r, sessions as s, user_roles as ur, users as u,
+};
 use super::tx::Tx;
 use crate::domain::error::Result;
 use crate::domain::id::{GroupId, RoleId, UserId};
@@ -114,17 +116,43 @@ pub async fn insert_user(tx: &mut Tx, user: &NewUser<'_>, role: RoleId) -> Resul
     Ok(id)
 }
 
-/// How many users whose home is the tenant, groups and roles there are.
-pub async fn counts(tx: &mut Tx) -> Result<(i64, i64, i64)> {
+/// How much a directory has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Users whose home is the tenant.
+    pub users: i64,
+    /// Users of other tenants who may work in it.
+    pub guests: i64,
+    /// Groups.
+    pub groups: i64,
+    /// Roles.
+    pub roles: i64,
+    /// Sessions of its users that have not ended.
+    pub sessions: i64,
+}
+
+/// How much the transaction's tenant has.
+pub async fn counts(tx: &mut Tx) -> Result<Counts> {
     let tenant = tx.tenant().0;
     let users = u::table.filter(u::tenant_id.eq(tenant)).count().get_result(tx.conn()).await.map_err(failed)?;
     let groups = g::table.filter(g::tenant_id.eq(tenant)).count().get_result(tx.conn()).await.map_err(failed)?;
     let roles = r::table.filter(r::tenant_id.eq(tenant)).count().get_result(tx.conn()).await.map_err(failed)?;
-    Ok((users, groups, roles))
+    let foreign = m::table.filter(m::tenant_id.eq(tenant)).filter(m::home_tenant_id.ne(tenant));
+    let guests = foreign.count().get_result(tx.conn()).await.map_err(failed)?;
+    let open = s::table.filter(s::tenant_id.eq(tenant)).filter(s::ended_at.is_null());
+    let sessions = open.count().get_result(tx.conn()).await.map_err(failed)?;
+    Ok(Counts { users, guests, groups, roles, sessions })
+}
+
+/// How many rows a directory has in all: what its removal has to do.
+pub async fn rows(tx: &mut Tx) -> Result<i64> {
+    diesel::select(rows_to_remove(IN_ORDER_OF_REMOVAL.to_vec())).get_result(tx.conn()).await.map_err(failed)
 }
 
 /// The tables of the directory in the order in which their rows can go.
-const IN_ORDER_OF_REMOVAL: [&str; 11] = [
+const IN_ORDER_OF_REMOVAL: [&str; 13] = [
+    "events",
+    "event_marks",
     "links",
     "sessions",
     "requests",
@@ -141,6 +169,11 @@ const IN_ORDER_OF_REMOVAL: [&str; 11] = [
 diesel::define_sql_function! {
     /// See the migration.
     fn remove_batch(relation: diesel::sql_types::Text, most: diesel::sql_types::BigInt) -> diesel::sql_types::BigInt;
+}
+
+diesel::define_sql_function! {
+    /// See the migration.
+    fn rows_to_remove(relations: diesel::sql_types::Array<diesel::sql_types::Text>) -> diesel::sql_types::BigInt;
 }
 
 /// Removes at most so many rows of the tenant's directory; says how many. 0: nothing is left.

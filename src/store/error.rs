@@ -39,6 +39,11 @@ pub fn is_duplicate(error: &DieselError, constraint: &str) -> bool {
         if info.constraint_name() == Some(constraint))
 }
 
+/// Whether something refers to what was to be removed.
+pub fn is_reference(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _))
+}
+
 /// The database can't be reached, or went away. Whether a commit that was under way took place is not known.
 pub fn unavailable(source: impl std::fmt::Display) -> Error {
     tracing::warn!(error = %source, "the database is unavailable");
@@ -86,6 +91,10 @@ fn refused_by_rule(reason: Reason) -> Error {
         Reason::TenantCoolingDown => "the failed tenant can be deleted only after its cool-down",
         Reason::TenantProtected => "the tenant is protected; set protected to false first",
         Reason::TenantReadOnly => "the infrastructure tenant is read-only",
+        Reason::UserLimitReached => "the tenant has as many users as it may have; an operator can raise max_users",
+        Reason::DiskQuotaExceeded => "the tenant's data would take more than its quota; an operator can raise disk_quota_bytes",
+        Reason::LimitBelowUse => "the limit is below what is in use by now; read it again",
+        Reason::LicensesExhausted => "the system licence has too few seats of the kind base left; lower another tenant's max_users or raise the licence",
         _ => "the tenant's state does not allow this",
     };
     Refusal::new(reason, text).into()

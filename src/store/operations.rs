@@ -13,6 +13,8 @@ use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{OperationId, TenantUid, UserId, UserRef};
 use crate::domain::operation::{Actor, Failure, InitialAdmin, Kind, Operation, Params, State, StepRecord};
+use crate::domain::page::EXACT_TOTAL;
+use crate::domain::tenant::Blocker;
 
 /// Adds an operation in the transaction of what asked for it. An exclusive one finds the tenant free, or is refused.
 pub async fn enqueue(tx: &mut Tx, params: &Params, actor: Actor) -> Result<OperationId> {
@@ -89,9 +91,81 @@ pub fn name(tenant_code: &str, id: OperationId) -> String {
     format!("tenants/{tenant_code}/operations/{id}")
 }
 
+/// Holds one operation of the transaction's tenant until the transaction ends.
+pub async fn hold(tx: &mut Tx, id: OperationId) -> Result<()> {
+    let row = o::table.find((tx.tenant().0, id.0)).select(o::id).for_no_key_update();
+    row.first::<Uuid>(tx.conn()).await.optional().map_err(failed)?;
+    Ok(())
+}
+
+/// Asks whoever works on an operation, now or next, to undo it and end it.
+pub async fn ask_to_stop(tx: &mut Tx, id: OperationId) -> Result<()> {
+    diesel::update(o::table.find((tx.tenant().0, id.0)).filter(o::ended_at.is_null()))
+        .set((o::state.eq(State::Cancelling.name()), o::run_after.eq(clock_timestamp()), o::waiting_for.eq("")))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// What an operation was asked for; None: that is forgotten, with its tenant.
+pub async fn params(tx: &mut Tx, id: OperationId) -> Result<Option<Params>> {
+    let stored = o::table.find((tx.tenant().0, id.0)).select(o::params).first::<serde_json::Value>(tx.conn()).await;
+    Ok(stored.optional().map_err(failed)?.and_then(|params| serde_json::from_value(params).ok()))
+}
+
+/// Ends what runs beside other work on the transaction's tenant and makes no sense when that is to be deleted.
+pub async fn pre_empt(tx: &mut Tx) -> Result<()> {
+    let yielding: Vec<_> = Kind::ALL.iter().filter(|kind| kind.yields_to_deletion()).map(|kind| kind.name()).collect();
+    let running: Vec<Uuid> = o::table
+        .filter(o::tenant_id.eq(tx.tenant().0))
+        .filter(o::kind.eq_any(yielding))
+        .filter(o::ended_at.is_null())
+        .order(o::id)
+        .select(o::id)
+        .for_no_key_update()
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    for id in running {
+        cancel_at_once(tx, OperationId(id)).await?;
+    }
+    Ok(())
+}
+
+/// The participants that keep the transaction's tenant from being deleted: they have not done their part of its last
+/// operation, and said why.
+pub async fn blockers(tx: &mut Tx) -> Result<Vec<Blocker>> {
+    let tenant = tx.tenant().0;
+    let ways_out = [Kind::PrepareDeletion, Kind::ForceDeletion, Kind::Purge].map(Kind::name);
+    let last: Option<Uuid> = o::table
+        .filter(o::tenant_id.eq(tenant))
+        .filter(o::exclusive)
+        .filter(o::kind.eq_any(ways_out))
+        .order((o::created_at.desc(), o::id.desc()))
+        .select(o::id)
+        .first(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)?;
+    let Some(last) = last else { return Ok(Vec::new()) };
+    let steps: Vec<(String, String)> = s::table
+        .filter(s::tenant_id.eq(tenant))
+        .filter(s::operation_id.eq(last))
+        .filter(s::participant.ne(""))
+        .filter(s::last_error.ne(""))
+        .filter(diesel::dsl::not(s::done))
+        .order(s::position)
+        .select((s::participant, s::last_error))
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(steps.into_iter().map(|(participant, reason)| Blocker { participant, reason }).collect())
+}
+
 /// Ends an operation that has not ended, whoever works on it: its next effect will find itself fenced off.
-pub async fn cancel_at_once(tx: &mut Tx, id: OperationId) -> Result<bool> {
-    let ended = diesel::update(o::table.find((tx.tenant().0, id.0)).filter(o::ended_at.is_null()))
+pub async fn cancel_at_once(tx: &mut Tx, id: OperationId) -> Result<()> {
+    let ended: Option<String> = diesel::update(o::table.find((tx.tenant().0, id.0)).filter(o::ended_at.is_null()))
         .set((
             o::state.eq(State::Cancelled.name()),
             o::epoch.eq(o::epoch + 1),
@@ -100,10 +174,14 @@ pub async fn cancel_at_once(tx: &mut Tx, id: OperationId) -> Result<bool> {
             o::waiting_for.eq(""),
             o::ended_at.eq(clock_timestamp().nullable()),
         ))
-        .execute(tx.conn())
+        .returning(o::kind)
+        .get_result(tx.conn())
         .await
+        .optional()
         .map_err(failed)?;
-    Ok(ended == 1)
+    let Some(kind) = ended.as_deref().and_then(Kind::parse) else { return Ok(()) };
+    let actor = tx.op().actor();
+    super::events::log_operation(tx, (id, kind, actor), State::Cancelled, None, "").await
 }
 
 type Row = (
@@ -232,7 +310,7 @@ async fn list_of(
         .order((o::created_at.desc(), o::id.desc()))
         .limit(limit)
         .into_boxed();
-    let mut total = o::table.select(o::id).limit(super::tenants::EXACT_TOTAL + 1).into_boxed();
+    let mut total = o::table.select(o::id).limit(EXACT_TOTAL + 1).into_boxed();
     if let Some(tenant) = tenant {
         query = query.filter(o::tenant_id.eq(tenant));
         total = total.filter(o::tenant_id.eq(tenant));

@@ -13,16 +13,7 @@ use super::error::failed;
 use super::schema::{operation_steps as s, operations as o};
 use super::tx::Tx;
 use crate::domain::error::{Error, Result};
-use crate::domain::operation::{Failure, State};
-
-/// Units of work, for people who wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Units {
-    /// Done.
-    pub done: i64,
-    /// In all; 0: not known.
-    pub total: i64,
-}
+use crate::domain::operation::{Failure, State, Units};
 
 /// Goes on to the next step, at once.
 pub async fn proceed(tx: &mut Tx, claim: &Claim, step: &str, percent: i32) -> Result<()> {
@@ -31,6 +22,8 @@ pub async fn proceed(tx: &mut Tx, claim: &Claim, step: &str, percent: i32) -> Re
             o::step.eq(step),
             o::percent.eq(percent),
             o::attempts.eq(0),
+            o::done_units.eq(0),
+            o::total_units.eq(0),
             o::waiting_for.eq(""),
             o::error_code.eq(""),
             o::error_reason.eq(""),
@@ -44,9 +37,14 @@ pub async fn proceed(tx: &mut Tx, claim: &Claim, step: &str, percent: i32) -> Re
 }
 
 /// Tells how far the step is. A batch that went well forgives the attempts that failed before it.
-pub async fn units(tx: &mut Tx, claim: &Claim, units: Units) -> Result<()> {
+pub async fn units(tx: &mut Tx, claim: &Claim, units: Units, percent: i32) -> Result<()> {
     diesel::update(row(claim))
-        .set((o::done_units.eq(units.done), o::total_units.eq(units.total), o::attempts.eq(0)))
+        .set((
+            o::done_units.eq(units.done),
+            o::total_units.eq(units.total),
+            o::percent.eq(percent),
+            o::attempts.eq(0),
+        ))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
@@ -82,6 +80,12 @@ pub async fn postpone(
         write_failure(tx, claim, failure).await?;
     }
     Ok(())
+}
+
+/// What the operation has been waiting for; empty: nothing.
+pub async fn waiting_for(tx: &mut Tx, claim: &Claim) -> Result<String> {
+    let found = o::table.find((claim.tenant.0, claim.id.0)).select(o::waiting_for).first(tx.conn()).await;
+    Ok(found.optional().map_err(failed)?.unwrap_or_default())
 }
 
 /// Ends the operation.

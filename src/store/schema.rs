@@ -1,11 +1,52 @@
 //! The tables as diesel sees them; `migrations/` is what they are.
 
 diesel::table! {
-    servers (id) { id -> Text, region -> Text, time_zone -> Text, created_at -> Timestamptz, }
+    servers (id) {
+        id -> Text,
+        region -> Text,
+        time_zone -> Text,
+        locale -> Text,
+        unreachable_since -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
 }
 
 diesel::table! {
-    settings (only_one) { only_one -> Bool, failed_tenant_cooldown -> Int8, version -> Int8, }
+    settings (only_one) {
+        only_one -> Bool,
+        failed_tenant_cooldown -> Int8,
+        multi_tenancy_enabled -> Bool,
+        force_delete_enabled -> Bool,
+        default_max_users -> Nullable<Int8>,
+        default_disk_quota -> Nullable<Int8>,
+        limit_warning_percent -> Int4,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    system_licenses (kind) { kind -> Text, quantity -> Nullable<Int8>, reserved -> Int8, version -> Int8, }
+}
+
+diesel::table! {
+    tenant_limits (tenant_id) {
+        tenant_id -> Uuid,
+        max_users -> Nullable<Int8>,
+        disk_quota -> Nullable<Int8>,
+        users -> Int8,
+        storage_bytes -> Int8,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    default_features (only_one) { only_one -> Bool, features -> Array<Text>, version -> Int8, }
+}
+
+diesel::table! {
+    tenant_features (tenant_id) { tenant_id -> Uuid, features -> Array<Text>, version -> Int8, }
 }
 
 diesel::table! {
@@ -214,8 +255,40 @@ diesel::table! {
         session_id -> Nullable<Uuid>,
         correlation_id -> Text,
         request_id -> Nullable<Uuid>,
+        actor_name -> Text,
+        resource -> Text,
+        details -> Jsonb,
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(tenants, users);
+diesel::table! {
+    events (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        at -> Timestamptz,
+        xid -> crate::store::snapshots::Xid8,
+        severity -> Text,
+        kind -> Text,
+        subject_id -> Uuid,
+        resource -> Text,
+        details -> Jsonb,
+        actor_tenant_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
+        actor_name -> Text,
+        acted_for -> Nullable<Uuid>,
+        operation_id -> Nullable<Uuid>,
+        correlation_id -> Text,
+    }
+}
+
+diesel::table! {
+    event_marks (tenant_id, user_id) { tenant_id -> Uuid, user_id -> Uuid, seen -> crate::store::snapshots::PgSnapshot, }
+}
+
+diesel::table! {
+    event_clears (tenant_id) { tenant_id -> Uuid, cleared -> crate::store::snapshots::PgSnapshot, swept -> Bool, }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(tenants, users, tenant_limits, servers, settings, operations);
+diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);

@@ -5,10 +5,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::clock::{clock_timestamp, lower};
+use super::clock::{LockClass, clock_timestamp, pg_advisory_xact_lock};
 use super::error::{failed, is_duplicate};
-use super::page::{Cursor, Order};
-use super::schema::{servers, tenant_identities as ti, tenants as t, users};
+use super::schema::{tenant_identities as ti, tenants as t};
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
@@ -17,7 +16,7 @@ use crate::domain::name::{CompanyName, DisplayName, TenantCode, TimeZone};
 use crate::domain::tenant::{NewTenant, Tenant, TenantPatch};
 
 #[diesel::dsl::auto_type(no_type_alias)]
-fn columns() -> _ {
+pub(super) fn columns() -> _ {
     (
         (t::tenant_id, t::code, t::display_name, t::company_name, t::labels, t::protected, t::server, t::time_zone),
         (t::state, t::lock_reason, t::seq, t::cooldown_until, t::purge_started, t::generation, t::epoch, t::version),
@@ -26,14 +25,14 @@ fn columns() -> _ {
     )
 }
 
-type Row = (
+pub(super) type Row = (
     (Uuid, String, String, String, serde_json::Value, bool, String, String),
     (String, String, i32, Option<DateTime<Utc>>, bool, i32, i64, i64),
     (DateTime<Utc>, DateTime<Utc>),
     DateTime<Utc>,
 );
 
-fn tenant(row: Row) -> Result<Tenant> {
+pub(super) fn tenant(row: Row) -> Result<Tenant> {
     let (
         (uid, code, display_name, company_name, labels, protected, server, time_zone),
         (state, lock_reason, seq, cooldown_until, purge_started, generation, epoch, version),
@@ -78,32 +77,6 @@ pub async fn load_for_change(tx: &mut Tx) -> Result<Option<Tenant>> {
         return Ok(None);
     }
     load(tx).await
-}
-
-/// The server to place a tenant on: the one named, or the default one. Gives its id and its time zone.
-pub async fn place(tx: &mut Tx, server: Option<&str>) -> Result<Option<(String, String)>> {
-    servers::table
-        .find(server.unwrap_or(DEFAULT_SERVER).to_owned())
-        .select((servers::id, servers::time_zone))
-        .first(tx.conn())
-        .await
-        .optional()
-        .map_err(failed)
-}
-
-/// The server that tenants are placed on unless another is named.
-pub const DEFAULT_SERVER: &str = "default";
-
-/// Makes sure that the default server is there.
-pub async fn ensure_default_server(tx: &mut Tx) -> Result<()> {
-    diesel::insert_into(servers::table)
-        .values(servers::id.eq(DEFAULT_SERVER))
-        .on_conflict(servers::id)
-        .do_nothing()
-        .execute(tx.conn())
-        .await
-        .map_err(failed)?;
-    Ok(())
 }
 
 /// Takes a code for ever. False: it is taken.
@@ -175,77 +148,20 @@ fn group_has_name() -> Error {
     Refusal::new(Reason::ResourceExists, text).into()
 }
 
-/// What to list.
-#[derive(Clone, Debug)]
-pub struct ListTenants {
-    /// Part of the display name or the code, in any case; empty: all.
-    pub search: String,
-    /// In which order.
-    pub order: Order,
-    /// Against that order.
-    pub descending: bool,
-    /// Only what comes after this.
-    pub after: Option<Cursor>,
-    /// Rows at most.
-    pub limit: i64,
+/// Whether there is a tenant besides the infrastructure tenant, for a transaction that makes one: who asks at the same time
+/// waits until this one has made up its mind.
+pub async fn is_there_another(tx: &mut Tx) -> Result<bool> {
+    let alone = pg_advisory_xact_lock(LockClass::OnlyTenant as i32, 0);
+    diesel::select(alone).execute(tx.conn()).await.map_err(failed)?;
+    let others = t::table.filter(t::tenant_id.ne(TenantUid::INFRASTRUCTURE.0));
+    let conn = tx.across_tenants().await?;
+    let there = diesel::select(diesel::dsl::exists(others)).get_result(conn).await.map_err(failed)?;
+    tx.within_tenant().await?;
+    Ok(there)
 }
 
-/// Totals up to this are counted exactly.
-pub const EXACT_TOTAL: i64 = 10_000;
-
-/// A page of tenants, whether each has an account that can be acted for, and how many there are in all.
-pub async fn list(tx: &mut PlatformTx, list: &ListTenants) -> Result<(Vec<(Tenant, bool)>, i64)> {
-    let pattern = format!("%{}%", list.search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-    let matching = || {
-        let mut query = t::table.into_boxed();
-        if !list.search.is_empty() {
-            query = query
-                .filter(lower(t::display_name).like(lower(pattern.clone())).or(t::code.like(lower(pattern.clone()))));
-        }
-        query
-    };
-    let marked = diesel::dsl::exists(
-        users::table
-            .filter(users::tenant_id.eq(t::tenant_id))
-            .filter(users::impersonation_target)
-            .filter(users::state.eq("ACTIVE")),
-    );
-    let mut query = matching().select((columns(), marked)).limit(list.limit);
-    macro_rules! keyset {
-        ($key:expr, $value:expr) => {{
-            if let Some((value, uid)) = $value {
-                query = if list.descending {
-                    query.filter($key.lt(value.clone()).or($key.eq(value).and(t::tenant_id.lt(uid))))
-                } else {
-                    query.filter($key.gt(value.clone()).or($key.eq(value).and(t::tenant_id.gt(uid))))
-                };
-            }
-            query = if list.descending {
-                query.order(($key.desc(), t::tenant_id.desc()))
-            } else {
-                query.order(($key.asc(), t::tenant_id.asc()))
-            };
-        }};
-    }
-    let text = list.after.as_ref().map(|c| (c.text.clone(), c.uid.0));
-    match list.order {
-        Order::DisplayName => keyset!(lower(t::display_name), text.map(|(name, uid)| (lower(name), uid))),
-        Order::Code => keyset!(t::code, text),
-        Order::State => keyset!(t::state, text),
-        Order::CreateTime => {
-            let time = list.after.as_ref().and_then(|c| Some((c.time?, c.uid.0)));
-            keyset!(t::created_at, time);
-        }
-    }
-    let rows = query.load::<(Row, bool)>(tx.conn()).await.map_err(failed)?;
-    let page = rows.into_iter().map(|(row, marked)| Ok((tenant(row)?, marked))).collect::<Result<_>>()?;
-    let counted =
-        matching().select(t::tenant_id).limit(EXACT_TOTAL + 1).load::<Uuid>(tx.conn()).await.map_err(failed)?;
-    Ok((page, i64::try_from(counted.len()).unwrap_or(i64::MAX)))
-}
-
-/// The only operational tenant, where there is just one.
-pub async fn only_operational(tx: &mut PlatformTx) -> Result<Option<(TenantUid, String)>> {
+/// The tenants besides the infrastructure tenant, at most two of them.
+pub async fn operational(tx: &mut PlatformTx) -> Result<Vec<(TenantUid, String)>> {
     let found: Vec<(Uuid, String)> = t::table
         .filter(t::tenant_id.ne(TenantUid::INFRASTRUCTURE.0))
         .select((t::tenant_id, t::code))
@@ -253,8 +169,5 @@ pub async fn only_operational(tx: &mut PlatformTx) -> Result<Option<(TenantUid, 
         .load(tx.conn())
         .await
         .map_err(failed)?;
-    Ok(match <[_; 1]>::try_from(found) {
-        Ok([(uid, code)]) => Some((TenantUid(uid), code)),
-        Err(_) => None,
-    })
+    Ok(found.into_iter().map(|(uid, code)| (TenantUid(uid), code)).collect())
 }

@@ -5,6 +5,7 @@
 //! few tables whose policies let it. Transactions run in a task of their own, so a caller that hangs up can't leave one
 //! open in the pool.
 
+use std::collections::BTreeMap;
 use std::ops::DerefMut as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,6 +66,16 @@ pub struct Tx {
     conn: Object<AsyncPgConnection>,
     op: Arc<OpContext>,
     tenant: TenantUid,
+    story: Story,
+}
+
+/// What audit trail and status log shall say of a change, besides who made it and when.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    /// What was changed, by its resource name; empty: what the call names.
+    pub resource: String,
+    /// Further facts.
+    pub details: BTreeMap<&'static str, String>,
 }
 
 /// A transaction across tenants, on the tables that allow it.
@@ -85,6 +96,34 @@ impl Tx {
 
     pub(super) fn conn(&mut self) -> &mut AsyncPgConnection {
         self.conn.deref_mut()
+    }
+
+    /// Says what is changed, for audit trail and status log.
+    pub fn about(&mut self, resource: String) {
+        self.story.resource = resource;
+    }
+
+    /// Adds a fact for audit trail and status log.
+    pub fn tell(&mut self, key: &'static str, value: impl Into<String>) {
+        self.story.details.insert(key, value.into());
+    }
+
+    /// The connection as the platform's role, for a look at all tenants in the middle of a change of one.
+    pub(super) async fn across_tenants(&mut self) -> Result<&mut AsyncPgConnection> {
+        if !self.op.permit().crosses_tenants() {
+            return Err(Error::internal("context", "this permit does not cross tenants"));
+        }
+        self.conn.batch_execute("SET LOCAL ROLE landlord_platform").await.map_err(failed)?;
+        Ok(self.conn())
+    }
+
+    /// The opposite of [`Self::across_tenants`].
+    pub(super) async fn within_tenant(&mut self) -> Result<()> {
+        self.conn.batch_execute("SET LOCAL ROLE NONE").await.map_err(failed)
+    }
+
+    pub(super) fn take_story(&mut self) -> Story {
+        std::mem::take(&mut self.story)
     }
 
     /// Goes on for another tenant in the same transaction, of the service's own work: from a user's home to the tenant
@@ -211,8 +250,8 @@ impl Db {
         if let Some(answer) = requests::find(tx, op, self.repeat_window).await? {
             return serde_json::from_value(answer).map_err(|e| Error::internal("stored answer", e));
         }
-        audit::record(tx, op).await?;
         let out = work(tx, input).await?;
+        audit::record(tx, op).await?;
         if op.validate_only() {
             tx.conn.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(failed)?;
         } else {
@@ -312,7 +351,7 @@ impl Db {
             finish(&mut conn, false).await?;
             return Err(refused);
         }
-        Ok(Tx { conn, op, tenant })
+        Ok(Tx { conn, op, tenant, story: Story::default() })
     }
 
     async fn begin_platform(&self, op: Arc<OpContext>) -> Result<PlatformTx> {

@@ -47,6 +47,8 @@ fn diesels(kind: &str, not_null: bool) -> String {
         "jsonb" => "Jsonb",
         "timestamptz" => "Timestamptz",
         "_text" => "Array<Text>",
+        "xid8" => "crate::store::snapshots::Xid8",
+        "pg_snapshot" => "crate::store::snapshots::PgSnapshot",
         other => other,
     };
     if not_null { name.into() } else { format!("Nullable<{name}>") }

@@ -9,9 +9,11 @@ use crate::support::database::Database;
 const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("tenant_identities_code_key", "a code names one tenant of all, for ever"),
     ("tenants_code_key", "the same; log-in and metadata look tenants up by it"),
-    ("tenants_by_name", "the platform's list in this order"),
-    ("tenants_by_creation", "the platform's list in this order"),
-    ("tenants_by_state", "the platform's list in this order"),
+    ("tenants_by_creation", "the platform reads its list in batches of this order"),
+    ("tenants_by_change", "the platform keeps its list current by it"),
+    ("tenant_identities_by_end", "the same, for tenants that are gone"),
+    ("tenants_by_server", "who still stands on a server that is to go, and the foreign key itself"),
+    ("audit_records_by_age", "the platform's list in this order"),
     ("memberships_by_home", "who leaves home is looked up by home, which is a tenant too"),
     ("links_by_code", "a link does not say whose it is; not unique, so it refuses nobody"),
     ("sessions_by_expiry", "what has expired is removed across tenants"),
@@ -22,6 +24,7 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
 
 /// Foreign keys between tenants' rows whose columns don't pair the tenants, each with its reason.
 const BETWEEN_TENANTS: &[(&str, &str)] = &[
+    ("events_subject_id_fkey", "the operators' log tells of other tenants, whose identities are no secret to operators"),
     ("memberships_home_tenant_id_user_id_fkey", "a guest's home is another tenant; the key has that tenant's id in it"),
     (
         "sessions_active_tenant_id_fkey",

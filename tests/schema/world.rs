@@ -7,9 +7,11 @@ use crate::support::database::Database;
 /// Tables without tenants' rows, each with the reason why it needs no row-level security.
 pub const PLATFORM_TABLES: &[(&str, &str)] = &[
     ("__diesel_schema_migrations", "diesel's list of migrations; the application only reads it"),
+    ("default_features", "one row: what new tenants get"),
     ("servers", "where tenants are placed: of the platform as a whole"),
     ("settings", "one row: of the platform as a whole"),
     ("signing_keys", "sealed, of the platform as a whole; only the platform role reaches them"),
+    ("system_licenses", "the licence of the platform as a whole"),
     ("tenant_edges", "the lifecycle itself, the same for every tenant; the application only reads it"),
 ];
 
@@ -49,7 +51,10 @@ const ROWS: &str = "
     INSERT INTO requests (tenant_id, user_id, method, request_id, body_hash, answer)
         VALUES ('$t', '$t', '/m', '$t', 'hash', '{}');
     INSERT INTO audit_records (tenant_id, method, actor_tenant_id, actor_id, correlation_id)
-        VALUES ('$t', '/m', '$t', '$t', 'c');";
+        VALUES ('$t', '/m', '$t', '$t', 'c');
+    INSERT INTO events (tenant_id, severity, kind, subject_id) VALUES ('$t', 'INFO', 'k', '$t');
+    INSERT INTO event_marks (tenant_id, user_id, seen) VALUES ('$t', '$t', pg_current_snapshot());
+    INSERT INTO event_clears (tenant_id, cleared) VALUES ('$t', pg_current_snapshot());";
 
 /// A database with the tenants [`A`] and [`B`], made by the application's role.
 pub async fn two_tenants() -> Database {

@@ -76,7 +76,7 @@ impl Api {
 
     /// The tenant's row.
     pub async fn row(&self, name: &str) -> Result<v1::TenantRow, Status> {
-        let request = v1::GetTenantRequest { name: name.into() };
+        let request = v1::GetTenantRequest { name: name.into(), ..Default::default() };
         self.client.tenants().get_tenant(request).await.map(|r| r.into_inner().row.unwrap())
     }
 

@@ -2,28 +2,63 @@
 
 use std::ptr;
 
+use super::read::SeenTenant;
 use crate::authz::decision::{Facts, allows};
 use crate::authz::policy::{self, Policy};
 use crate::domain::access::{Access, Viewer, status};
-use crate::domain::lifecycle::Standing;
+use crate::domain::lifecycle::{Standing, State};
+use crate::domain::limits::{Limits, Warning};
 use crate::domain::privilege::Privilege;
-use crate::domain::tenant::Tenant;
+use crate::domain::tenant::{Condition, ConditionKind, Overview, Tenant};
+use crate::store::tenant_list::Listed;
 
-/// The tenant as the caller sees it; `target_marked` says whether there is an account there to act for.
-pub(super) fn access(tenant: &Tenant, facts: &Facts, target_marked: bool) -> Access {
+/// A row of the list, as the caller sees it.
+pub(super) fn seen(listed: Listed, facts: &Facts) -> SeenTenant {
+    let Listed { tenant, target_marked, server_reachable, limits, waiting_for, overview, force_enabled } = listed;
     let viewer = Viewer {
         of_infrastructure: facts.caller.user.home.is_infrastructure(),
         may_impersonate: facts.privileges.contains(&Privilege::Impersonation),
         target_marked,
+        server_reachable,
     };
-    let (status, reason) = status(tenant, viewer);
-    let actions = policy::ALL.iter().copied().filter(|p| p.change && p.names_tenant());
-    let allowed_actions = actions.filter(|p| possible(p, tenant) && allows(p, facts, tenant.uid)).map(|p| p.name);
-    Access { status, reason, allowed_actions: allowed_actions.collect() }
+    let (status, reason) = status(&tenant, viewer);
+    let actions = policy::ALL.iter().copied().filter(|p| p.change && p.names_tenant() && p.path.starts_with(OF_TENANTS));
+    let allowed = actions.filter(|p| possible(p, &tenant, force_enabled) && allows(p, facts, tenant.uid)).map(|p| p.name);
+    let access = Access { status, reason, allowed_actions: allowed.collect() };
+    let conditions = conditions(&tenant, server_reachable, &waiting_for, &overview, &limits);
+    SeenTenant { tenant, conditions, access, overview }
+}
+
+/// The calls that are about tenants as a whole.
+const OF_TENANTS: &str = "/landlord.v1.TenantService/";
+
+fn conditions(
+    tenant: &Tenant,
+    server_reachable: bool,
+    waiting_for: &str,
+    overview: &Overview,
+    limits: &Limits,
+) -> Vec<Condition> {
+    let mut found = Vec::new();
+    let mut add = |kind, message: String| found.push(Condition { kind, message });
+    if !server_reachable {
+        add(ConditionKind::ServerUnreachable, format!("servers/{} can't be reached", tenant.server));
+    }
+    let leaving = tenant.state == State::PreparingDeletion || tenant.purge_started;
+    if leaving && !waiting_for.is_empty() {
+        add(ConditionKind::DeletionBlocked, waiting_for.to_owned());
+    } else if leaving && overview.current_operation.is_none() {
+        let text = "its deletion was given up: its last operation says why, and can be begun again with RetryOperation";
+        add(ConditionKind::DeletionBlocked, text.to_owned());
+    }
+    for Warning { limit, used, most } in limits.warnings() {
+        add(ConditionKind::LimitNear, format!("{limit}: {used} of {most} in use"));
+    }
+    found
 }
 
 /// Whether the tenant, as it stands, lets the call be made by whoever may make it.
-fn possible(policy: &'static Policy, tenant: &Tenant) -> bool {
+fn possible(policy: &'static Policy, tenant: &Tenant, force_enabled: bool) -> bool {
     if tenant.uid.is_infrastructure() {
         return policy.infrastructure;
     }
@@ -39,7 +74,12 @@ fn possible(policy: &'static Policy, tenant: &Tenant) -> bool {
     }
     if is(&policy::TENANT_SERVICE_DELETE_TENANT) {
         // Also of one whose purge was given up: it is begun again this way.
-        return !tenant.protected && tenant.cooldown_left.is_none();
+        return !tenant.protected
+            && match tenant.standing() {
+                Standing::Prepared(_) | Standing::Failed(_) => tenant.cooldown_left.is_none(),
+                Standing::Active(_) | Standing::Locked(_) => force_enabled,
+                Standing::Provisioning(_) | Standing::Restoring | Standing::Preparing(_) => false,
+            };
     }
     if is(&policy::TENANT_SERVICE_CANCEL_TENANT_DELETION) || is(&policy::TENANT_SERVICE_RETRY_TENANT_PROVISIONING) {
         return !tenant.purge_started;

@@ -3,17 +3,21 @@
 use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
-use super::{because, reload, target, wrong_state};
+use super::begin::begun;
+use super::{because, target, wrong_state};
 use crate::app::App;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
 use crate::domain::lifecycle::{Standing, Transition};
-use crate::domain::name::{TenantCode, TimeZone};
+use crate::domain::limits::LimitsPatch;
+use crate::domain::name::TenantCode;
 use crate::domain::operation::{InitialAdmin, Operation, Params};
+use crate::domain::server::{DEFAULT_SERVER, Server};
 use crate::domain::tenant::{NewTenant, Tenant};
+use crate::store::settings::{self, Settings};
 use crate::store::tx::Tx;
-use crate::store::{operations, tenants, transitions};
+use crate::store::{limits, operations, servers, tenants, transitions};
 
 /// A tenant to be made.
 #[derive(Clone, Debug)]
@@ -52,16 +56,43 @@ impl App {
 
 async fn create(tx: &mut Tx, input: &CreateTenant) -> Result<Created> {
     let new = &input.tenant;
-    let placed = tenants::place(tx, new.server.as_deref()).await?;
-    let (server, zone) =
-        placed.ok_or_else(|| Error::field("tenant.server", "must be an existing server, `servers/{server}`"))?;
-    let zone = new.time_zone.clone().unwrap_or_else(|| TimeZone::stored(zone));
+    // Held, so that multi-tenancy is not switched off meanwhile.
+    let settings = settings::hold(tx).await?;
+    if !settings.multi_tenancy_enabled && tenants::is_there_another(tx).await? {
+        let text = "there is to be one tenant only; set multi_tenancy_enabled with AdminService.UpdateSettings first";
+        return Err(Refusal::new(Reason::MultiTenancyOff, text).into());
+    }
+    let server = place(tx, new.server.as_deref()).await?;
+    let zone = new.time_zone.clone().unwrap_or(server.time_zone);
     let code = take_code(tx, new).await?;
-    tenants::insert(tx, &code, new, &server, &zone).await?;
+    tx.about(format!("tenants/{code}"));
+    tx.tell("display_name", new.display_name.as_str());
+    tenants::insert(tx, &code, new, &server.id, &zone).await?;
     let first = Transition::create(tx.tenant());
     transitions::append(tx, first, &because(tx, "")).await?;
-    let params = Params::Provision { admin: input.admin.clone() };
-    begin(tx, &params).await
+    limits::update(tx, &limits_of(new, &settings)).await?;
+    if let Some(features) = &new.features {
+        limits::set_features(tx, features).await?;
+    }
+    begun(tx, &Params::Provision { admin: input.admin.clone() }).await
+}
+
+/// The server to place the tenant on: the one named, or the default one.
+async fn place(tx: &mut Tx, wanted: Option<&str>) -> Result<Server> {
+    let found = servers::load(tx, wanted.unwrap_or(DEFAULT_SERVER)).await?;
+    let server = found.ok_or_else(|| Error::field("tenant.server", "must be an existing server, `servers/{server}`"))?;
+    server.check_reachable()?;
+    Ok(server)
+}
+
+/// The limits that were asked for, else those that new tenants have.
+fn limits_of(new: &NewTenant, settings: &Settings) -> LimitsPatch {
+    let LimitsPatch { max_users, disk_quota } = new.limits;
+    let default = |limit: Option<i64>| limit.map(Some);
+    LimitsPatch {
+        max_users: max_users.or(default(settings.default_max_users)),
+        disk_quota: disk_quota.or(default(settings.default_disk_quota)),
+    }
 }
 
 /// The code that was asked for, or one derived from the name that is free.
@@ -91,13 +122,5 @@ async fn retry(tx: &mut Tx, etag: &str) -> Result<Created> {
     transitions::append(tx, failed.retry(), &because(tx, "")).await?;
     // The administrator that was asked for may have been made already; then the directory leaves it as it is.
     let admin = operations::last_provisioned_admin(tx).await?;
-    begin(tx, &Params::Provision { admin }).await
-}
-
-async fn begin(tx: &mut Tx, params: &Params) -> Result<Created> {
-    let actor = tx.op().actor();
-    let id = operations::enqueue(tx, params, actor).await?;
-    let operation = operations::load(tx, id).await?;
-    let operation = operation.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))?;
-    Ok(Created { operation, tenant: reload(tx).await? })
+    begun(tx, &Params::Provision { admin }).await
 }

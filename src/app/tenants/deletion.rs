@@ -3,21 +3,24 @@
 use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
+use super::begin::begin;
 use super::{because, reload, target, wrong_state};
 use crate::app::App;
 use crate::context::OpContext;
-use crate::domain::error::{Error, Result};
-use crate::domain::lifecycle::Standing;
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::lifecycle::{Standing, State, Transition};
 use crate::domain::operation::{Operation, Params};
 use crate::domain::tenant::{BlastRadius, Tenant};
 use crate::store::tx::Tx;
-use crate::store::{directory, operations, transitions};
+use crate::store::{directory, limits, operations, settings, transitions};
 
 /// What DeleteTenant is told.
 #[derive(Clone, Debug)]
 pub struct DeleteTenant {
     /// The display name, repeated.
     pub confirm_name: String,
+    /// Whether a tenant that is not prepared is prepared, too.
+    pub force: bool,
     /// What the caller has read.
     pub etag: String,
 }
@@ -85,8 +88,14 @@ async fn prepare(tx: &mut Tx, etag: &str, participants: &Names) -> Result<Deleti
     tenant.check_unprotected()?;
     tenant.check_etag(etag)?;
     let preview = blast_radius(tx, participants).await?;
-    transitions::append(tx, step, &because(tx, "")).await?;
+    leave(tx, step).await?;
     Ok(Deletion { operation: begin(tx, &Params::PrepareDeletion {}).await?, preview })
+}
+
+/// Begins the way out, which ends what runs beside it.
+async fn leave(tx: &mut Tx, step: Transition) -> Result<()> {
+    operations::pre_empt(tx).await?;
+    transitions::append(tx, step, &because(tx, "")).await
 }
 
 async fn cancel(tx: &mut Tx, etag: &str) -> Result<Undeleted> {
@@ -111,14 +120,26 @@ async fn cancel(tx: &mut Tx, etag: &str) -> Result<Undeleted> {
 async fn delete(tx: &mut Tx, input: &DeleteTenant, participants: &Names) -> Result<Deletion> {
     operations::hold_exclusive(tx).await?;
     let tenant = target(tx).await?;
-    if let Some(running) = operations::exclusive(tx).await? {
+    let running = operations::exclusive(tx).await?;
+    if tenant.state == State::PreparingDeletion
+        && let Some(blocker) = operations::blockers(tx).await?.first()
+    {
+        return Err(blocker.refusal(&tenant));
+    }
+    if let Some(running) = running {
         return Err(operations::in_progress(&running));
     }
+    let whole = whole_deletion(tx, &tenant, input.force).await?;
     tenant.check_rested()?;
     tenant.check_unprotected()?;
     tenant.check_confirmation(&input.confirm_name)?;
     tenant.check_etag(&input.etag)?;
     let preview = blast_radius(tx, participants).await?;
+    if let Some(step) = whole {
+        tx.tell("force", "true");
+        leave(tx, step).await?;
+        return Ok(Deletion { operation: begin(tx, &Params::ForceDeletion {}).await?, preview });
+    }
     // A purge that was given up is begun again from where it stands.
     if !tenant.purge_started {
         let step = match tenant.standing() {
@@ -131,14 +152,33 @@ async fn delete(tx: &mut Tx, input: &DeleteTenant, participants: &Names) -> Resu
     Ok(Deletion { operation: begin(tx, &Params::Purge {}).await?, preview })
 }
 
-async fn blast_radius(tx: &mut Tx, participants: &Names) -> Result<BlastRadius> {
-    let (users, groups, roles) = directory::counts(tx).await?;
-    Ok(BlastRadius { users, groups, roles, participants: participants.clone() })
+/// The first step of preparing and deleting in one: for a tenant that is in use or locked, if it is asked for and the
+/// settings let it.
+async fn whole_deletion(tx: &mut Tx, tenant: &Tenant, force: bool) -> Result<Option<Transition>> {
+    let step = match tenant.standing() {
+        Standing::Prepared(_) | Standing::Failed(_) => return Ok(None),
+        Standing::Active(active) if force => active.prepare(),
+        Standing::Locked(locked) if force => locked.prepare(),
+        _ => return Err(Error::state(&tenant.state_text(), &[State::Prepared, State::Failed])),
+    };
+    if settings::load(tx).await?.force_delete_enabled {
+        return Ok(Some(step));
+    }
+    let text = "deleting in one call is switched off; prepare the tenant first, or set force_delete_enabled with AdminService.UpdateSettings";
+    Err(Refusal::new(Reason::ForceDisabled, text).about(tenant.name()).into())
 }
 
-async fn begin(tx: &mut Tx, params: &Params) -> Result<Operation> {
-    let actor = tx.op().actor();
-    let id = operations::enqueue(tx, params, actor).await?;
-    let found = operations::load(tx, id).await?;
-    found.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))
+async fn blast_radius(tx: &mut Tx, participants: &Names) -> Result<BlastRadius> {
+    let counts = directory::counts(tx).await?;
+    let used = limits::load(tx).await?;
+    Ok(BlastRadius {
+        users: counts.users,
+        guests: counts.guests,
+        groups: counts.groups,
+        roles: counts.roles,
+        sessions: counts.sessions,
+        storage_bytes: used.map_or(0, |used| used.storage_bytes),
+        participants: participants.clone(),
+        blockers: operations::blockers(tx).await?,
+    })
 }

@@ -37,6 +37,9 @@ async fn lock(tx: &mut Tx, input: &LockTenant) -> Result<Tenant> {
     let tenant = target(tx).await?;
     let Standing::Active(active) = tenant.standing() else { return Err(wrong_state(tx, &tenant)) };
     tenant.check_etag(&input.etag)?;
+    if !input.note.as_str().is_empty() {
+        tx.tell("reason", input.note.as_str());
+    }
     transitions::append(tx, active.lock(), &because(tx, input.note.as_str())).await?;
     reload(tx).await
 }

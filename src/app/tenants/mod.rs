@@ -1,18 +1,22 @@
 //! Use cases on tenants.
 
 mod access;
+mod begin;
 mod create;
 mod deletion;
+mod limits;
 mod list;
 mod lock;
 mod read;
 mod update;
 
+pub(super) use begin::begin_again;
 pub use create::{CreateTenant, Created};
 pub use deletion::{DeleteTenant, Deletion, Undeleted};
-pub use list::{ListRequest, TenantPage};
+pub use list::TenantPage;
 pub use lock::LockTenant;
 pub use read::SeenTenant;
+pub(super) use read::caller_facts;
 pub use update::UpdateTenant;
 
 use crate::domain::error::{Error, Result};
@@ -25,6 +29,7 @@ use crate::store::tx::Tx;
 async fn target(tx: &mut Tx) -> Result<Tenant> {
     let found = tenants::load_for_change(tx).await?;
     let tenant = found.ok_or_else(|| tx.op().not_found())?;
+    tx.about(tenant.name());
     let Some(call) = tx.op().call() else { return Ok(tenant) };
     if tenant.uid.is_infrastructure() && !call.policy.infrastructure {
         return Err(read_only(&[]));

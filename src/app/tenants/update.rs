@@ -39,6 +39,9 @@ async fn update(tx: &mut Tx, input: &UpdateTenant) -> Result<Tenant> {
         return Err(read_only(&fixed));
     }
     tenant.check_etag(&input.etag)?;
+    for field in input.patch.fields() {
+        tx.tell(field.0, field.1);
+    }
     tenants::update(tx, &input.patch).await?;
     reload(tx).await
 }

@@ -1,6 +1,10 @@
 //! Between messages and what the use cases speak of. All that is wrong with a request's fields is told at once.
 
+pub mod admin;
+pub mod event;
 pub mod fields;
+pub mod limits;
 pub mod operation;
 pub mod page;
+pub mod server;
 pub mod tenant;

@@ -20,6 +20,7 @@ pub fn operation(operation: Operation) -> v1::Operation {
         format!("tenants/{tenant}/users/{user}")
     };
     v1::Operation {
+        cancellable: operation.cancellable(),
         name: name(&operation.tenant_code, operation.id),
         kind: operation.kind.name().to_owned(),
         state: state(operation.state).into(),

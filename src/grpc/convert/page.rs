@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::authn::seal::{Purpose, RootKey};
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::page::EXACT_TOTAL;
 
 /// The number of rows to return.
 pub fn size(asked: i32) -> Result<i64> {
@@ -15,6 +16,24 @@ pub fn size(asked: i32) -> Result<i64> {
         0 => Ok(100),
         1.. => Ok(i64::from(asked.min(1000))),
         _ => Err(Error::field("page_size", "must be 0 (which means 100) or more; more than 1000 means 1000")),
+    }
+}
+
+/// A total as messages have it: exact up to [`EXACT_TOTAL`].
+pub fn total(counted: i64) -> i32 {
+    i32::try_from(counted.min(EXACT_TOTAL)).unwrap_or(i32::MAX)
+}
+
+/// Whether there are more than the total says.
+pub fn is_estimate(counted: i64) -> bool {
+    counted > EXACT_TOTAL
+}
+
+/// That a parent is one tenant, or all of them.
+pub fn check_parent(parent: &str) -> Result<()> {
+    match parent.split('/').collect::<Vec<_>>().as_slice() {
+        ["tenants", _] => Ok(()),
+        _ => Err(Error::field("parent", "must be `tenants/{tenant}`, or `tenants/-` for all")),
     }
 }
 

@@ -1,15 +1,21 @@
 //! Tenants as messages, and the requests that make and change them.
 
 use super::fields::{Fields, timestamp};
+use super::limits;
+use super::server::server_id;
 use crate::app::tenants::{CreateTenant, SeenTenant, UpdateTenant};
 use crate::domain::access::{Access, Status};
 use crate::domain::error::{Error, Result};
 use crate::domain::lifecycle::{LockReason, State};
+use crate::domain::limits::feature_names;
 use crate::domain::name::{CompanyName, DisplayName, Email, PersonName, TenantCode, TimeZone, UserName, labels};
 use crate::domain::operation::InitialAdmin;
-use crate::domain::tenant::{BlastRadius, NewTenant, Tenant, TenantPatch};
+use crate::domain::tenant::{
+    BlastRadius, Blocker, Condition, ConditionKind, NewTenant, Overview, Tenant, TenantPatch,
+};
 use crate::domain::user::SUPERUSER;
 use crate::proto::v1;
+use crate::store::operations;
 
 /// A tenant as a message.
 pub fn tenant(tenant: Tenant) -> v1::Tenant {
@@ -24,6 +30,7 @@ pub fn tenant(tenant: Tenant) -> v1::Tenant {
         lock_reason: lock_reason(tenant.lock_reason).into(),
         labels: tenant.labels,
         protected: tenant.protected,
+        conditions: Vec::new(),
         server: format!("servers/{}", tenant.server),
         time_zone: tenant.time_zone.to_string(),
         cooldown_expire_time: tenant.cooldown_until.map(timestamp),
@@ -34,8 +41,38 @@ pub fn tenant(tenant: Tenant) -> v1::Tenant {
 }
 
 /// A tenant as a caller sees it.
-pub fn row(seen: SeenTenant) -> v1::TenantRow {
-    v1::TenantRow { tenant: Some(tenant(seen.tenant)), access: Some(access(seen.access)) }
+pub fn row(seen: SeenTenant, full: bool) -> v1::TenantRow {
+    let overview = full.then(|| overview(&seen.tenant, seen.overview));
+    let conditions = seen.conditions.into_iter().map(condition).collect();
+    let tenant = v1::Tenant { conditions, ..tenant(seen.tenant) };
+    v1::TenantRow { tenant: Some(tenant), access: Some(access(seen.access)), overview }
+}
+
+/// Whether a view is that with the overview.
+pub fn is_full(view: i32) -> Result<bool> {
+    match v1::TenantView::try_from(view) {
+        Ok(v1::TenantView::Full) => Ok(true),
+        Ok(v1::TenantView::Basic | v1::TenantView::Unspecified) => Ok(false),
+        Err(_) => Err(Error::field("view", "must be TENANT_VIEW_BASIC or TENANT_VIEW_FULL")),
+    }
+}
+
+fn overview(tenant: &Tenant, overview: Overview) -> v1::TenantOverview {
+    let current_operation = overview.current_operation.map(|current| v1::CurrentOperation {
+        name: operations::name(&tenant.code, current.id),
+        kind: current.kind.name().to_owned(),
+        percent: current.percent,
+    });
+    v1::TenantOverview { users: Some(overview.users), current_operation }
+}
+
+fn condition(condition: Condition) -> v1::TenantCondition {
+    let kind = match condition.kind {
+        ConditionKind::ServerUnreachable => v1::tenant_condition::Kind::ServerUnreachable,
+        ConditionKind::DeletionBlocked => v1::tenant_condition::Kind::DeletionBlocked,
+        ConditionKind::LimitNear => v1::tenant_condition::Kind::LimitNear,
+    };
+    v1::TenantCondition { kind: kind.into(), message: condition.message }
 }
 
 fn access(access: Access) -> v1::TenantAccess {
@@ -83,7 +120,15 @@ pub fn preview(radius: BlastRadius) -> v1::DeletionPreview {
         groups: radius.groups,
         roles: radius.roles,
         participants: radius.participants,
+        guests: radius.guests,
+        sessions: radius.sessions,
+        storage_bytes: radius.storage_bytes,
+        blockers: radius.blockers.into_iter().map(blocker).collect(),
     }
+}
+
+fn blocker(blocker: Blocker) -> v1::DeletionBlocker {
+    v1::DeletionBlocker { participant: blocker.participant, reason: blocker.reason }
 }
 
 /// What CreateTenant asks for.
@@ -95,9 +140,12 @@ pub fn create(request: v1::CreateTenantRequest) -> Result<CreateTenant> {
     let display_name = fields.take("tenant.display_name", DisplayName::parse(&sent.display_name));
     let company_name = fields.take("tenant.company_name", CompanyName::parse(&sent.company_name));
     let sent_labels = fields.take("tenant.labels", labels(sent.labels));
-    let server = Some(sent.server).filter(|s| !s.is_empty()).map(|name| fields.take("tenant.server", server(&name)));
+    let server = Some(sent.server).filter(|s| !s.is_empty());
+    let server = server.map(|name| server_id("tenant.server", &name)).transpose()?;
     let zone = Some(sent.time_zone).filter(|z| !z.is_empty());
     let zone = zone.map(|zone| fields.take("tenant.time_zone", TimeZone::parse(&zone)));
+    let limits = limits::wanted(&mut fields, &request.limits.unwrap_or_default());
+    let features = request.features.map(|sent| feature_names("features.features", sent.features)).transpose()?;
     let admin = request.initial_admin.map(|admin| initial_admin(&mut fields, &admin));
     let create = || {
         let tenant = NewTenant {
@@ -106,18 +154,15 @@ pub fn create(request: v1::CreateTenantRequest) -> Result<CreateTenant> {
             company_name: company_name?,
             labels: sent_labels?,
             protected: sent.protected,
-            server: server.flatten(),
+            server,
             time_zone: zone.flatten(),
+            limits,
+            features,
         };
         Some(CreateTenant { tenant, admin: admin.flatten() })
     };
     let create = create();
     fields.finish(create)
-}
-
-fn server(name: &str) -> Result<String, String> {
-    let id = name.strip_prefix("servers/").filter(|id| !id.is_empty() && id.len() <= 40 && !id.contains(['/', '\0']));
-    id.map(str::to_owned).ok_or_else(|| "must be an existing server, `servers/{server}`".to_owned())
 }
 
 fn initial_admin(fields: &mut Fields, admin: &v1::InitialAdmin) -> Option<InitialAdmin> {

@@ -62,6 +62,20 @@ impl OperationService for Troubled {
         panic!("the password is hunter2")
     }
 
+    async fn cancel_operation(
+        &self,
+        _: tonic::Request<v1::CancelOperationRequest>,
+    ) -> Result<tonic::Response<v1::CancelOperationResponse>, Status> {
+        std::future::pending().await
+    }
+
+    async fn retry_operation(
+        &self,
+        _: tonic::Request<v1::RetryOperationRequest>,
+    ) -> Result<tonic::Response<v1::RetryOperationResponse>, Status> {
+        std::future::pending().await
+    }
+
     async fn wait_operation(
         &self,
         _: tonic::Request<v1::WaitOperationRequest>,

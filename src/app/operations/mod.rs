@@ -1,4 +1,6 @@
-//! Operations: get, list, wait, watch.
+//! Operations: get, list, wait, watch; `steer` has cancel and retry.
+
+mod steer;
 
 use std::time::Duration;
 
@@ -11,8 +13,8 @@ use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::OperationId;
 use crate::domain::operation::Operation;
+use crate::domain::page::Page;
 use crate::store::operations::{self, After};
-use crate::store::tenants::EXACT_TOTAL;
 
 /// How often an operation is looked at that another replica may be working on.
 const POLL: Duration = Duration::from_millis(250);
@@ -33,14 +35,10 @@ pub struct ListOperations {
 /// A page.
 #[derive(Clone, Debug)]
 pub struct OperationPage {
-    /// Its rows.
-    pub rows: Vec<Operation>,
-    /// Where it ends, if another follows.
-    pub next: Option<After>,
-    /// How many there are.
+    /// Its rows, and where it ends.
+    pub page: Page<Operation, After>,
+    /// How many there are, counted up to one more than [`crate::domain::page::EXACT_TOTAL`].
     pub total: i64,
-    /// Whether there are more than that.
-    pub estimated: bool,
 }
 
 impl App {
@@ -55,7 +53,7 @@ impl App {
     pub async fn list_operations(&self, op: OpContext, request: ListOperations) -> Result<OperationPage> {
         let (size, after) = (request.size, request.after);
         let input = (after, size + 1);
-        let (mut rows, total) = if op.target().is_ok() {
+        let (rows, total) = if op.target().is_ok() {
             self.db
                 .read(op, "list-operations", input, |tx, (after, limit)| operations::list(tx, *after, *limit).boxed())
                 .await?
@@ -65,12 +63,8 @@ impl App {
             });
             all.await?
         };
-        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > size;
-        if more {
-            rows.pop();
-        }
-        let next = rows.last().filter(|_| more).map(|o| After { created_at: o.created_at, id: o.id });
-        Ok(OperationPage { rows, next, total: total.min(EXACT_TOTAL), estimated: total > EXACT_TOTAL })
+        let page = Page::cut(rows, size, |o| After { created_at: o.created_at, id: o.id });
+        Ok(OperationPage { page, total })
     }
 
     /// The operation once it has ended, or as it is when the time is over.

@@ -1,0 +1,114 @@
+//! Settings and the system licence as messages, and the requests that change them.
+
+use std::time::Duration;
+
+use super::fields::{Fields, duration, whole_seconds};
+use super::limits::{MOST_BYTES, MOST_USERS, limit};
+use crate::app::licenses::Quantities;
+use crate::app::settings::SettingsPatch;
+use crate::domain::error::{Error, Result};
+use crate::domain::license::{self, SystemLicense};
+use crate::proto::v1;
+use crate::store::settings::Settings;
+
+/// The longest cool-down.
+const LONGEST_COOLDOWN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The most seats of a kind.
+const MOST_SEATS: i64 = 1_000_000_000;
+
+/// The settings as a message.
+pub fn settings(settings: &Settings) -> v1::Settings {
+    v1::Settings {
+        failed_tenant_cooldown: Some(duration(settings.failed_tenant_cooldown)),
+        etag: settings.etag(),
+        multi_tenancy_enabled: Some(settings.multi_tenancy_enabled),
+        force_delete_enabled: Some(settings.force_delete_enabled),
+        default_max_users: settings.default_max_users,
+        default_disk_quota_bytes: settings.default_disk_quota,
+        limit_warning_percent: settings.limit_warning_percent,
+    }
+}
+
+/// The fields that UpdateSettings changes.
+const CHANGEABLE: [&str; 6] = [
+    "failed_tenant_cooldown",
+    "multi_tenancy_enabled",
+    "force_delete_enabled",
+    "default_max_users",
+    "default_disk_quota_bytes",
+    "limit_warning_percent",
+];
+
+/// What UpdateSettings asks for, with the etag.
+pub fn update_settings(request: v1::UpdateSettingsRequest) -> Result<(SettingsPatch, String)> {
+    let sent = request.settings.unwrap_or_default();
+    let paths = request.update_mask.map_or_else(|| populated(&sent), |mask| mask.paths);
+    let mut fields = Fields::default();
+    let mut patch = SettingsPatch::default();
+    for path in &paths {
+        match path.as_str() {
+            "failed_tenant_cooldown" => {
+                let cooldown = whole_seconds(sent.failed_tenant_cooldown.unwrap_or_default(), LONGEST_COOLDOWN);
+                patch.failed_tenant_cooldown = fields.take("settings.failed_tenant_cooldown", cooldown);
+            }
+            "multi_tenancy_enabled" => patch.multi_tenancy_enabled = Some(sent.multi_tenancy_enabled.unwrap_or_default()),
+            "force_delete_enabled" => patch.force_delete_enabled = Some(sent.force_delete_enabled.unwrap_or_default()),
+            "default_max_users" => {
+                let wanted = sent.default_max_users.map(|sent| limit(sent, MOST_USERS)).transpose();
+                patch.default_max_users = fields.take("settings.default_max_users", wanted);
+            }
+            "default_disk_quota_bytes" => {
+                let wanted = sent.default_disk_quota_bytes.map(|sent| limit(sent, MOST_BYTES)).transpose();
+                patch.default_disk_quota = fields.take("settings.default_disk_quota_bytes", wanted);
+            }
+            "limit_warning_percent" => {
+                let percent = Some(sent.limit_warning_percent).filter(|percent| (1..=100).contains(percent));
+                let percent = percent.ok_or_else(|| "must be 1 to 100".to_owned());
+                patch.limit_warning_percent = fields.take("settings.limit_warning_percent", percent);
+            }
+            _ => fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", "))),
+        }
+    }
+    if paths.is_empty() {
+        fields.refuse("update_mask", format!("must name at least one of {}", CHANGEABLE.join(", ")));
+    }
+    fields.finish(Some((patch, sent.etag)))
+}
+
+fn populated(sent: &v1::Settings) -> Vec<String> {
+    let filled = [
+        sent.failed_tenant_cooldown.is_some(),
+        sent.multi_tenancy_enabled.is_some(),
+        sent.force_delete_enabled.is_some(),
+        sent.default_max_users.is_some(),
+        sent.default_disk_quota_bytes.is_some(),
+        sent.limit_warning_percent != 0,
+    ];
+    CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect()
+}
+
+/// The system licence as a message.
+pub fn system_license(kinds: Vec<SystemLicense>) -> v1::SystemLicense {
+    let etag = license::etag(&kinds);
+    let kinds = kinds.into_iter();
+    let kinds = kinds.map(|k| v1::SystemLicenseKind { kind: k.kind, quantity: k.quantity, reserved: k.reserved });
+    v1::SystemLicense { kinds: kinds.collect(), etag }
+}
+
+/// What UpdateSystemLicense asks for, with the etag.
+pub fn update_license(request: v1::UpdateSystemLicenseRequest) -> Result<(Quantities, String)> {
+    let sent = request.license.unwrap_or_default();
+    let mut quantities = Quantities::new();
+    for kind in sent.kinds {
+        if kind.quantity.is_some_and(|quantity| !(0..=MOST_SEATS).contains(&quantity)) {
+            return Err(Error::field("license.kinds.quantity", format!("must be 0 to {MOST_SEATS}, or absent: without limit")));
+        }
+        if quantities.insert(kind.kind.clone(), kind.quantity).is_some() {
+            return Err(Error::field("license.kinds", format!("must name {:.64} once only", kind.kind)));
+        }
+    }
+    if quantities.is_empty() {
+        return Err(Error::field("license.kinds", "must have the kinds to change, such as base"));
+    }
+    Ok((quantities, sent.etag))
+}

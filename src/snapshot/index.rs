@@ -1,0 +1,109 @@
+//! The index itself: entries in slots, the sets that they are in, and their orders. All three change together.
+
+use std::collections::HashMap;
+
+use roaring::RoaringBitmap;
+
+use super::Change;
+use super::entry::Entry;
+use super::orders::{Entries, Orders};
+use super::postings::Postings;
+use crate::domain::id::TenantUid;
+
+/// So many changes at once are sorted in one by one; more are merged.
+const FEW: usize = 32;
+
+/// An index of tenants.
+#[derive(Debug, Default)]
+pub struct Index {
+    pub(super) entries: Entries,
+    pub(super) orders: Orders,
+    pub(super) postings: Postings,
+    slots: HashMap<TenantUid, u32>,
+    free: Vec<u32>,
+}
+
+impl Index {
+    /// The index of these tenants.
+    pub fn of(entries: Vec<Entry>) -> Self {
+        let mut index = Self::default();
+        index.apply(entries.into_iter().map(|entry| Change::Is(Box::new(entry))).collect());
+        index
+    }
+
+    /// How many tenants there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Takes changes; what is not newer than what is known changes nothing.
+    pub(super) fn apply(&mut self, changes: Vec<Change>) {
+        if changes.len() <= FEW {
+            for change in changes {
+                if let Some(slot) = self.old_slot(&change) {
+                    self.orders.take(slot, &self.entries);
+                }
+                if let Some(slot) = self.replace(change) {
+                    self.orders.put(slot, &self.entries);
+                }
+            }
+            return;
+        }
+        let touched: RoaringBitmap = changes.iter().filter_map(|change| self.old_slot(change)).collect();
+        self.orders.take_all(&touched);
+        let mut put: RoaringBitmap = changes.into_iter().filter_map(|change| self.replace(change)).collect();
+        // What was added and went away in one batch is not there.
+        put &= self.postings.all();
+        self.orders.put_all(&put, &self.entries);
+    }
+
+    /// The slot whose entry the change replaces, if it is newer than that.
+    fn old_slot(&self, change: &Change) -> Option<u32> {
+        let slot = *self.slots.get(&change.uid())?;
+        let known = self.entries[slot as usize].as_ref()?;
+        match change {
+            Change::Is(entry) if entry.version <= known.version => None,
+            _ => Some(slot),
+        }
+    }
+
+    /// Replaces the entry of a tenant, in its slot and its sets; gives the slot of what is new.
+    fn replace(&mut self, change: Change) -> Option<u32> {
+        let uid = change.uid();
+        let known = self.slots.get(&uid).copied();
+        if known.is_some() && self.old_slot(&change).is_none() {
+            return None;
+        }
+        if let Some(slot) = known
+            && let Some(old) = self.entries[slot as usize].take()
+        {
+            self.postings.remove(slot, &old);
+        }
+        let Change::Is(entry) = change else {
+            self.free.extend(self.slots.remove(&uid));
+            return None;
+        };
+        let slot = known.or_else(|| self.free.pop()).unwrap_or_else(|| {
+            self.entries.push(None);
+            u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.postings.add(slot, &entry);
+        self.entries[slot as usize] = Some(*entry);
+        self.slots.insert(uid, slot);
+        Some(slot)
+    }
+}
+
+impl Change {
+    fn uid(&self) -> TenantUid {
+        match self {
+            Self::Is(entry) => entry.uid,
+            Self::Gone(uid) => *uid,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Which tenants a list shows, and how many there are.
+
+use roaring::RoaringBitmap;
+
+use super::entry::{CursorKey, Entry};
+use super::index::Index;
+use super::names::fold;
+use super::postings::{Term, Text};
+use crate::domain::filter::{Compare, Filter};
+use crate::domain::id::TenantUid;
+use crate::domain::page::EXACT_TOTAL;
+use crate::domain::tenant_list::{Cursor, Order, TenantCondition, TenantFilter};
+
+/// Sets up to this size are sorted; in the order of all tenants their members would be far between.
+const SMALL: u64 = 5_000;
+
+/// What to list.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Part of the name or the code, in any case; empty: all.
+    pub search: String,
+    /// What else the tenants must be like.
+    pub filter: Option<TenantFilter>,
+    /// In which order.
+    pub order: Order,
+    /// Against that order.
+    pub descending: bool,
+    /// Only what comes after this.
+    pub after: Option<Cursor>,
+    /// Tenants at most.
+    pub limit: usize,
+}
+
+/// A part of the tenants that match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matches {
+    /// They, in order.
+    pub uids: Vec<TenantUid>,
+    /// Whether more follow.
+    pub more: bool,
+    /// How many match in all.
+    pub total: usize,
+    /// Whether that is an estimate.
+    pub estimated: bool,
+}
+
+/// The tenants that match: all of the set, or those of it that have the letters of the search in the right order.
+struct Candidates {
+    set: RoaringBitmap,
+    /// Of a search that its letters' sets do not decide.
+    search: Option<String>,
+}
+
+impl Index {
+    /// The tenants that the query is for.
+    pub fn query(&self, query: &Query) -> Matches {
+        let mut candidates = self.candidates(query);
+        let (total, estimated) = self.count(&mut candidates);
+        let mut slots = if candidates.set.len() <= SMALL {
+            self.sorted(&candidates, query)
+        } else {
+            self.walked(&candidates, query)
+        };
+        let more = slots.len() > query.limit;
+        slots.truncate(query.limit);
+        let uids = slots.into_iter().filter_map(|slot| Some(self.entry(slot)?.uid)).collect();
+        Matches { uids, more, total, estimated }
+    }
+
+    fn entry(&self, slot: u32) -> Option<&Entry> {
+        self.entries.get(slot as usize)?.as_ref()
+    }
+
+    fn candidates(&self, query: &Query) -> Candidates {
+        let mut set = query.filter.as_ref().map_or_else(|| self.postings.all().clone(), |filter| self.set(filter));
+        let search = fold(&query.search);
+        if search.is_empty() {
+            return Candidates { set, search: None };
+        }
+        set &= self.postings.with_letters(Text::Name, &search) | self.postings.with_letters(Text::Code, &search);
+        let decided = search.chars().count() <= 2;
+        Candidates { set, search: (!decided).then_some(search) }
+    }
+
+    fn matches(&self, candidates: &Candidates, slot: u32) -> bool {
+        match &candidates.search {
+            None => true,
+            Some(search) => self.entry(slot).is_some_and(|e| e.name.contains(search.as_str()) || e.code.contains(search.as_str())),
+        }
+    }
+
+    /// How many match. Beyond [`EXACT_TOTAL`] a search is estimated by the share of candidates that were right so far;
+    /// else its set is narrowed to those that are.
+    fn count(&self, candidates: &mut Candidates) -> (usize, bool) {
+        let size = usize::try_from(candidates.set.len()).unwrap_or(usize::MAX);
+        if candidates.search.is_none() {
+            return (size, false);
+        }
+        let mut found = Vec::new();
+        for (looked_at, slot) in candidates.set.iter().enumerate() {
+            if self.matches(candidates, slot) {
+                found.push(slot);
+                if found.len() as i64 > EXACT_TOTAL && looked_at + 1 < size {
+                    return (found.len() * size / (looked_at + 1), true);
+                }
+            }
+        }
+        let total = found.len();
+        candidates.set = found.into_iter().collect();
+        candidates.search = None;
+        (total, false)
+    }
+
+    /// The page, by sorting what matches.
+    fn sorted(&self, candidates: &Candidates, query: &Query) -> Vec<u32> {
+        let key = query.after.as_ref().map(|cursor| CursorKey::new(cursor, query.order));
+        let after = |entry: &Entry| {
+            key.as_ref().is_none_or(|key| {
+                let ordering = entry.compare_to_cursor(key, query.order);
+                if query.descending { ordering.is_lt() } else { ordering.is_gt() }
+            })
+        };
+        let matching = candidates.set.iter().filter(|slot| self.matches(candidates, *slot));
+        let mut found: Vec<_> =
+            matching.filter_map(|slot| Some((slot, self.entry(slot)?))).filter(|(_, entry)| after(entry)).collect();
+        found.sort_unstable_by(|(_, a), (_, b)| {
+            let ordering = a.compare(b, query.order);
+            if query.descending { ordering.reverse() } else { ordering }
+        });
+        found.into_iter().take(query.limit + 1).map(|(slot, _)| slot).collect()
+    }
+
+    /// The page, by going along the order of all tenants from where the page before ended.
+    fn walked(&self, candidates: &Candidates, query: &Query) -> Vec<u32> {
+        let order = self.orders.of(query.order);
+        let key = query.after.as_ref().map(|cursor| CursorKey::new(cursor, query.order));
+        let before = |wanted: fn(std::cmp::Ordering) -> bool| match &key {
+            None => 0,
+            Some(key) => order.partition_point(|slot| {
+                self.entry(*slot).is_some_and(|entry| wanted(entry.compare_to_cursor(key, query.order)))
+            }),
+        };
+        let fits = |slot: &u32| candidates.set.contains(*slot) && self.matches(candidates, *slot);
+        if query.descending {
+            let end = if key.is_some() { before(std::cmp::Ordering::is_lt) } else { order.len() };
+            order[..end].iter().rev().copied().filter(fits).take(query.limit + 1).collect()
+        } else {
+            order[before(std::cmp::Ordering::is_le)..].iter().copied().filter(fits).take(query.limit + 1).collect()
+        }
+    }
+
+    /// Those that a filter lets through.
+    fn set(&self, filter: &TenantFilter) -> RoaringBitmap {
+        match filter {
+            Filter::And(all) => {
+                let mut sets = all.iter().map(|part| self.set(part));
+                let first = sets.next().unwrap_or_else(|| self.postings.all().clone());
+                sets.fold(first, |left, right| left & right)
+            }
+            Filter::Or(any) => any.iter().fold(RoaringBitmap::new(), |found, part| found | self.set(part)),
+            Filter::Not(inner) => self.postings.all() - self.set(inner),
+            Filter::Is(condition) => self.having(condition),
+        }
+    }
+
+    fn having(&self, condition: &TenantCondition) -> RoaringBitmap {
+        use TenantCondition as Is;
+        let term = match condition {
+            Is::State(state) => Term::State(*state),
+            Is::LockReason(reason) => Term::LockReason(*reason),
+            Is::Server(server) => Term::Server(server.as_str().into()),
+            Is::HasLabel(key) => Term::HasLabel(key.as_str().into()),
+            Is::Label(key, value) => Term::Label(key.as_str().into(), value.as_str().into()),
+            Is::Protected => Term::Protected,
+            Is::Code(code) => return self.named(Text::Code, code, |entry, code| *entry.code == *code),
+            Is::DisplayName(name) => return self.named(Text::Name, &fold(name), |entry, name| *entry.name == *name),
+            Is::DisplayNameHas(part) => return self.named(Text::Name, &fold(part), |entry, part| entry.name.contains(part)),
+            Is::CreateTime(compare, time) => return self.created(*compare, *time),
+        };
+        self.postings.with(&term)
+    }
+
+    fn named(&self, place: Text, folded: &str, fits: impl Fn(&Entry, &str) -> bool) -> RoaringBitmap {
+        let candidates =
+            if folded.is_empty() { self.postings.all().clone() } else { self.postings.with_letters(place, folded) };
+        candidates.into_iter().filter(|slot| self.entry(*slot).is_some_and(|entry| fits(entry, folded))).collect()
+    }
+
+    /// Those created before, at or after a time: up to two runs of the order by age.
+    fn created(&self, compare: Compare, time: chrono::DateTime<chrono::Utc>) -> RoaringBitmap {
+        let order = self.orders.of(Order::CreateTime);
+        let at = |slot: &u32| self.entry(*slot).map(|entry| entry.created_at);
+        let from = order.partition_point(|slot| at(slot).is_some_and(|created| created < time));
+        let to = order.partition_point(|slot| at(slot).is_some_and(|created| created <= time));
+        let runs = [(0..from, std::cmp::Ordering::Less), (from..to, std::cmp::Ordering::Equal), (to..order.len(), std::cmp::Ordering::Greater)];
+        let mut slots: Vec<u32> =
+            runs.into_iter().filter(|(_, ordering)| compare.lets(*ordering)).flat_map(|(run, _)| order[run].to_vec()).collect();
+        slots.sort_unstable();
+        slots.into_iter().collect()
+    }
+}

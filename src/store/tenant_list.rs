@@ -1,0 +1,211 @@
+//! The list of tenants: the rows of a page, and what has changed for those who keep the list in memory.
+
+use chrono::DateTime;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::error::failed;
+use super::schema::{operations as o, servers, settings, tenant_limits as l, tenants as t, users};
+use super::tenants::{Row, columns, tenant};
+use super::tx::{PlatformTx, Tx};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{OperationId, TenantUid};
+use crate::domain::lifecycle::{LockReason, State};
+use crate::domain::limits::Limits;
+use crate::domain::name::Labels;
+use crate::domain::operation::Kind;
+use crate::domain::tenant::{CurrentOperation, Overview, Tenant};
+
+/// A row of the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Whether it has an account that can be acted for.
+    pub target_marked: bool,
+    /// Whether its server can be reached.
+    pub server_reachable: bool,
+    /// Its limits, with what is in use.
+    pub limits: Limits,
+    /// What the work on it waits for; empty: nothing.
+    pub waiting_for: String,
+    /// Its figures.
+    pub overview: Overview,
+    /// Whether tenants may be prepared and deleted in one call.
+    pub force_enabled: bool,
+}
+
+type ListedRow = (
+    Row,
+    (bool, bool, bool, i32),
+    (Option<i64>, Option<i64>, i64, i64, i64),
+    Option<(Uuid, String, i32, String)>,
+);
+
+/// The tenants of these uids, in one query, in no particular order. Those that are gone are missing.
+pub async fn page(tx: &mut PlatformTx, uids: &[TenantUid]) -> Result<Vec<Listed>> {
+    rows(tx.conn(), uids).await
+}
+
+/// The transaction's tenant, as a row of the list; None once it is gone.
+pub async fn one(tx: &mut Tx) -> Result<Option<Listed>> {
+    let tenant = tx.tenant();
+    Ok(rows(tx.conn(), &[tenant]).await?.pop())
+}
+
+async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Listed>> {
+    let uids: Vec<Uuid> = uids.iter().map(|uid| uid.0).collect();
+    let marked = diesel::dsl::exists(
+        users::table
+            .filter(users::tenant_id.eq(t::tenant_id))
+            .filter(users::impersonation_target)
+            .filter(users::state.eq("ACTIVE")),
+    );
+    // At most one such operation of a tenant is unfinished, by a unique key.
+    let working = o::tenant_id.eq(t::tenant_id).and(o::exclusive).and(o::ended_at.is_null());
+    let found = t::table
+        .inner_join(servers::table.on(servers::id.eq(t::server)))
+        .inner_join(l::table.on(l::tenant_id.eq(t::tenant_id)))
+        .inner_join(settings::table.on(settings::only_one))
+        .left_join(o::table.on(working))
+        .filter(t::tenant_id.eq_any(uids))
+        .select((
+            columns(),
+            (
+                marked,
+                servers::unreachable_since.is_null(),
+                settings::force_delete_enabled,
+                settings::limit_warning_percent,
+            ),
+            (l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version),
+            (o::id, o::kind, o::percent, o::waiting_for).nullable(),
+        ))
+        .load::<ListedRow>(conn)
+        .await
+        .map_err(failed)?;
+    found.into_iter().map(listed).collect()
+}
+
+fn listed(row: ListedRow) -> Result<Listed> {
+    let (row, (target_marked, server_reachable, force_enabled, warning_percent), limits, operation) = row;
+    let (max_users, disk_quota, users, storage_bytes, version) = limits;
+    let mut waiting_for = String::new();
+    let current = operation.map(|(id, kind, percent, waits)| {
+        let kind = Kind::parse(&kind).ok_or_else(|| Error::internal("stored kind", kind))?;
+        waiting_for = waits;
+        Ok::<_, Error>(CurrentOperation { id: OperationId(id), kind, percent })
+    });
+    let overview = Overview { users, current_operation: current.transpose()? };
+    let limits = Limits { max_users, disk_quota, users, storage_bytes, warning_percent, version };
+    let tenant = tenant(row)?;
+    Ok(Listed { tenant, target_marked, server_reachable, limits, waiting_for, overview, force_enabled })
+}
+
+diesel::define_sql_function! {
+    /// See the migration.
+    fn tenants_changed(since: BigInt) -> diesel::sql_types::Jsonb;
+}
+
+/// What of a tenant lists go by.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Sketch {
+    /// Which tenant.
+    pub uid: TenantUid,
+    /// Grows with each change of it.
+    pub version: i64,
+    /// Its code.
+    pub code: String,
+    /// Its name.
+    pub display_name: String,
+    /// Its state.
+    pub state: State,
+    lock_reason: String,
+    /// Where it is placed.
+    pub server: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// Whether it is protected.
+    pub protected: bool,
+    /// When it was created, in microseconds.
+    created_at: i64,
+}
+
+impl Sketch {
+    /// Why it is locked, if it is.
+    pub fn lock_reason(&self) -> Option<LockReason> {
+        LockReason::parse(&self.lock_reason)
+    }
+
+    /// When it was created.
+    pub fn created_at(&self) -> DateTime<chrono::Utc> {
+        DateTime::from_timestamp_micros(self.created_at).unwrap_or_default()
+    }
+}
+
+/// What has changed since a position.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Changes {
+    /// Where to go on from.
+    pub position: i64,
+    /// Whether the position that was asked for is one of this database. It is not, if it lies in the future.
+    pub known: bool,
+    /// The tenants that changed, as they are.
+    pub tenants: Vec<Sketch>,
+    /// The tenants that are gone.
+    pub gone: Vec<TenantUid>,
+}
+
+/// What has changed since a position: all that later transactions did, and again some of what earlier ones did.
+pub async fn changes(tx: &mut PlatformTx, since: i64) -> Result<Changes> {
+    let found: serde_json::Value =
+        diesel::select(tenants_changed(since)).get_result(tx.conn()).await.map_err(failed)?;
+    serde_json::from_value(found).map_err(|e| Error::internal("changed tenants", e))
+}
+
+type SketchRow = (Uuid, i64, String, String, String, String, String, serde_json::Value, bool, DateTime<chrono::Utc>);
+
+/// A batch of all tenants in the order of their creation, from behind the given one.
+pub async fn batch(tx: &mut PlatformTx, after: Option<&Sketch>, most: i64) -> Result<Vec<Sketch>> {
+    let mut query = t::table
+        .order((t::created_at, t::tenant_id))
+        .limit(most)
+        .select((
+            t::tenant_id,
+            t::version,
+            t::code,
+            t::display_name,
+            t::state,
+            t::lock_reason,
+            t::server,
+            t::labels,
+            t::protected,
+            t::created_at,
+        ))
+        .into_boxed();
+    if let Some(last) = after {
+        let (at, uid) = (last.created_at(), last.uid.0);
+        // The first condition is what the index is searched by.
+        query = query.filter(t::created_at.ge(at)).filter(t::created_at.gt(at).or(t::tenant_id.gt(uid)));
+    }
+    let rows = query.load::<SketchRow>(tx.conn()).await.map_err(failed)?;
+    rows.into_iter().map(sketch).collect()
+}
+
+fn sketch(row: SketchRow) -> Result<Sketch> {
+    let (uid, version, code, display_name, state, lock_reason, server, labels, protected, created_at) = row;
+    Ok(Sketch {
+        uid: TenantUid(uid),
+        version,
+        code,
+        display_name,
+        state: State::parse(&state).ok_or_else(|| Error::internal("stored state", state))?,
+        lock_reason,
+        server,
+        labels: serde_json::from_value(labels).map_err(|e| Error::internal("stored labels", e))?,
+        protected,
+        created_at: created_at.timestamp_micros(),
+    })
+}
