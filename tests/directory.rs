@@ -58,7 +58,16 @@ impl Bench {
         assert_eq!(claimed.claim.tenant, uid);
         let op = OpContext::system(Purpose::Worker, Some(uid));
         let tenant = self.db.read(op, "load", (), |tx, ()| tenants::load(tx).boxed()).await.unwrap().unwrap();
-        (StepCall { tenant, claim: claimed.claim, step_id: "test".into(), actor: Actor::default(), so_far: Units::default() }, claimed)
+        (
+            StepCall {
+                tenant,
+                claim: claimed.claim,
+                step_id: "test".into(),
+                actor: Actor::default(),
+                so_far: Units::default(),
+            },
+            claimed,
+        )
     }
 }
 

@@ -209,7 +209,8 @@ impl Asked<'_> {
             }
             Call::Delete { confirmed } => {
                 let confirm_name = if confirmed { self.display_name.to_owned() } else { "no".into() };
-                let request = v1::DeleteTenantRequest { name, etag, confirm_name, force: false, request_id, validate_only };
+                let request =
+                    v1::DeleteTenantRequest { name, etag, confirm_name, force: false, request_id, validate_only };
                 tenants.delete_tenant(request).await.map(|r| r.into_inner().operation)
             }
             Call::Retry => {

@@ -113,7 +113,8 @@ impl Participant for Directory {
     }
 
     async fn usage(&self, call: &StepCall) -> Result<Usage> {
-        let counts = self.db.read(self.work(call), "directory-usage", (), |tx, ()| directory::counts(tx).boxed()).await?;
+        let counts =
+            self.db.read(self.work(call), "directory-usage", (), |tx, ()| directory::counts(tx).boxed()).await?;
         Ok(Usage { objects: counts.users + counts.groups + counts.roles, bytes: 0 })
     }
 }

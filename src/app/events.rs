@@ -134,7 +134,8 @@ impl App {
     /// Removes what was cleared of status logs, in batches.
     pub async fn sweep_events(&self) -> Result<()> {
         let op = OpContext::system(Purpose::Expiry, None);
-        let tenants = self.db.platform(op, "cleared-logs", BATCH, |tx, most| events::to_sweep(tx, *most).boxed()).await?;
+        let tenants =
+            self.db.platform(op, "cleared-logs", BATCH, |tx, most| events::to_sweep(tx, *most).boxed()).await?;
         for tenant in tenants {
             let sweep = || {
                 let op = OpContext::system(Purpose::Expiry, Some(tenant));

@@ -47,10 +47,16 @@ async fn update(tx: &mut Tx, quantities: &Quantities, sent: &str) -> Result<Vec<
     for (kind, quantity) in quantities {
         let Some(known) = current.iter().find(|one| one.kind == *kind) else {
             let kinds: Vec<_> = current.iter().map(|one| one.kind.as_str()).collect();
-            return Err(Error::field("license.kinds", format!("may have the kinds {} only, not {kind:.64}", kinds.join(", "))));
+            return Err(Error::field(
+                "license.kinds",
+                format!("may have the kinds {} only, not {kind:.64}", kinds.join(", ")),
+            ));
         };
         if !licenses::set_quantity(tx, kind, *quantity).await? {
-            let text = format!("{} seats of the kind {kind} are reserved by tenants' limits; lower those first", known.reserved);
+            let text = format!(
+                "{} seats of the kind {kind} are reserved by tenants' limits; lower those first",
+                known.reserved
+            );
             let refusal = Refusal::new(Reason::LimitBelowUse, text).with("reserved", known.reserved.to_string());
             return Err(refusal.about(NAME).into());
         }

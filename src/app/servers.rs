@@ -33,7 +33,12 @@ impl App {
     }
 
     /// A page of servers, in the order of their ids, and how many there are.
-    pub async fn list_servers(&self, op: OpContext, after: Option<String>, size: i64) -> Result<(Page<Server, String>, i64)> {
+    pub async fn list_servers(
+        &self,
+        op: OpContext,
+        after: Option<String>,
+        size: i64,
+    ) -> Result<(Page<Server, String>, i64)> {
         let op = op.on(TenantUid::INFRASTRUCTURE);
         let input = (after.unwrap_or_default(), size + 1);
         let read = self.db.read(op, "list-servers", input, |tx, (after, limit)| {

@@ -188,7 +188,9 @@ fn condition(restriction: Restriction, others: &str) -> Result<LogFilter> {
             Some(id) => equal(&restriction, Is::Actor(id)),
             None => equal(&restriction, Is::ActorName(restriction.value.clone())),
         },
-        "time" if restriction.compare == Compare::Has => Err(restriction.refused("is compared by =, !=, <, <=, > or >=")),
+        "time" if restriction.compare == Compare::Has => {
+            Err(restriction.refused("is compared by =, !=, <, <=, > or >="))
+        }
         "time" => Ok(Filter::Is(Is::Time(restriction.compare, restriction.time()?))),
         "correlation_id" => equal(&restriction, Is::CorrelationId(restriction.value.clone())),
         other => Err(invalid(&format!(

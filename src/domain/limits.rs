@@ -51,10 +51,9 @@ impl Limits {
 
     /// The limits that are nearly or wholly used up.
     pub fn warnings(&self) -> Vec<Warning> {
-        let all = [("max_users", self.users, self.max_users), ("disk_quota_bytes", self.storage_bytes, self.disk_quota)];
-        let near = |used: i64, most: i64| {
-            i128::from(used) * 100 >= i128::from(most) * i128::from(self.warning_percent)
-        };
+        let all =
+            [("max_users", self.users, self.max_users), ("disk_quota_bytes", self.storage_bytes, self.disk_quota)];
+        let near = |used: i64, most: i64| i128::from(used) * 100 >= i128::from(most) * i128::from(self.warning_percent);
         let limited = all.into_iter().filter_map(|(limit, used, most)| Some(Warning { limit, used, most: most? }));
         limited.filter(|w| near(w.used, w.most)).collect()
     }
@@ -68,7 +67,8 @@ impl Limits {
         for (limit, most, used) in wanted {
             if most.is_some_and(|most| most < used) {
                 let text = format!("{limit} can't be less than the {used} in use");
-                let refusal = Refusal::new(Reason::LimitBelowUse, text).with("limit", limit).with("used", used.to_string());
+                let refusal =
+                    Refusal::new(Reason::LimitBelowUse, text).with("limit", limit).with("used", used.to_string());
                 return Err(Error::from(refusal));
             }
         }
@@ -113,7 +113,9 @@ impl Features {
 /// The names of features that a request has in `field`, or what is allowed there.
 pub fn feature_names(field: &str, names: Vec<String>) -> Result<BTreeSet<String>> {
     if let Some(wrong) = names.iter().find(|name| !is_feature(name)) {
-        let text = format!("must be names of 1 to 63 lower-case letters, digits, dots and hyphens that begin with a letter, not {wrong:.64}");
+        let text = format!(
+            "must be names of 1 to 63 lower-case letters, digits, dots and hyphens that begin with a letter, not {wrong:.64}"
+        );
         return Err(Error::field(field, text));
     }
     check_number(field, names.into_iter().collect())

@@ -273,8 +273,12 @@ pub struct Blocker {
 impl Blocker {
     /// The refusal that names it.
     pub fn refusal(&self, tenant: &Tenant) -> Error {
-        let text = format!("participant {} keeps {} from being deleted: {}", self.participant, tenant.name(), self.reason);
-        Refusal::new(Reason::DeletionBlocked, text).with("participant", self.participant.clone()).about(tenant.name()).into()
+        let text =
+            format!("participant {} keeps {} from being deleted: {}", self.participant, tenant.name(), self.reason);
+        Refusal::new(Reason::DeletionBlocked, text)
+            .with("participant", self.participant.clone())
+            .about(tenant.name())
+            .into()
     }
 }
 

@@ -95,7 +95,9 @@ fn condition(restriction: Restriction) -> Result<TenantFilter> {
     }
     match restriction.field.as_str() {
         "state" => is(restriction.negated()?, Is::State(restriction.one_of(State::ALL, State::name)?)),
-        "lock_reason" => is(restriction.negated()?, Is::LockReason(restriction.one_of(LockReason::ALL, LockReason::name)?)),
+        "lock_reason" => {
+            is(restriction.negated()?, Is::LockReason(restriction.one_of(LockReason::ALL, LockReason::name)?))
+        }
         "server" => {
             let id = restriction.value.strip_prefix("servers/").unwrap_or(&restriction.value).to_owned();
             is(restriction.negated()?, Is::Server(id))

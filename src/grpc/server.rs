@@ -15,7 +15,8 @@ use super::admin_service::AdminService;
 use super::event_service::EventService;
 use super::guard::Guard;
 use super::guarded::{
-    GuardedAdminService, GuardedEventService, GuardedOperationService, GuardedSessionService, GuardedTenantService, GuardedUserService,
+    GuardedAdminService, GuardedEventService, GuardedOperationService, GuardedSessionService, GuardedTenantService,
+    GuardedUserService,
 };
 use super::interceptors;
 use super::layers::authenticate::AuthenticateLayer;

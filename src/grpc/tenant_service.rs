@@ -100,8 +100,7 @@ impl TenantServiceHandler for TenantService {
 
     async fn delete_tenant(&self, op: OpContext, request: v1::DeleteTenantRequest) -> Result<v1::DeleteTenantResponse> {
         tenant::check_name("name", &request.name)?;
-        let delete =
-            DeleteTenant { confirm_name: request.confirm_name, force: request.force, etag: request.etag };
+        let delete = DeleteTenant { confirm_name: request.confirm_name, force: request.force, etag: request.etag };
         let begun = self.0.delete_tenant(op.clone(), delete).await?;
         let preview = Some(tenant::preview(begun.preview));
         Ok(v1::DeleteTenantResponse { operation: done(&op, operation(begun.operation)), preview })

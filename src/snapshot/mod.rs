@@ -11,6 +11,8 @@ mod names;
 mod orders;
 mod postings;
 mod query;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{PoisonError, RwLock};
 

@@ -54,9 +54,19 @@ struct Candidates {
 impl Index {
     /// The tenants that the query is for.
     pub fn query(&self, query: &Query) -> Matches {
+        self.matches_of(query, SMALL)
+    }
+
+    #[cfg(test)]
+    pub(super) fn query_walking(&self, query: &Query) -> Matches {
+        self.matches_of(query, 0)
+    }
+
+    /// Sorts sets of up to `small`, and walks along the order for larger ones.
+    fn matches_of(&self, query: &Query, small: u64) -> Matches {
         let mut candidates = self.candidates(query);
         let (total, estimated) = self.count(&mut candidates);
-        let mut slots = if candidates.set.len() <= SMALL {
+        let mut slots = if candidates.set.len() <= small {
             self.sorted(&candidates, query)
         } else {
             self.walked(&candidates, query)
@@ -85,7 +95,9 @@ impl Index {
     fn matches(&self, candidates: &Candidates, slot: u32) -> bool {
         match &candidates.search {
             None => true,
-            Some(search) => self.entry(slot).is_some_and(|e| e.name.contains(search.as_str()) || e.code.contains(search.as_str())),
+            Some(search) => {
+                self.entry(slot).is_some_and(|e| e.name.contains(search.as_str()) || e.code.contains(search.as_str()))
+            }
         }
     }
 
@@ -174,7 +186,9 @@ impl Index {
             Is::Protected => Term::Protected,
             Is::Code(code) => return self.named(Text::Code, code, |entry, code| *entry.code == *code),
             Is::DisplayName(name) => return self.named(Text::Name, &fold(name), |entry, name| *entry.name == *name),
-            Is::DisplayNameHas(part) => return self.named(Text::Name, &fold(part), |entry, part| entry.name.contains(part)),
+            Is::DisplayNameHas(part) => {
+                return self.named(Text::Name, &fold(part), |entry, part| entry.name.contains(part));
+            }
             Is::CreateTime(compare, time) => return self.created(*compare, *time),
         };
         self.postings.with(&term)
@@ -192,9 +206,16 @@ impl Index {
         let at = |slot: &u32| self.entry(*slot).map(|entry| entry.created_at);
         let from = order.partition_point(|slot| at(slot).is_some_and(|created| created < time));
         let to = order.partition_point(|slot| at(slot).is_some_and(|created| created <= time));
-        let runs = [(0..from, std::cmp::Ordering::Less), (from..to, std::cmp::Ordering::Equal), (to..order.len(), std::cmp::Ordering::Greater)];
-        let mut slots: Vec<u32> =
-            runs.into_iter().filter(|(_, ordering)| compare.lets(*ordering)).flat_map(|(run, _)| order[run].to_vec()).collect();
+        let runs = [
+            (0..from, std::cmp::Ordering::Less),
+            (from..to, std::cmp::Ordering::Equal),
+            (to..order.len(), std::cmp::Ordering::Greater),
+        ];
+        let mut slots: Vec<u32> = runs
+            .into_iter()
+            .filter(|(_, ordering)| compare.lets(*ordering))
+            .flat_map(|(run, _)| order[run].to_vec())
+            .collect();
         slots.sort_unstable();
         slots.into_iter().collect()
     }

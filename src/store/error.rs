@@ -92,9 +92,13 @@ fn refused_by_rule(reason: Reason) -> Error {
         Reason::TenantProtected => "the tenant is protected; set protected to false first",
         Reason::TenantReadOnly => "the infrastructure tenant is read-only",
         Reason::UserLimitReached => "the tenant has as many users as it may have; an operator can raise max_users",
-        Reason::DiskQuotaExceeded => "the tenant's data would take more than its quota; an operator can raise disk_quota_bytes",
+        Reason::DiskQuotaExceeded => {
+            "the tenant's data would take more than its quota; an operator can raise disk_quota_bytes"
+        }
         Reason::LimitBelowUse => "the limit is below what is in use by now; read it again",
-        Reason::LicensesExhausted => "the system licence has too few seats of the kind base left; lower another tenant's max_users or raise the licence",
+        Reason::LicensesExhausted => {
+            "the system licence has too few seats of the kind base left; lower another tenant's max_users or raise the licence"
+        }
         _ => "the tenant's state does not allow this",
     };
     Refusal::new(reason, text).into()

@@ -269,7 +269,8 @@ pub async fn clear(tx: &mut Tx, cleared: &Seen) -> Result<()> {
 
 /// The tenants whose logs were cleared and have rows left of that.
 pub async fn to_sweep(tx: &mut PlatformTx, most: i64) -> Result<Vec<TenantUid>> {
-    let tenants = c::table.filter(not(c::swept)).limit(most).select(c::tenant_id).load(tx.conn()).await.map_err(failed)?;
+    let tenants =
+        c::table.filter(not(c::swept)).limit(most).select(c::tenant_id).load(tx.conn()).await.map_err(failed)?;
     Ok(tenants.into_iter().map(TenantUid).collect())
 }
 

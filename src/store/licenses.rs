@@ -11,8 +11,12 @@ use crate::domain::license::SystemLicense;
 
 /// The kinds, by name.
 pub async fn load(tx: &mut Tx) -> Result<Vec<SystemLicense>> {
-    let rows: Vec<(String, Option<i64>, i64, i64)> =
-        l::table.order(l::kind).select((l::kind, l::quantity, l::reserved, l::version)).load(tx.conn()).await.map_err(failed)?;
+    let rows: Vec<(String, Option<i64>, i64, i64)> = l::table
+        .order(l::kind)
+        .select((l::kind, l::quantity, l::reserved, l::version))
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
     let kinds = rows.into_iter();
     Ok(kinds.map(|(kind, quantity, reserved, version)| SystemLicense { kind, quantity, reserved, version }).collect())
 }

@@ -12,9 +12,12 @@ use super::tx::Tx;
 use crate::domain::error::Result;
 use crate::domain::limits::{Features, Limits, LimitsPatch};
 
+/// Both limits, what is in use of each, and the version.
+type Row = (Option<i64>, Option<i64>, i64, i64, i64);
+
 /// The limits of the transaction's tenant; None once it is gone.
 pub async fn load(tx: &mut Tx) -> Result<Option<Limits>> {
-    let row: Option<(Option<i64>, Option<i64>, i64, i64, i64)> = l::table
+    let row: Option<Row> = l::table
         .find(tx.tenant().0)
         .select((l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version))
         .first(tx.conn())

@@ -20,7 +20,9 @@ fn literally(text: &str) -> String {
 macro_rules! conditions {
     ($filter:ident, $condition:ident, $table:ident, $kind:expr, $severity:expr, $actor:expr) => {
         pub(super) fn $filter(filter: &LogFilter) -> Condition<$table::table> {
-            let all = |parts: &[LogFilter], join: fn(Condition<$table::table>, Condition<$table::table>) -> Condition<$table::table>, none: bool| {
+            let all = |parts: &[LogFilter],
+                       join: fn(Condition<$table::table>, Condition<$table::table>) -> Condition<$table::table>,
+                       none: bool| {
                 let nothing: Condition<$table::table> = Box::new(none.into_sql::<Bool>());
                 parts.iter().map($filter).reduce(join).unwrap_or(nothing)
             };

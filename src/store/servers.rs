@@ -46,7 +46,8 @@ pub async fn load_for_change(tx: &mut Tx, id: &str) -> Result<Option<Server>> {
 
 /// Servers in the order of their ids, from behind the given one.
 pub async fn list(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<Server>> {
-    let rows = s::table.filter(s::id.gt(after)).order(s::id).limit(limit).select(columns()).load::<Row>(tx.conn()).await;
+    let rows =
+        s::table.filter(s::id.gt(after)).order(s::id).limit(limit).select(columns()).load::<Row>(tx.conn()).await;
     Ok(rows.map_err(failed)?.into_iter().map(server).collect())
 }
 
@@ -106,11 +107,19 @@ pub async fn update(tx: &mut Tx, id: &str, patch: &ServerPatch) -> Result<()> {
         .await
         .map_err(failed)?;
     let reached = match patch.reachable {
-        Some(true) => diesel::update(s::table.find(id)).set(s::unreachable_since.eq(None::<DateTime<Utc>>)).execute(tx.conn()).await,
+        Some(true) => {
+            diesel::update(s::table.find(id))
+                .set(s::unreachable_since.eq(None::<DateTime<Utc>>))
+                .execute(tx.conn())
+                .await
+        }
         // Since when is what it was, if it was so before.
         Some(false) => {
             let reachable = s::table.find(id).filter(s::unreachable_since.is_null());
-            diesel::update(reachable).set(s::unreachable_since.eq(clock_timestamp().nullable())).execute(tx.conn()).await
+            diesel::update(reachable)
+                .set(s::unreachable_since.eq(clock_timestamp().nullable()))
+                .execute(tx.conn())
+                .await
         }
         None => return Ok(()),
     };

@@ -64,8 +64,17 @@ async fn read(tx: &mut Tx, held: bool) -> Result<Settings> {
         s::limit_warning_percent,
         s::version,
     ));
-    let row: Row = if held { query.for_share().first(tx.conn()).await } else { query.first(tx.conn()).await }.map_err(failed)?;
-    let (cooldown, multi_tenancy_enabled, force_delete_enabled, default_max_users, default_disk_quota, percent, version) = row;
+    let row: Row =
+        if held { query.for_share().first(tx.conn()).await } else { query.first(tx.conn()).await }.map_err(failed)?;
+    let (
+        cooldown,
+        multi_tenancy_enabled,
+        force_delete_enabled,
+        default_max_users,
+        default_disk_quota,
+        percent,
+        version,
+    ) = row;
     Ok(Settings {
         failed_tenant_cooldown: Duration::from_secs(cooldown.unsigned_abs()),
         multi_tenancy_enabled,

@@ -38,12 +38,8 @@ pub struct Listed {
     pub force_enabled: bool,
 }
 
-type ListedRow = (
-    Row,
-    (bool, bool, bool, i32),
-    (Option<i64>, Option<i64>, i64, i64, i64),
-    Option<(Uuid, String, i32, String)>,
-);
+type ListedRow =
+    (Row, (bool, bool, bool, i32), (Option<i64>, Option<i64>, i64, i64, i64), Option<(Uuid, String, i32, String)>);
 
 /// The tenants of these uids, in one query, in no particular order. Those that are gone are missing.
 pub async fn page(tx: &mut PlatformTx, uids: &[TenantUid]) -> Result<Vec<Listed>> {

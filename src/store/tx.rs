@@ -5,7 +5,8 @@
 //! few tables whose policies let it. Transactions run in a task of their own, so a caller that hangs up can't leave one
 //! open in the pool.
 
-use std::collections::BTreeMap;
+mod handle;
+
 use std::ops::DerefMut as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,13 +25,15 @@ use tokio::sync::Mutex;
 use tracing::Instrument as _;
 
 use super::connection::Address;
-use super::enter::{enter, enter_as, hold_own_rows, set_tenant};
+use super::enter::{enter, enter_as, hold_own_rows};
 use super::error::{Outcome, failed, judge, unavailable};
 use super::{audit, requests};
 use crate::authn::Caller;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
-use crate::domain::id::TenantUid;
+
+pub(super) use handle::Story;
+pub use handle::{PlatformTx, Tx};
 
 /// How long one try may take. What runs longer hangs: the database itself gives up on statements before.
 const LONGEST: Duration = Duration::from_secs(40);
@@ -59,89 +62,6 @@ pub struct DbConfig {
     pub wait: Duration,
     /// How long the first answer to a request id is kept.
     pub repeat_window: Duration,
-}
-
-/// A transaction for one tenant.
-pub struct Tx {
-    conn: Object<AsyncPgConnection>,
-    op: Arc<OpContext>,
-    tenant: TenantUid,
-    story: Story,
-}
-
-/// What audit trail and status log shall say of a change, besides who made it and when.
-#[derive(Debug, Default)]
-pub(super) struct Story {
-    /// What was changed, by its resource name; empty: what the call names.
-    pub resource: String,
-    /// Further facts.
-    pub details: BTreeMap<&'static str, String>,
-}
-
-/// A transaction across tenants, on the tables that allow it.
-pub struct PlatformTx {
-    conn: Object<AsyncPgConnection>,
-}
-
-impl Tx {
-    /// The tenant that the transaction works for.
-    pub fn tenant(&self) -> TenantUid {
-        self.tenant
-    }
-
-    /// Why the transaction runs.
-    pub fn op(&self) -> &Arc<OpContext> {
-        &self.op
-    }
-
-    pub(super) fn conn(&mut self) -> &mut AsyncPgConnection {
-        self.conn.deref_mut()
-    }
-
-    /// Says what is changed, for audit trail and status log.
-    pub fn about(&mut self, resource: String) {
-        self.story.resource = resource;
-    }
-
-    /// Adds a fact for audit trail and status log.
-    pub fn tell(&mut self, key: &'static str, value: impl Into<String>) {
-        self.story.details.insert(key, value.into());
-    }
-
-    /// The connection as the platform's role, for a look at all tenants in the middle of a change of one.
-    pub(super) async fn across_tenants(&mut self) -> Result<&mut AsyncPgConnection> {
-        if !self.op.permit().crosses_tenants() {
-            return Err(Error::internal("context", "this permit does not cross tenants"));
-        }
-        self.conn.batch_execute("SET LOCAL ROLE landlord_platform").await.map_err(failed)?;
-        Ok(self.conn())
-    }
-
-    /// The opposite of [`Self::across_tenants`].
-    pub(super) async fn within_tenant(&mut self) -> Result<()> {
-        self.conn.batch_execute("SET LOCAL ROLE NONE").await.map_err(failed)
-    }
-
-    pub(super) fn take_story(&mut self) -> Story {
-        std::mem::take(&mut self.story)
-    }
-
-    /// Goes on for another tenant in the same transaction, of the service's own work: from a user's home to the tenant
-    /// that the user works in.
-    pub async fn switch(&mut self, tenant: TenantUid) -> Result<()> {
-        if self.op.permit().caller().is_some() {
-            return Err(Error::internal("context", "a caller's transaction stays with its tenant"));
-        }
-        set_tenant(&mut self.conn, tenant).await?;
-        self.tenant = tenant;
-        Ok(())
-    }
-}
-
-impl PlatformTx {
-    pub(super) fn conn(&mut self) -> &mut AsyncPgConnection {
-        self.conn.deref_mut()
-    }
 }
 
 /// Work inside a transaction; it may run several times.

@@ -35,11 +35,11 @@ async fn a_table_added_without_protection_is_noticed_and_so_is_a_partition() {
     owner.batch_execute("CALL protect_tenant_table('notes')").await.unwrap();
     assert_eq!(unprotected(&owner).await, Vec::<String>::new());
 
-    let parts = "CREATE TABLE events (tenant_id uuid) PARTITION BY HASH (tenant_id);
-                 CREATE TABLE events_0 PARTITION OF events FOR VALUES WITH (MODULUS 1, REMAINDER 0);
-                 CALL protect_tenant_table('events')";
+    let parts = "CREATE TABLE readings (tenant_id uuid) PARTITION BY HASH (tenant_id);
+                 CREATE TABLE readings_0 PARTITION OF readings FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+                 CALL protect_tenant_table('readings')";
     owner.batch_execute(parts).await.unwrap();
-    assert_eq!(unprotected(&owner).await, ["events_0"], "a partition can be addressed directly");
+    assert_eq!(unprotected(&owner).await, ["readings_0"], "a partition can be addressed directly");
 }
 
 #[tokio::test]
@@ -72,7 +72,8 @@ async fn policies_that_bind_the_application_name_the_tenant_of_the_transaction_o
         let [table, name, permissive, using, check] = &policy[..] else { panic!("{policy:?}") };
         let own = |function| format!("({} = {function}())", tenant_column(table));
         // A transaction on a tenant may tell the operators of that tenant, and of no other.
-        let operators = "((tenant_id = '11111111-1111-1111-1111-111111111111'::uuid) AND (subject_id = current_tenant()))";
+        let operators =
+            "((tenant_id = '11111111-1111-1111-1111-111111111111'::uuid) AND (subject_id = current_tenant()))";
         let fine = |text: &str| {
             text == own("current_tenant")
                 || table == "requests" && text == own("current_actor_tenant")

@@ -24,7 +24,10 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
 
 /// Foreign keys between tenants' rows whose columns don't pair the tenants, each with its reason.
 const BETWEEN_TENANTS: &[(&str, &str)] = &[
-    ("events_subject_id_fkey", "the operators' log tells of other tenants, whose identities are no secret to operators"),
+    (
+        "events_subject_id_fkey",
+        "the operators' log tells of other tenants, whose identities are no secret to operators",
+    ),
     ("memberships_home_tenant_id_user_id_fkey", "a guest's home is another tenant; the key has that tenant's id in it"),
     (
         "sessions_active_tenant_id_fkey",

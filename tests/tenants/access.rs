@@ -19,6 +19,13 @@ fn expected(status: AccessStatus, reason: &str, actions: &[&str]) -> (AccessStat
     (status, reason.to_owned(), actions.iter().map(|a| (*a).to_owned()).collect())
 }
 
+/// What operators may do to a tenant as long as it is active or locked.
+const ALWAYS: [&str; 3] = ["UpdateTenant", "UpdateTenantLimits", "UpdateTenantFeatures"];
+
+fn with(others: &[&'static str]) -> Vec<&'static str> {
+    ALWAYS.iter().chain(others).copied().collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_is_found_by_code_and_by_uid_and_an_absent_one_is_not() {
     let server = TestServer::start().await;
@@ -41,13 +48,13 @@ async fn an_operator_sees_status_and_allowed_actions_follow_the_state() {
     let held = server.hold("groups").await;
     let created = operator.create("Acme").await;
     let name = created.tenant.unwrap().name;
-    assert_eq!(seen(&operator, &name).await, expected(AccessStatus::Locked, "PROVISIONING", &["UpdateTenant"]));
+    assert_eq!(seen(&operator, &name).await, expected(AccessStatus::Locked, "PROVISIONING", &ALWAYS));
     drop(held);
     operator.succeed(created.operation).await;
-    let active = expected(AccessStatus::Active, "", &["UpdateTenant", "LockTenant", "PrepareTenantDeletion"]);
+    let active = expected(AccessStatus::Active, "", &with(&["LockTenant", "PrepareTenantDeletion"]));
     assert_eq!(seen(&operator, &name).await, active);
     operator.lock(&name).await.unwrap();
-    let locked = expected(AccessStatus::Locked, "OPERATOR", &["UpdateTenant", "UnlockTenant", "PrepareTenantDeletion"]);
+    let locked = expected(AccessStatus::Locked, "OPERATOR", &with(&["UnlockTenant", "PrepareTenantDeletion"]));
     assert_eq!(seen(&operator, &name).await, locked);
     operator.prepare_fully(&name).await;
     let prepared = expected(AccessStatus::Prepared, "", &["CancelTenantDeletion", "DeleteTenant"]);
@@ -61,7 +68,7 @@ async fn a_protected_tenant_cannot_be_prepared_and_a_failed_one_is_corrupt_until
     let name = operator.active_tenant("Acme").await;
     let tenant = v1::Tenant { name: name.clone(), protected: true, ..Default::default() };
     operator.update(tenant, &["protected"]).await.unwrap();
-    assert_eq!(seen(&operator, &name).await.2, expected(AccessStatus::Active, "", &["UpdateTenant", "LockTenant"]).2);
+    assert_eq!(seen(&operator, &name).await.2, expected(AccessStatus::Active, "", &with(&["LockTenant"])).2);
 
     server.break_provisioning().await;
     let name = operator.failed_tenant("Broken").await;

@@ -22,8 +22,10 @@ pub(super) fn seen(listed: Listed, facts: &Facts) -> SeenTenant {
         server_reachable,
     };
     let (status, reason) = status(&tenant, viewer);
-    let actions = policy::ALL.iter().copied().filter(|p| p.change && p.names_tenant() && p.path.starts_with(OF_TENANTS));
-    let allowed = actions.filter(|p| possible(p, &tenant, force_enabled) && allows(p, facts, tenant.uid)).map(|p| p.name);
+    let actions =
+        policy::ALL.iter().copied().filter(|p| p.change && p.names_tenant() && p.path.starts_with(OF_TENANTS));
+    let allowed =
+        actions.filter(|p| possible(p, &tenant, force_enabled) && allows(p, facts, tenant.uid)).map(|p| p.name);
     let access = Access { status, reason, allowed_actions: allowed.collect() };
     let conditions = conditions(&tenant, server_reachable, &waiting_for, &overview, &limits);
     SeenTenant { tenant, conditions, access, overview }

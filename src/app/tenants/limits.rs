@@ -45,7 +45,12 @@ impl App {
     }
 
     /// Turns features of a tenant on and off.
-    pub async fn update_features(&self, op: OpContext, patch: FeaturesPatch, etag: String) -> Result<(String, Features)> {
+    pub async fn update_features(
+        &self,
+        op: OpContext,
+        patch: FeaturesPatch,
+        etag: String,
+    ) -> Result<(String, Features)> {
         let input = (patch, etag);
         self.db.change(op, "update-features", input, |tx, (patch, etag)| update_features(tx, patch, etag).boxed()).await
     }
@@ -125,5 +130,7 @@ fn check_etag(sent: &str, current: &str, name: &str) -> Result<()> {
 }
 
 fn stale(name: &str) -> Error {
-    Refusal::new(Reason::EtagMismatch, format!("it has changed since it was read; read {name} again")).about(name).into()
+    Refusal::new(Reason::EtagMismatch, format!("it has changed since it was read; read {name} again"))
+        .about(name)
+        .into()
 }

@@ -84,11 +84,14 @@ impl App {
             return Ok(());
         }
         // From before the first batch: what changes while the batches are read is read again after that.
-        let position = self.index_read("index-position", |tx, _| tenant_list::changes(tx, i64::MAX).boxed(), None).await?;
+        let position =
+            self.index_read("index-position", |tx, _| tenant_list::changes(tx, i64::MAX).boxed(), None).await?;
         let mut entries = Vec::new();
         let mut last: Option<Sketch> = None;
         loop {
-            let batch = self.index_read("index-batch", |tx, last| tenant_list::batch(tx, last.as_ref(), BATCH).boxed(), last).await?;
+            let batch = self
+                .index_read("index-batch", |tx, last| tenant_list::batch(tx, last.as_ref(), BATCH).boxed(), last)
+                .await?;
             let Some(end) = batch.last().cloned() else { break };
             last = Some(end);
             entries.extend(apart(move || batch.iter().map(entry).collect::<Vec<_>>()).await?);

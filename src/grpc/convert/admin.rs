@@ -51,7 +51,9 @@ pub fn update_settings(request: v1::UpdateSettingsRequest) -> Result<(SettingsPa
                 let cooldown = whole_seconds(sent.failed_tenant_cooldown.unwrap_or_default(), LONGEST_COOLDOWN);
                 patch.failed_tenant_cooldown = fields.take("settings.failed_tenant_cooldown", cooldown);
             }
-            "multi_tenancy_enabled" => patch.multi_tenancy_enabled = Some(sent.multi_tenancy_enabled.unwrap_or_default()),
+            "multi_tenancy_enabled" => {
+                patch.multi_tenancy_enabled = Some(sent.multi_tenancy_enabled.unwrap_or_default())
+            }
             "force_delete_enabled" => patch.force_delete_enabled = Some(sent.force_delete_enabled.unwrap_or_default()),
             "default_max_users" => {
                 let wanted = sent.default_max_users.map(|sent| limit(sent, MOST_USERS)).transpose();
@@ -101,7 +103,10 @@ pub fn update_license(request: v1::UpdateSystemLicenseRequest) -> Result<(Quanti
     let mut quantities = Quantities::new();
     for kind in sent.kinds {
         if kind.quantity.is_some_and(|quantity| !(0..=MOST_SEATS).contains(&quantity)) {
-            return Err(Error::field("license.kinds.quantity", format!("must be 0 to {MOST_SEATS}, or absent: without limit")));
+            return Err(Error::field(
+                "license.kinds.quantity",
+                format!("must be 0 to {MOST_SEATS}, or absent: without limit"),
+            ));
         }
         if quantities.insert(kind.kind.clone(), kind.quantity).is_some() {
             return Err(Error::field("license.kinds", format!("must name {:.64} once only", kind.kind)));

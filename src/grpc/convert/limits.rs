@@ -19,7 +19,9 @@ pub fn limits(tenant: &str, limits: &Limits) -> v1::TenantLimits {
         disk_quota_bytes: limits.disk_quota,
         users: limits.users,
         storage_bytes: limits.storage_bytes,
-        warnings: warnings.map(|w| v1::LimitWarning { limit: w.limit.to_owned(), used: w.used, most: w.most }).collect(),
+        warnings: warnings
+            .map(|w| v1::LimitWarning { limit: w.limit.to_owned(), used: w.used, most: w.most })
+            .collect(),
         etag: limits.etag(),
     }
 }

@@ -42,8 +42,10 @@ const CHANGEABLE: [&str; 4] = ["region", "time_zone", "locale", "reachable"];
 pub fn update(request: v1::UpdateServerRequest) -> Result<(String, ServerPatch, String)> {
     let sent = request.server.unwrap_or_default();
     let id = server_id("server.name", &sent.name)?;
-    let filled = [!sent.region.is_empty(), !sent.time_zone.is_empty(), !sent.locale.is_empty(), sent.reachable.is_some()];
-    let populated = || CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect();
+    let filled =
+        [!sent.region.is_empty(), !sent.time_zone.is_empty(), !sent.locale.is_empty(), sent.reachable.is_some()];
+    let populated =
+        || CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect();
     let paths: Vec<String> = request.update_mask.map_or_else(populated, |mask| mask.paths);
     let mut fields = Fields::default();
     let mut patch = ServerPatch::default();

@@ -10,9 +10,7 @@ use crate::domain::lifecycle::{LockReason, State};
 use crate::domain::limits::feature_names;
 use crate::domain::name::{CompanyName, DisplayName, Email, PersonName, TenantCode, TimeZone, UserName, labels};
 use crate::domain::operation::InitialAdmin;
-use crate::domain::tenant::{
-    BlastRadius, Blocker, Condition, ConditionKind, NewTenant, Overview, Tenant, TenantPatch,
-};
+use crate::domain::tenant::{BlastRadius, Blocker, Condition, ConditionKind, NewTenant, Overview, Tenant, TenantPatch};
 use crate::domain::user::SUPERUSER;
 use crate::proto::v1;
 use crate::store::operations;
