@@ -92,6 +92,10 @@ DECLARE
         coalesce(nullif(resource, ''), (SELECT 'tenants/' || code FROM tenant_identities WHERE uid = subject), '');
     audience uuid;
 BEGIN
+    -- Whoever repairs something by hand works for no tenant.
+    IF subject IS NULL THEN
+        RETURN false;
+    END IF;
     FOR audience IN
         SELECT tenant_id FROM tenants WHERE tenant_id = subject
         UNION SELECT operators WHERE for_operators

@@ -8,7 +8,7 @@ use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::Result;
 use crate::domain::event::{AuditRecord, Before, Event, LogFilter, Severity};
-use crate::domain::id::UserId;
+use crate::domain::id::{TenantUid, UserId};
 use crate::domain::page::{EXACT_TOTAL, Page};
 use crate::store::snapshots::Seen;
 use crate::store::{audit, events};
@@ -102,7 +102,7 @@ impl App {
 
     /// Clears what a look has shown of a tenant's status log, for everybody there; none: all that is there.
     pub async fn clear_events(&self, op: OpContext, seen: Option<Seen>) -> Result<()> {
-        let input = (reader(&op)?, seen);
+        let (input, tenant) = ((reader(&op)?, seen), op.target()?);
         let cleared = self.db.change(op, "clear-events", input, |tx, (reader, seen)| {
             async move {
                 let now = events::look(tx, *reader).await?.now;
@@ -110,7 +110,15 @@ impl App {
             }
             .boxed()
         });
-        cleared.await
+        cleared.await?;
+        let app = self.clone();
+        // What is cleared is hidden already; whatever this does not get to is removed later.
+        tokio::spawn(async move {
+            if let Err(error) = app.sweep_log(tenant).await {
+                tracing::warn!(%error, "could not remove what was cleared");
+            }
+        });
+        Ok(())
     }
 
     /// A page of the audit trail of a tenant, or of all for a context without a target, and how many records there are,
@@ -131,18 +139,24 @@ impl App {
         Ok((Page::cut(rows, size, |record| Before { at: record.at, id: record.id }), total))
     }
 
-    /// Removes what was cleared of status logs, in batches.
+    /// Removes what was cleared of status logs.
     pub async fn sweep_events(&self) -> Result<()> {
         let op = OpContext::system(Purpose::Expiry, None);
         let tenants =
             self.db.platform(op, "cleared-logs", BATCH, |tx, most| events::to_sweep(tx, *most).boxed()).await?;
         for tenant in tenants {
-            let sweep = || {
-                let op = OpContext::system(Purpose::Expiry, Some(tenant));
-                self.db.change(op, "sweep-events", BATCH, |tx, most| events::sweep(tx, *most).boxed())
-            };
-            while !self.stopping.is_cancelled() && sweep().await? {}
+            self.sweep_log(tenant).await?;
         }
+        Ok(())
+    }
+
+    /// Removes what was cleared of one log, a batch with each transaction.
+    async fn sweep_log(&self, tenant: TenantUid) -> Result<()> {
+        let sweep = || {
+            let op = OpContext::system(Purpose::Expiry, Some(tenant));
+            self.db.change(op, "sweep-events", BATCH, |tx, most| events::sweep(tx, *most).boxed())
+        };
+        while !self.stopping.is_cancelled() && sweep().await? {}
         Ok(())
     }
 }

@@ -216,7 +216,7 @@ proptest! {
 #[test]
 fn totals_of_searches_with_very_many_matches_are_estimated() {
     let entry = |i: u128| {
-        let name = if i % 2 == 0 { format!("abcd {i}") } else { format!("bcd ab {i}") };
+        let name = if i.is_multiple_of(2) { format!("abcd {i}") } else { format!("bcd ab {i}") };
         let uid = TenantUid(Uuid::from_u128(i));
         let row = Row {
             uid,

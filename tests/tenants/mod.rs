@@ -3,8 +3,12 @@
 mod access;
 mod create;
 mod deletion;
+mod features;
+mod force;
+mod limits;
 mod list;
 mod lock;
 mod races;
 mod retry;
+mod single;
 mod update;
