@@ -29,7 +29,8 @@ impl App {
 
 async fn cancel(tx: &mut Tx, id: OperationId) -> Result<Operation> {
     let operation = held(tx, id).await?;
-    if operation.state == State::Cancelling {
+    // Asking twice is the same as asking once.
+    if matches!(operation.state, State::Cancelling | State::Cancelled) {
         return Ok(operation);
     }
     if !operation.cancellable() {
