@@ -4,12 +4,13 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 cargo_test := cargo test --locked --features failpoints
 chart := helm/landlord
 
-.PHONY: help run test e2e lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
+.PHONY: help run test e2e bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
 
 help:
 	@echo "make run    start Landlord with a private Postgres; ARGS='--fresh' and such are passed on"
 	@echo "make test   the tests"
 	@echo "make e2e    the tests that use other real programs as well, and the chart"
+	@echo "make bench  what lists take at a million tenants, against a thousand"
 	@echo "make lint   formatting, clippy, documentation, dependencies, protos"
 	@echo "make proto  format and lint the protos"
 
@@ -26,6 +27,10 @@ e2e: lint-chart
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
 	@printf '== grpcurl: '; sh tests/tools/grpcurl.sh
 	$(cargo_test) --test all -- --ignored e2e
+
+bench:
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	cargo bench --locked --bench lists
 
 lint: lint-rust lint-docs lint-deps lint-proto
 

@@ -37,3 +37,30 @@ async fn what_migrations_make_their_way_back_removes_and_they_can_make_it_again(
     }
     assert_eq!(inventory(&owner).await, complete);
 }
+
+#[tokio::test]
+async fn tenants_that_were_there_before_limits_and_features_have_theirs_and_their_users_are_counted() {
+    let database = Database::empty().await;
+    let owner = database.connect("landlord_owner").await;
+    owner.batch_execute("CREATE TABLE __diesel_schema_migrations (version text PRIMARY KEY)").await.unwrap();
+    for folder in folders() {
+        if folder.ends_with("2026-11-24-000006_limits_and_features") {
+            let admin = database.connect("postgres").await;
+            let tenant = "SET session_replication_role = replica;
+                INSERT INTO tenant_identities (uid, code) VALUES (gen_random_uuid(), 'acme');
+                INSERT INTO tenants (tenant_id, code, display_name, server, time_zone)
+                    SELECT uid, code, 'Acme', 'default', 'UTC' FROM tenant_identities;
+                INSERT INTO users (tenant_id, id, user_name, user_name_key, state)
+                    SELECT uid, gen_random_uuid(), name, name, 'ACTIVE'
+                    FROM tenant_identities, unnest(ARRAY['superuser', 'anna', 'berta']) name";
+            admin.batch_execute(tenant).await.unwrap();
+        }
+        owner.batch_execute(&std::fs::read_to_string(folder.join("up.sql")).unwrap()).await.unwrap();
+    }
+    let admin = database.connect("postgres").await;
+    let counted = "SELECT users, features FROM tenant_limits JOIN tenant_features USING (tenant_id)";
+    assert_eq!(super::world::rows(&admin, counted).await, [["2", "{}"]]);
+    let protected = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity
+                     AND NOT relforcerowsecurity";
+    assert_eq!(column(&admin, protected).await, ["0"], "what was laid aside for that is in force again");
+}

@@ -1,6 +1,6 @@
 //! How use cases begin operations on a tenant, for the first time or again.
 
-use super::{because, reload};
+use super::{Created, because, reload};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::OperationId;
 use crate::domain::lifecycle::{LockReason, Standing};
@@ -16,6 +16,12 @@ pub(super) async fn begin(tx: &mut Tx, params: &Params) -> Result<Operation> {
     let operation = found.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))?;
     tx.tell("begun", operations::name(&operation.tenant_code, id));
     Ok(operation)
+}
+
+/// The same, for a call that answers with the tenant.
+pub(super) async fn begun(tx: &mut Tx, params: &Params) -> Result<Created> {
+    let operation = begin(tx, params).await?;
+    Ok(Created { operation, tenant: reload(tx).await? })
 }
 
 /// Begins work again that was given up or cancelled, if the tenant still stands where that work begins. None: it does not.
@@ -35,10 +41,4 @@ pub(in crate::app) async fn begin_again(tx: &mut Tx, params: &Params) -> Result<
     };
     let actor = tx.op().actor();
     operations::enqueue(tx, &params, actor).await.map(Some)
-}
-
-/// The same, for a call that answers with the tenant.
-pub(super) async fn begun(tx: &mut Tx, params: &Params) -> Result<super::Created> {
-    let operation = begin(tx, params).await?;
-    Ok(super::Created { operation, tenant: reload(tx).await? })
 }

@@ -1,0 +1,204 @@
+//! A service with very many tenants: a release build in a process of its own, on a database that is filled from outside.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::SinkExt as _;
+use landlord::client::Client;
+use landlord::dev::postgres::{Cluster as Postgres, ClusterOptions};
+use landlord::proto::v1;
+use landlord::store::migrate;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio_postgres::NoTls;
+
+use crate::names::{Numbers, name};
+
+const PASSWORD: &str = "several unrelated words";
+
+/// A private Postgres, in memory-like settings: what is measured only reads.
+pub struct Cluster {
+    postgres: Postgres,
+    _folder: TempDir,
+}
+
+impl Cluster {
+    /// Starts one.
+    pub async fn start() -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let passable = std::fs::Permissions::from_mode(0o755);
+        let folder = tempfile::Builder::new().prefix("landlord-bench-").permissions(passable).tempdir().unwrap();
+        let options = ClusterOptions { durable: false, max_connections: 100 };
+        let postgres = Postgres::start(folder.path(), options).await.unwrap();
+        let cluster = Self { postgres, _folder: folder };
+        cluster.run("postgres", "CREATE ROLE landlord_owner LOGIN CREATEROLE").await;
+        cluster
+    }
+
+    fn url(&self, database: &str, role: &str) -> String {
+        self.postgres.superuser_url(database).replace("user=postgres", &format!("user={role}"))
+    }
+
+    async fn connect(&self, database: &str) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.url(database, "postgres"), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    async fn run(&self, database: &str, sql: &str) {
+        self.connect(database).await.batch_execute(sql).await.unwrap();
+    }
+}
+
+/// A service that runs until it is dropped.
+pub struct Platform {
+    pub tenants: usize,
+    pub filled_in: Duration,
+    pub first_list_after: Duration,
+    anonymous: Client,
+    token: tokio::sync::Mutex<(String, Instant)>,
+    child: Child,
+    _folder: TempDir,
+}
+
+impl Platform {
+    /// One with so many tenants.
+    pub async fn start(cluster: &Cluster, tenants: usize) -> Self {
+        let database = format!("landlord_{tenants}");
+        cluster.run("postgres", &format!("CREATE DATABASE {database} OWNER landlord_owner")).await;
+        migrate::migrate(&cluster.url(&database, "landlord_owner").into()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let url = cluster.url(&database, "landlord_app");
+        // The first start makes the infrastructure tenant, the servers and the operator.
+        let (mut first, _) = serve(&folder, &url).await;
+        first.kill().await.unwrap();
+
+        let began = Instant::now();
+        fill(&cluster.connect(&database).await, tenants).await;
+        let filled_in = began.elapsed();
+
+        let began = Instant::now();
+        let (child, address) = serve(&folder, &url).await;
+        let anonymous = Client::connect(format!("http://{address}")).await.unwrap();
+        let token = tokio::sync::Mutex::new((log_in(&anonymous).await, Instant::now()));
+        let mut platform =
+            Self { tenants, filled_in, first_list_after: Duration::ZERO, anonymous, token, child, _folder: folder };
+        let first = v1::ListTenantsRequest::default();
+        platform.client().await.tenants().list_tenants(first).await.unwrap();
+        platform.first_list_after = began.elapsed();
+        platform
+    }
+
+    /// A client of the operator. Tokens last for five minutes.
+    pub async fn client(&self) -> Client {
+        let mut token = self.token.lock().await;
+        if token.1.elapsed() > Duration::from_secs(120) {
+            *token = (log_in(&self.anonymous).await, Instant::now());
+        }
+        self.anonymous.clone().with_token(&token.0).unwrap()
+    }
+
+    /// The memory that the service holds.
+    pub fn resident_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1024
+    }
+}
+
+async fn log_in(client: &Client) -> String {
+    let (user_name, password) = ("operator@infrastructure".to_owned(), PASSWORD.to_owned());
+    let request = v1::CreateSessionRequest { user_name, password, ..Default::default() };
+    client.sessions().create_session(request).await.unwrap().into_inner().access_token
+}
+
+/// Starts a service and waits until it serves.
+async fn serve(folder: &TempDir, url: &str) -> (Child, SocketAddr) {
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let options = [
+        ("listen", "127.0.0.1:0".to_owned()),
+        ("http_listen", "127.0.0.1:0".to_owned()),
+        ("root_key_file", file("root.key", &"11".repeat(32))),
+        ("initial_operator.password_file", file("password", PASSWORD)),
+        ("database.url", url.to_owned()),
+        ("telemetry.log_format", "json".to_owned()),
+    ];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_landlord"));
+    command.arg("serve").stderr(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+    for (option, value) in options {
+        command.arg("--set").arg(format!("{option}={value}"));
+    }
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        if json["message"] == "serving" {
+            let address = json["grpc"].as_str().unwrap().parse().unwrap();
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return (child, address);
+        }
+    }
+    panic!("it ended before it served");
+}
+
+/// Adds so many tenants with realistic names, states, labels and ages, and what else each has, past triggers and checks.
+async fn fill(sql: &tokio_postgres::Client, tenants: usize) {
+    sql.batch_execute(
+        "SET session_replication_role = replica;
+         UPDATE users SET must_change_password = false;
+         INSERT INTO servers (id) VALUES ('north'), ('south');
+         CREATE TEMP TABLE drawn (n bigint, name text, state text, reason text, server text, labels jsonb, protected boolean)",
+    )
+    .await
+    .unwrap();
+    let sink = sql.copy_in("COPY drawn FROM STDIN").await.unwrap();
+    futures::pin_mut!(sink);
+    let mut numbers = Numbers::new(4711);
+    for start in (0..tenants).step_by(10_000) {
+        let mut rows = String::new();
+        for number in start..tenants.min(start + 10_000) {
+            let name = name(&mut numbers, number);
+            let (state, reason) = match numbers.below(1000) {
+                0..=99 => ("LOCKED", "OPERATOR"),
+                100..=101 => ("FAILED", "-"),
+                102..=105 => ("PREPARED", "-"),
+                _ => ("ACTIVE", "-"),
+            };
+            let server = numbers.one_of(&["default", "default", "north", "south"]);
+            let region = numbers.one_of(&["north", "east", "south", "west"]);
+            let labels = match numbers.below(1000) {
+                0 => format!(r#"{{"region": "{region}", "tier": "platinum", "pilot": ""}}"#),
+                1..=19 => format!(r#"{{"region": "{region}", "pilot": ""}}"#),
+                20..=700 => format!(r#"{{"region": "{region}"}}"#),
+                _ => "{}".to_owned(),
+            };
+            let protected = numbers.below(50) == 0;
+            writeln!(rows, "{number}\t{name}\t{state}\t{reason}\t{server}\t{labels}\t{protected}").unwrap();
+        }
+        sink.send(Bytes::from(rows)).await.unwrap();
+    }
+    sink.finish().await.unwrap();
+    // Ages are spread over the years before, the same at any size.
+    let rest = format!(
+        "CREATE TEMP TABLE made AS SELECT *, gen_random_uuid() AS uid, 't-' || n AS code,
+             timestamptz '2020-01-01' + (n * interval '1 second' * (215000000 / {tenants})) AS at FROM drawn;
+         INSERT INTO tenant_identities (uid, code, created_at) SELECT uid, code, at FROM made;
+         INSERT INTO tenants (tenant_id, code, display_name, labels, protected, server, time_zone, state, lock_reason, seq,
+                              created_at, updated_at)
+             SELECT uid, code, name, labels, protected, server, 'UTC', state, reason, 2, at, at FROM made;
+         INSERT INTO tenant_limits (tenant_id, users) SELECT uid, n % 500 FROM made;
+         INSERT INTO tenant_features (tenant_id) SELECT uid FROM made;
+         INSERT INTO users (tenant_id, id, user_name, user_name_key, state, impersonation_target)
+             SELECT uid, gen_random_uuid(), 'superuser', 'superuser', 'ACTIVE', true FROM made;
+         ANALYZE"
+    );
+    sql.batch_execute(&rest).await.unwrap();
+}
