@@ -26,12 +26,14 @@ END
 $$;
 CREATE TRIGGER gone AFTER DELETE ON tenants FOR EACH ROW EXECUTE FUNCTION tenant_gone();
 
--- What has changed since a position, the position to go on from, and whether the position is one of this database: it
+-- What has changed since a position; the position to go on from, and what else tells one reading from another; and whether the position is one of this database: it
 -- is not, if it lies in the future.
 CREATE FUNCTION tenants_changed(since bigint) RETURNS jsonb LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT jsonb_build_object(
         'position', pg_snapshot_xmin(s)::text::bigint,
+        'end', pg_snapshot_xmax(s)::text::bigint,
+        'open', (SELECT count(*) FROM pg_snapshot_xip(s)),
         'known', since <= pg_snapshot_xmax(s)::text::bigint,
         'tenants', coalesce((
             SELECT jsonb_agg(jsonb_build_object(

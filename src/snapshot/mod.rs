@@ -14,6 +14,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::sync::{PoisonError, RwLock};
 
 pub use entry::{Entry, Facts};
@@ -31,27 +32,41 @@ pub enum Change {
     Gone(TenantUid),
 }
 
-/// Up to where the index knows of changes: whatever transactions before this one did is in it.
+/// Which transactions were over when somebody read what has changed. Of two readings the later one is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position(pub i64);
+pub struct Reading {
+    /// The first transaction that had not begun.
+    end: i64,
+    /// How many before that one were still open. Between two new transactions these can only become fewer.
+    open: Reverse<i64>,
+    /// The first transaction that may not have been over: who reads on reads it again, and all later ones.
+    pub position: i64,
+}
 
-/// The index of all tenants, with the position that it stands at. None: it has not been filled yet.
+impl Reading {
+    /// A reading at which transactions before `position` were over, and of those before `end` so many were open.
+    pub fn new(position: i64, end: i64, open: i64) -> Self {
+        Self { end, open: Reverse(open), position }
+    }
+}
+
+/// The index of all tenants, and the last reading that is in it. None: it has not been filled yet.
 #[derive(Default)]
 pub struct Snapshot {
-    held: RwLock<Option<(Index, Position)>>,
+    held: RwLock<Option<(Index, Reading)>>,
     /// Held by whoever fills the index, so that others wait instead of doing the same.
     pub filling: tokio::sync::Mutex<()>,
 }
 
 impl Snapshot {
-    /// Up to where changes are known.
-    pub fn position(&self) -> Option<Position> {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, position)| *position)
+    /// The last reading that is in it.
+    pub fn reading(&self) -> Option<Reading> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, reading)| *reading)
     }
 
-    /// Takes an index that was filled while nobody looked.
-    pub fn fill(&self, index: Index, position: Position) {
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some((index, position));
+    /// Takes an index that was filled after that reading.
+    pub fn fill(&self, index: Index, reading: Reading) {
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some((index, reading));
     }
 
     /// Forgets everything: what it knows is of another database.
@@ -59,15 +74,17 @@ impl Snapshot {
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Takes changes that were read at `position`. Those that are older than what is known change nothing, so several
-    /// may bring theirs at the same time.
-    pub fn advance(&self, changes: Vec<Change>, position: Position) {
-        if changes.is_empty() && self.position().is_some_and(|known| known >= position) {
+    /// Takes what was read. Several may bring theirs at the same time, in any order: what an earlier reading found, a
+    /// later one has found, too, or its end; so the earlier one has nothing to add, and could only bring back what is gone.
+    pub fn advance(&self, changes: Vec<Change>, reading: Reading) {
+        if self.reading().is_none_or(|known| known >= reading) {
             return;
         }
-        if let Some((index, known)) = self.held.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some((index, known)) = self.held.write().unwrap_or_else(PoisonError::into_inner).as_mut()
+            && *known < reading
+        {
             index.apply(changes);
-            *known = position.max(*known);
+            *known = reading;
         }
     }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::names::{fold, sort_key};
-use super::{Change, Entry, Facts, Index, Query};
+use super::{Change, Entry, Facts, Index, Query, Reading, Snapshot};
 use crate::domain::filter::{Compare, Filter};
 use crate::domain::id::TenantUid;
 use crate::domain::lifecycle::{LockReason, State};
@@ -248,4 +248,34 @@ fn totals_of_searches_with_very_many_matches_are_estimated() {
     assert_eq!((all.total, all.estimated, all.uids.len(), all.more), (30_000, true, 10, true));
     let few = index.query(&query("abcd 1234"));
     assert_eq!((few.total, few.estimated), (6, false));
+}
+
+#[test]
+fn a_reading_that_comes_late_does_not_bring_back_what_is_gone() {
+    let row = Row {
+        uid: TenantUid(Uuid::from_u128(1)),
+        version: 1,
+        code: "acme".into(),
+        name: "Acme".into(),
+        state: State::Active,
+        lock_reason: None,
+        server: "s".into(),
+        labels: Labels::new(),
+        protected: false,
+        created: 0,
+    };
+    let is = || vec![Change::Is(Box::new(row.entry()))];
+    let query =
+        Query { search: String::new(), filter: None, order: Order::Code, descending: false, after: None, limit: 9 };
+    let snapshot = Snapshot::default();
+    snapshot.fill(Index::default(), Reading::new(5, 5, 0));
+    // The transaction 9 that deletes the tenant was open for the one, and over for the other, who is faster.
+    let (earlier, later) = (Reading::new(9, 12, 1), Reading::new(12, 12, 0));
+    assert!(earlier < later && later < Reading::new(9, 13, 5));
+    snapshot.advance(vec![Change::Gone(row.uid)], later);
+    snapshot.advance(is(), earlier);
+    assert_eq!(snapshot.query(&query).unwrap().total, 0);
+    assert_eq!(snapshot.reading(), Some(later));
+    snapshot.advance(is(), Reading::new(13, 13, 0));
+    assert_eq!(snapshot.query(&query).unwrap().total, 1, "a later one is taken");
 }

@@ -144,8 +144,12 @@ impl Sketch {
 /// What has changed since a position.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Changes {
-    /// Where to go on from.
+    /// The first transaction that may not have been over: where to go on from.
     pub position: i64,
+    /// The first transaction that had not begun.
+    pub end: i64,
+    /// How many before that one were still open.
+    pub open: i64,
     /// Whether the position that was asked for is one of this database. It is not, if it lies in the future.
     pub known: bool,
     /// The tenants that changed, as they are.

@@ -12,8 +12,8 @@ use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::tenant::Tenant;
 use crate::domain::tenant_list::{Cursor, Order};
-use crate::snapshot::{Change, Entry, Facts, Index, Matches, Position, Query, Snapshot};
-use crate::store::tenant_list::{self, Listed, Sketch};
+use crate::snapshot::{Change, Entry, Facts, Index, Matches, Query, Reading, Snapshot};
+use crate::store::tenant_list::{self, Changes, Listed, Sketch};
 use crate::store::tx::PlatformTx;
 
 /// Tenants that are read at once to fill the index.
@@ -76,15 +76,15 @@ impl App {
 
     /// Fills the index of tenants, unless it is filled. Whoever comes meanwhile waits.
     pub async fn fill_index(&self) -> Result<()> {
-        if self.snapshot.position().is_some() {
+        if self.snapshot.reading().is_some() {
             return Ok(());
         }
         let _filling = self.snapshot.filling.lock().await;
-        if self.snapshot.position().is_some() {
+        if self.snapshot.reading().is_some() {
             return Ok(());
         }
         // From before the first batch: what changes while the batches are read is read again after that.
-        let position =
+        let before =
             self.index_read("index-position", |tx, _| tenant_list::changes(tx, i64::MAX).boxed(), None).await?;
         let mut entries = Vec::new();
         let mut last: Option<Sketch> = None;
@@ -100,7 +100,7 @@ impl App {
             }
         }
         let index = apart(move || Index::of(entries)).await?;
-        self.snapshot.fill(index, Position(position.position));
+        self.snapshot.fill(index, reading(&before));
         Ok(())
     }
 
@@ -115,16 +115,17 @@ impl App {
 }
 
 async fn look(tx: &mut PlatformTx, snapshot: Arc<Snapshot>, query: Query) -> Result<Looked> {
-    let Some(position) = snapshot.position() else { return Ok(Looked::AtNothing) };
-    let changes = tenant_list::changes(tx, position.0).await?;
+    let Some(known) = snapshot.reading() else { return Ok(Looked::AtNothing) };
+    let changes = tenant_list::changes(tx, known.position).await?;
     if !changes.known {
         return Ok(Looked::AtNothing);
     }
     // Sorting in and searching take no time worth a thread for a few tenants, but for a million they do.
     let looked_up = apart(move || {
+        let now = reading(&changes);
         let are = changes.tenants.iter().map(|sketch| Change::Is(Box::new(entry(sketch))));
         let changed = are.chain(changes.gone.into_iter().map(Change::Gone)).collect();
-        snapshot.advance(changed, Position(changes.position));
+        snapshot.advance(changed, now);
         snapshot.query(&query)
     });
     let Some(matches) = looked_up.await? else { return Ok(Looked::AtNothing) };
@@ -135,6 +136,10 @@ async fn look(tx: &mut PlatformTx, snapshot: Arc<Snapshot>, query: Query) -> Res
 /// Runs what may take long for a million tenants where it holds nobody up.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal("index of tenants", e))
+}
+
+fn reading(changes: &Changes) -> Reading {
+    Reading::new(changes.position, changes.end, changes.open)
 }
 
 fn entry(sketch: &Sketch) -> Entry {
