@@ -111,6 +111,9 @@ diesel::table! {
         epoch -> Int8,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        default_tenant_id -> Nullable<Uuid>,
+        language -> Text,
+        version -> Int8,
     }
 }
 
