@@ -4,6 +4,7 @@ pub mod access;
 pub mod error;
 pub mod event;
 pub mod filter;
+pub mod fold;
 pub mod id;
 pub mod license;
 pub mod lifecycle;

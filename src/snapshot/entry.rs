@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
 
-use super::names::{fold, sort_key};
+use super::names::sort_key;
+use crate::domain::fold::fold;
 use crate::domain::id::TenantUid;
 use crate::domain::lifecycle::{LockReason, State};
 use crate::domain::name::Labels;
