@@ -44,8 +44,9 @@ CREATE VIEW directory_users WITH (security_invoker = true) AS
     SELECT u.tenant_id, u.id, u.tenant_id AS home_tenant_id, u.user_name, u.user_name_key, u.email, lower(u.email) AS email_key,
            u.given_name, u.family_name, lower(u.family_name || ' ' || u.given_name) AS family_key, u.folded, u.state,
            u.language, u.default_tenant_id, u.created_at, u.updated_at, u.version,
-           EXISTS (SELECT FROM memberships m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id) AS member
-    FROM users u WHERE u.tenant_id = current_tenant()
+           m.user_id IS NOT NULL AS member
+    FROM users u LEFT JOIN memberships m ON m.tenant_id = current_tenant() AND m.user_id = u.id
+    WHERE u.tenant_id = current_tenant()
     UNION ALL
     SELECT m.tenant_id, u.id, u.tenant_id, u.user_name, u.user_name_key, u.email, lower(u.email),
            u.given_name, u.family_name, lower(u.family_name || ' ' || u.given_name), u.folded, u.state,

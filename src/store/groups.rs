@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::error::{failed, is_duplicate};
+use super::error::{failed, gone_or_failed, is_duplicate};
 use super::identities;
 use super::log_filter::literally;
 use super::schema::{group_members as gm, group_roles as gr, groups as g};
@@ -149,7 +149,7 @@ pub async fn add_members(tx: &mut Tx, id: GroupId, users: &[UserId]) -> Result<u
     let row = |user: &UserId| (gm::tenant_id.eq(tenant), gm::group_id.eq(id.0), gm::user_id.eq(user.0));
     let rows: Vec<_> = users.iter().map(row).collect();
     let added = diesel::insert_into(gm::table).values(rows).on_conflict_do_nothing().execute(tx.conn()).await;
-    added.map_err(failed)
+    added.map_err(gone_or_failed)
 }
 
 /// Takes users out of a group. Gives how many were in it.

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::clock::clock_timestamp;
-use super::error::failed;
+use super::error::{failed, gone_or_failed};
 use super::schema::{memberships as m, sessions as s, tenant_identities as ti, tenants as t, users as u};
 use super::tx::Tx;
 use crate::domain::error::{Error, Result};
@@ -54,7 +54,7 @@ pub async fn insert(tx: &mut Tx, users: &[UserRef]) -> Result<usize> {
     let row = |user: &UserRef| (m::tenant_id.eq(tenant), m::user_id.eq(user.user.0), m::home_tenant_id.eq(user.home.0));
     let rows: Vec<_> = users.iter().map(row).collect();
     let added = diesel::insert_into(m::table).values(rows).on_conflict_do_nothing().execute(tx.conn()).await;
-    added.map_err(failed)
+    added.map_err(gone_or_failed)
 }
 
 /// Lets a user of the transaction's tenant work in others. Gives how many are new to it. An operator's right.
@@ -64,7 +64,7 @@ pub async fn insert_elsewhere(tx: &mut Tx, user: UserId, hosts: &[TenantUid]) ->
     let rows: Vec<_> = hosts.iter().map(row).collect();
     let conn = tx.across_tenants().await?;
     let added = diesel::insert_into(m::table).values(rows).on_conflict_do_nothing().execute(conn).await;
-    let added = added.map_err(failed)?;
+    let added = added.map_err(gone_or_failed)?;
     tx.within_tenant().await?;
     Ok(added)
 }

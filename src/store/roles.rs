@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::error::{failed, is_duplicate};
+use super::error::{failed, gone_or_failed, is_duplicate};
 use super::groups::lower;
 use super::identities;
 use super::log_filter::literally;
@@ -172,7 +172,7 @@ pub async fn assign(tx: &mut Tx, id: RoleId, users: &[UserId], groups: &[GroupId
     let group = |group: &GroupId| (gr::tenant_id.eq(tenant), gr::group_id.eq(group.0), gr::role_id.eq(id.0));
     let rows: Vec<_> = groups.iter().map(group).collect();
     let groups = diesel::insert_into(gr::table).values(rows).on_conflict_do_nothing().execute(tx.conn()).await;
-    Ok(users.map_err(failed)? + groups.map_err(failed)?)
+    Ok(users.map_err(gone_or_failed)? + groups.map_err(failed)?)
 }
 
 /// Takes a role from users and groups. Gives how many had it.

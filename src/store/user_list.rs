@@ -48,9 +48,13 @@ pub async fn one(tx: &mut Tx, id: UserId) -> Result<Option<Account>> {
 /// Those of these users that the transaction's tenant has.
 pub async fn some(tx: &mut Tx, ids: &[UserId]) -> Result<Vec<Account>> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
-    let found = d::table.filter(d::tenant_id.eq(tx.tenant().0)).filter(d::id.eq_any(ids)).select(columns());
-    let rows = found.load::<Row>(tx.conn()).await.map_err(failed)?;
+    let rows = rows(tx, &ids).await?;
     accounts(tx, rows).await
+}
+
+async fn rows(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Row>> {
+    let found = d::table.filter(d::tenant_id.eq(tx.tenant().0)).filter(d::id.eq_any(ids)).select(columns());
+    found.load(tx.conn()).await.map_err(failed)
 }
 
 /// Restricts to what lies behind the last row of the page before, and orders.
@@ -71,7 +75,8 @@ macro_rules! ordered {
 pub async fn page(tx: &mut Tx, list: &UserQuery, most: i64) -> Result<(Page<Account, UserCursor>, i64)> {
     let tenant = tx.tenant().0;
     let mut all = d::table.filter(d::tenant_id.eq(tenant)).limit(most).select(d::id).into_boxed();
-    let mut query = d::table.filter(d::tenant_id.eq(tenant)).limit(list.size + 1).select(columns()).into_boxed();
+    // Which users first, and then what is to be known of them: so only these are joined with what they have.
+    let mut query = d::table.filter(d::tenant_id.eq(tenant)).limit(list.size + 1).select(d::id).into_boxed();
     if !list.search.is_empty() {
         let part = format!("%{}%", literally(&list.search));
         query = query.filter(d::folded.like(part.clone()));
@@ -93,9 +98,12 @@ pub async fn page(tx: &mut Tx, list: &UserQuery, most: i64) -> Result<(Page<Acco
         UserOrder::State => ordered!(query, d::state, list.descending, text),
         UserOrder::CreateTime => ordered!(query, d::created_at, list.descending, time),
     };
-    let rows = query.load::<Row>(tx.conn()).await.map_err(failed)?;
+    let ids = query.load::<Uuid>(tx.conn()).await.map_err(failed)?;
     let counted = all.load::<Uuid>(tx.conn()).await.map_err(failed)?.len();
-    let Page { rows, next } = Page::cut(rows, list.size, |row| cursor(row, list.order));
+    let Page { rows: ids, next } = Page::cut(ids, list.size, |_| ());
+    let mut rows = rows(tx, &ids).await?;
+    rows.sort_by_key(|((id, ..), ..)| ids.iter().position(|at| at == id));
+    let next = next.and_then(|()| rows.last()).map(|row| cursor(row, list.order));
     Ok((Page { rows: accounts(tx, rows).await?, next }, i64::try_from(counted).unwrap_or(i64::MAX)))
 }
 

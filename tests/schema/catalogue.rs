@@ -81,9 +81,7 @@ async fn policies_that_bind_the_application_name_the_tenant_of_the_transaction_o
             match (table.as_str(), name.as_str()) {
                 ("memberships", "home_read" | "home_remove") => text == "(home_tenant_id = current_tenant())",
                 ("users", "guests") => {
-                    text == format!(
-                        "((tenant_id <> current_tenant()) AND (EXISTS ( SELECT FROM memberships m WHERE ((m.tenant_id = current_tenant()) AND (m.user_id = users.id) AND (m.home_tenant_id = users.tenant_id)))))"
-                    )
+                    text == "((tenant_id <> current_tenant()) AND (EXISTS ( SELECT FROM memberships m WHERE ((m.tenant_id = current_tenant()) AND (m.user_id = users.id) AND (m.home_tenant_id = users.tenant_id)))))"
                 }
                 ("tenant_identities", "between_home_and_host") => {
                     text == format!(
