@@ -23,9 +23,9 @@ test:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
 	$(cargo_test)
 
-# Optimized, but for the dependencies, which are as for the tests: unoptimized it takes ten times as long.
+# Landlord and the model are optimized, the dependencies stay as they are for the tests: else it takes ten times as long.
 model:
-	CARGO_PROFILE_DEV_OPT_LEVEL=2 cargo test --locked --features failpoints --test leases -- --ignored --nocapture
+	CARGO_PROFILE_DEV_OPT_LEVEL=1 $(cargo_test) --test leases -- --ignored --nocapture
 
 # The tests named e2e_… are marked as ignored, so that `make test` needs no other programs.
 e2e: lint-chart

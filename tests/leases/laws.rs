@@ -22,6 +22,7 @@ pub fn all() -> Vec<Property<Leases>> {
         always("no operation ends twice", |_, w| w.keeps(Law::NothingEndsTwice)),
         always("what kills its workers is given up", |_, w| w.keeps(Law::WhatKillsIsGivenUp)),
         always("a repeated request changes nothing", |_, w| w.keeps(Law::RepeatsChangeNothing)),
+        always("only a tenant that is being made is set up", |_, w| w.keeps(Law::OnlyTheNewAreSetUp)),
         always("one exclusive operation works on a tenant", |_, w| {
             w.operations.iter().filter(|(_, operation)| operation.in_the_way()).count() <= 1
         }),

@@ -40,7 +40,7 @@ impl Ask {
 
 impl Leases {
     /// The participants that a step has to ask, as bits.
-    pub fn to_ask(&self, world: &World, ask: Ask) -> u8 {
+    pub fn unasked(&self, world: &World, ask: Ask) -> u8 {
         let by_ledger = |ledger: Ledger| self.has(Flaw::ThawByTheLedger) && ask == Ask::Thaw && !ledger.frozen;
         let todo = |at: usize| !ask.fulfilled(world.ledger[at]) && !by_ledger(world.ledger[at]);
         u8::from(todo(BUILT_IN)) << BUILT_IN | u8::from(todo(OUTSIDE)) << OUTSIDE

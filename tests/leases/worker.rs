@@ -1,12 +1,14 @@
 //! The workers: claims as `src/store/claims.rs` makes them, steps as `src/operations/engine.rs` runs them. Each action is one
 //! transaction, or one message; between any two of them everything else can happen.
 
+use landlord::domain::lifecycle::LockReason::Provisioning;
+use landlord::domain::lifecycle::Node::Locked;
 use landlord::domain::operation::State;
 
 use super::Leases;
 use super::flaws::Flaw;
 use super::world::{BUILT_IN, Claim, Law, Lease, Stage, Worker, World};
-use crate::work::{self, Step};
+use crate::work::{self, Ask, Step};
 
 /// What a transaction finds at its fence.
 enum Fence {
@@ -70,7 +72,7 @@ impl Leases {
 
     /// How a step begins: with the participants that have not done their part, by the ledger.
     fn first_stage(&self, world: &World, worker: &Worker) -> Stage {
-        match world.step_of(worker).ask.map_or(0, |ask| self.to_ask(world, ask)) {
+        match world.step_of(worker).ask.map_or(0, |ask| self.unasked(world, ask)) {
             0 => Stage::Inside,
             todo => Stage::Asking { todo },
         }
@@ -108,8 +110,12 @@ impl Leases {
             Stage::Asking { todo } => match self.fence(world, claim) {
                 Fence::Shut => None,
                 Fence::Passed | Fence::Cancelling => {
+                    let ask = world.step_of(&worker).ask?;
                     world.writes(claim);
-                    world.step_of(&worker).ask?.put(&mut world.parts[BUILT_IN]);
+                    if ask == Ask::Provision && world.tenant.place != Locked(Provisioning) {
+                        world.breaks(Law::OnlyTheNewAreSetUp);
+                    }
+                    ask.put(&mut world.parts[BUILT_IN]);
                     at(Stage::Answered { todo, refused: false })
                 }
             },

@@ -164,6 +164,7 @@ pub enum Law {
     NothingEndsTwice,
     WhatKillsIsGivenUp,
     RepeatsChangeNothing,
+    OnlyTheNewAreSetUp,
 }
 
 /// The state of everything.
