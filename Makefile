@@ -4,11 +4,12 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 cargo_test := cargo test --locked --features failpoints
 chart := helm/landlord
 
-.PHONY: help run test e2e bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
+.PHONY: help run test model e2e bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
 
 help:
 	@echo "make run    start Landlord with a private Postgres; ARGS='--fresh' and such are passed on"
 	@echo "make test   the tests"
+	@echo "make model  more than five million states of the lifecycle and its leases"
 	@echo "make e2e    the tests that use other real programs as well, and the chart"
 	@echo "make bench  what lists take at a million tenants, against a thousand"
 	@echo "make lint   formatting, clippy, documentation, dependencies, protos"
@@ -21,6 +22,10 @@ run:
 test:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
 	$(cargo_test)
+
+# Landlord and the model are optimized, the dependencies stay as they are for the tests: else it takes ten times as long.
+model:
+	CARGO_PROFILE_DEV_OPT_LEVEL=1 $(cargo_test) --test leases -- --ignored --nocapture
 
 # The tests named e2e_… are marked as ignored, so that `make test` needs no other programs.
 e2e: lint-chart

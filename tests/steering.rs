@@ -138,14 +138,17 @@ async fn each_kind_that_was_given_up_is_begun_again_where_the_tenant_stands() {
 
     sql.batch_execute(
         "CREATE FUNCTION obstacle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'in the way'; END $$;
-        CREATE TRIGGER obstacle BEFORE DELETE ON participant_ledger FOR EACH ROW EXECUTE FUNCTION obstacle()",
+        CREATE TRIGGER obstacle BEFORE INSERT ON operation_steps FOR EACH ROW
+            WHEN (NEW.step = 'thaw' AND NEW.participant <> '') EXECUTE FUNCTION obstacle()",
     )
     .await
     .unwrap();
     let thaw = operator.cancel_deletion(&name).await.unwrap().operation.unwrap();
     assert_eq!(operator.wait(&thaw.name).await.state(), State::Failed);
     assert_eq!(operator.tenant(&name).await.lock_reason(), LockReason::Undeleted);
-    sql.batch_execute("DROP TRIGGER obstacle ON participant_ledger").await.unwrap();
+    let refused = assert_refused(operator.unlock(&name).await, Code::FailedPrecondition, "TENANT_STATE_INVALID");
+    assert!(refused.message().contains("RetryOperation"), "{}", refused.message());
+    sql.batch_execute("DROP TRIGGER obstacle ON operation_steps").await.unwrap();
     operator.succeed(Some(operator.retry_operation(&thaw.name).await.unwrap())).await;
 
     operator.prepare_fully(&name).await;
@@ -157,6 +160,25 @@ async fn each_kind_that_was_given_up_is_begun_again_where_the_tenant_stands() {
     sql.batch_execute("DROP TRIGGER obstacle ON users").await.unwrap();
     operator.succeed(Some(operator.retry_operation(&purge.name).await.unwrap())).await;
     assert_refused(operator.row(&name).await, Code::NotFound, "RESOURCE_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn participants_freeze_anew_when_they_may_have_thawed_unheard() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let name = operator.active_tenant("Acme").await;
+    operator.prepare_fully(&name).await;
+    let sql = server.sql().await;
+    sql.batch_execute(
+        "ALTER TABLE operation_steps ADD CONSTRAINT obstacle CHECK (step <> 'thaw' OR participant = '') NOT VALID",
+    )
+    .await
+    .unwrap();
+    let thaw = operator.cancel_deletion(&name).await.unwrap().operation.unwrap();
+    assert_eq!(operator.wait(&thaw.name).await.state(), State::Failed);
+    let prepare = operator.prepare(&name).await.unwrap().operation;
+    let steps = operator.succeed(prepare).await.progress.unwrap().steps;
+    assert!(steps.iter().any(|s| s.step == "freeze" && s.participant == "directory" && s.done), "{steps:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

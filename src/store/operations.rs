@@ -133,6 +133,20 @@ pub async fn pre_empt(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
+/// Whether the last thaw of the transaction's tenant has brought all participants back.
+pub async fn last_thaw_succeeded(tx: &mut Tx) -> Result<bool> {
+    let last: Option<String> = o::table
+        .filter(o::tenant_id.eq(tx.tenant().0))
+        .filter(o::kind.eq(Kind::Thaw.name()))
+        .order((o::created_at.desc(), o::id.desc()))
+        .select(o::state)
+        .first(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)?;
+    Ok(last.is_some_and(|state| state == State::Succeeded.name()))
+}
+
 /// The participants that keep the transaction's tenant from being deleted: they have not done their part of its last
 /// operation, and said why.
 pub async fn blockers(tx: &mut Tx) -> Result<Vec<Blocker>> {

@@ -11,6 +11,7 @@ use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::lifecycle::{Standing, State, Transition};
 use crate::domain::operation::{Operation, Params};
 use crate::domain::tenant::{BlastRadius, Tenant};
+use crate::store::ledger::{self, Phase};
 use crate::store::tx::Tx;
 use crate::store::{directory, limits, operations, settings, transitions};
 
@@ -114,6 +115,8 @@ async fn cancel(tx: &mut Tx, etag: &str) -> Result<Undeleted> {
         operations::cancel_at_once(tx, running.id).await?;
     }
     transitions::append(tx, step, &because(tx, "")).await?;
+    // Struck out before anybody is thawed: one that thaws unheard must not count as frozen in the next preparation.
+    ledger::strike(tx, tenant.generation, Phase::Frozen).await?;
     Ok(Undeleted { operation: begin(tx, &Params::Thaw {}).await?, tenant: reload(tx).await? })
 }
 
