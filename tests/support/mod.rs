@@ -8,4 +8,5 @@ pub mod golden;
 pub mod lifecycle;
 pub mod outage;
 pub mod process;
+pub mod reaper;
 pub mod server;
