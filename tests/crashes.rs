@@ -9,6 +9,7 @@ mod deeds;
 mod life;
 mod obstacles;
 mod relay;
+mod rounds;
 mod stale;
 mod stand;
 
