@@ -73,7 +73,10 @@ impl Arena {
 
     async fn start(&mut self, replica: usize, environment: Option<(&'static str, String)>) {
         let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let process = Process::with(&self.scene.database, &environment, &self.scene.options()).await;
+        let mut options = self.scene.options();
+        // What one replica does not do at once, the other one finds soon enough.
+        options.push(("operations.poll_ms", "200".into()));
+        let process = Process::with(&self.scene.database, &environment, &options).await;
         self.addresses.set(replica, process.as_ref().map(|process| process.address));
         self.replicas[replica] = process;
     }

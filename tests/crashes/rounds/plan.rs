@@ -20,8 +20,8 @@ pub const PLACES: [(&str, RangeInclusive<usize>); 13] = [
     ("step.before", 1..=8),
     ("step.outside", 1..=8),
     // The first of them are those of the start.
-    ("store.commit.after", 15..=150),
-    ("store.commit.before", 15..=150),
+    ("store.commit.after", 15..=90),
+    ("store.commit.before", 15..=90),
 ];
 
 /// A visit of one of two replicas at a failpoint.
