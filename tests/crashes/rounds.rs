@@ -21,7 +21,7 @@ use arena::Arena;
 use plan::{DECK, PLACES, Round};
 
 /// Arenas with rounds at the same time.
-const ARENAS: usize = 4;
+const ARENAS: usize = 5;
 
 /// The number that the environment has under that name.
 fn wanted(variable: &str) -> Option<u64> {
@@ -39,17 +39,14 @@ async fn nothing_is_lost_doubled_or_stuck_in_any_round() {
     let rounds = Mutex::new(plan::rounds(seed, count).into_iter());
     let struck = Mutex::new(BTreeMap::<(&str, &str), usize>::new());
     let arenas = futures::stream::iter(0..ARENAS).map(|_| async {
-        let mut arena = None;
-        loop {
-            let next = rounds.lock().unwrap().next();
-            let Some(round) = next else { return };
-            if arena.is_none() {
-                arena = Some(Arena::new().await);
-            }
-            run(arena.as_mut().unwrap(), &round, seed).await;
+        let mut arena = Arena::new().await;
+        let next = || rounds.lock().unwrap().next();
+        while let Some(round) = next() {
+            run(&mut arena, &round, seed).await;
             let place = round.fault.visit().map_or("", |visit| visit.place);
             *struck.lock().unwrap().entry((place, round.fault.kind())).or_default() += 1;
         }
+        arena.close().await;
     });
     arenas.buffer_unordered(ARENAS).collect::<()>().await;
     let struck = struck.into_inner().unwrap();

@@ -19,7 +19,7 @@ use crate::support::outage::Outage;
 use crate::support::process::Process;
 
 /// Lives that are led at the same time.
-const LIVES: u64 = 3;
+const LIVES: u64 = 2;
 
 /// Rounds take place here, one after the other.
 pub struct Arena {
@@ -28,6 +28,8 @@ pub struct Arena {
     outage: Outage,
     scene: Arc<Scene>,
     _mail: TempDir,
+    /// The tenants of lives that ended without a deletion.
+    kept: Vec<(String, Account)>,
 }
 
 impl Arena {
@@ -36,7 +38,7 @@ impl Arena {
         let (outage, mail) = (Outage::new().await, tempfile::tempdir().unwrap());
         let scene = Scene::new(outage.database.clone(), mail.path().to_owned()).await;
         let (replicas, addresses) = ([None, None], Addresses::default());
-        Self { replicas, addresses, outage, scene: Arc::new(scene), _mail: mail }
+        Self { replicas, addresses, outage, scene: Arc::new(scene), _mail: mail, kept: Vec::new() }
     }
 
     /// Leads lives until the round's fault has struck and is over, and those that were begun by then to their ends. Then
@@ -53,7 +55,17 @@ impl Arena {
         if let Fault::Stopped(visit) = round.fault {
             self.drain(visit.replica).await;
         }
-        for (code, account) in &accounts {
+        for (code, account) in accounts {
+            books::check(&self.scene.database, &code, &account).await;
+            if account.remains.is_some() {
+                self.kept.push((code, account));
+            }
+        }
+    }
+
+    /// Wants every tenant that should be there after all rounds to be as it was at the end of its own.
+    pub async fn close(self) {
+        for (code, account) in &self.kept {
             books::check(&self.scene.database, code, account).await;
         }
     }
