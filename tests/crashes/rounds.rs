@@ -18,7 +18,7 @@ use std::time::Instant;
 use futures::{FutureExt as _, StreamExt as _};
 
 use arena::Arena;
-use plan::{DECK, PLACES, Round};
+use plan::{DECK, PLACES};
 
 /// Arenas with rounds at the same time.
 const ARENAS: usize = 5;
@@ -42,11 +42,11 @@ async fn nothing_is_lost_doubled_or_stuck_in_any_round() {
         let mut arena = Arena::new().await;
         let next = || rounds.lock().unwrap().next();
         while let Some(round) = next() {
-            run(&mut arena, &round, seed).await;
+            telling(format!("round {}: {:?}", round.number, round.fault), seed, arena.run(&round)).await;
             let place = round.fault.visit().map_or("", |visit| visit.place);
             *struck.lock().unwrap().entry((place, round.fault.kind())).or_default() += 1;
         }
-        arena.close().await;
+        telling("after all".to_owned(), seed, arena.close()).await;
     });
     arenas.buffer_unordered(ARENAS).collect::<()>().await;
     let struck = struck.into_inner().unwrap();
@@ -60,15 +60,15 @@ async fn nothing_is_lost_doubled_or_stuck_in_any_round() {
     }
 }
 
-/// Runs a round; if it fails, says which it was.
-async fn run(arena: &mut Arena, round: &Round, seed: u64) {
+/// Does something and says how long it took, or that it failed, and of which seed it was.
+async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
     let since = Instant::now();
-    let ran = AssertUnwindSafe(arena.run(round)).catch_unwind().await;
+    let ended = AssertUnwindSafe(done).catch_unwind().await;
     let took = since.elapsed().as_millis();
-    match ran {
-        Ok(()) => println!("round {}: {:?}, {took} ms", round.number, round.fault),
+    match ended {
+        Ok(()) => println!("{what}: {took} ms"),
         Err(panic) => {
-            println!("round {} failed: {:?}, {took} ms, SEED={seed}", round.number, round.fault);
+            println!("{what}: failed after {took} ms, SEED={seed}");
             std::panic::resume_unwind(panic);
         }
     }

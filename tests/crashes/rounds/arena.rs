@@ -1,6 +1,8 @@
 //! Where rounds take place: a durable Postgres, and two replicas at once on it.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use rustix::process::Signal;
@@ -20,6 +22,8 @@ use crate::support::process::Process;
 
 /// Lives that are led at the same time.
 const LIVES: u64 = 2;
+/// Lives one after the other until the fault has struck, at most.
+const MOST: usize = 40;
 
 /// Rounds take place here, one after the other.
 pub struct Arena {
@@ -115,8 +119,7 @@ impl Arena {
                 self.kill(replica).await;
             }
             Fault::Stopped(visit) => {
-                let process = self.replicas[visit.replica].as_ref().unwrap();
-                process.stopped().await;
+                let process = self.stopped(visit.replica).await;
                 others_have_all(&self.scene).await;
                 process.signal(Signal::CONT);
             }
@@ -126,21 +129,29 @@ impl Arena {
                 self.outage.end().await;
             }
             Fault::PostgresStoppedAt(visit) => {
-                let process = self.replicas[visit.replica].as_ref().unwrap();
-                process.stopped().await;
+                self.stopped(visit.replica).await;
                 self.outage.begin().await;
                 self.outage.end().await;
-                process.signal(Signal::CONT);
+                self.replicas[visit.replica].as_ref().unwrap().signal(Signal::CONT);
             }
         }
     }
 
-    /// Waits until the replica has killed itself; it may have done so before it served.
+    /// Waits until the replica has killed itself, for as many lives as that takes; it may have done so before it served.
     async fn killed(&mut self, replica: usize) {
         if let Some(mut process) = self.replicas[replica].take() {
-            assert_eq!(process.ended().await, Some(Signal::KILL.as_raw()));
+            assert_eq!(process.end().await.signal(), Some(Signal::KILL.as_raw()));
         }
         self.addresses.set(replica, None);
+    }
+
+    /// Waits until the replica has stopped itself.
+    async fn stopped(&self, replica: usize) -> &Process {
+        let process = self.replicas[replica].as_ref().unwrap();
+        while !process.is_stopped() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        process
     }
 
     /// Takes the replica down in order, which ends whatever it still tries to do.
@@ -166,6 +177,7 @@ async fn lead_lives(
             let mut random = Random::new(round.seed ^ lane);
             let mut accounts = Vec::new();
             while accounts.is_empty() || !over.is_cancelled() {
+                assert!(accounts.len() < MOST, "it never struck");
                 let name = format!("Life {:05} {lane} {:02}", round.number, accounts.len());
                 let deeds = plan::deeds(&mut random, place);
                 let mut client = Turning::new(addresses.clone(), random.below(2));

@@ -55,8 +55,7 @@ impl Turning {
             Some((connected, client)) if *connected == address => client.clone(),
             _ => {
                 let endpoint = Endpoint::new(format!("http://{address}")).unwrap();
-                let channel = endpoint.connect_timeout(PATIENCE).timeout(PATIENCE).connect().await.ok()?;
-                let client = Client::on(channel);
+                let client = Client::connect(endpoint.connect_timeout(PATIENCE).timeout(PATIENCE)).await.ok()?;
                 self.connected = Some((address, client.clone()));
                 client
             }
