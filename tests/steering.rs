@@ -250,3 +250,26 @@ async fn a_long_purge_can_be_watched_getting_on() {
     assert!(percents.iter().filter(|p| (1..50).contains(*p)).count() >= 3, "a step of two is half of it: {seen:?}");
     assert!(seen.iter().all(|p| p.2 == 0 || p.2 > 20_000), "the total is known from the first batch on: {seen:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_succeeded_or_was_ended_after_all_says_nothing_of_attempts_that_failed_before() {
+    let server = TestServer::with(&[("operations.max_attempts", "1000".into())]).await;
+    let operator = server.operator().await;
+    server.break_provisioning().await;
+    let failing = async |name: &str| {
+        let request = v1::GetOperationRequest { name: name.into() };
+        let operation = operator.client.operations().get_operation(request).await.unwrap().into_inner().operation;
+        operation.unwrap().error
+    };
+    let ended = operator.create("Broken One").await.operation.unwrap();
+    let mended = operator.create("Broken Two").await.operation.unwrap();
+    for operation in [&ended, &mended] {
+        let error = eventually("an attempt that failed", || failing(&operation.name)).await;
+        assert_eq!(error.code, "INTERNAL");
+    }
+    operator.cancel(&ended.name).await.unwrap();
+    let ended = operator.wait(&ended.name).await;
+    assert_eq!((ended.state(), ended.error), (State::Cancelled, None));
+    server.mend_provisioning().await;
+    assert_eq!(operator.succeed(Some(mended)).await.error, None);
+}

@@ -186,6 +186,10 @@ pub async fn cancel_at_once(tx: &mut Tx, id: OperationId) -> Result<()> {
             o::owner.eq(None::<Uuid>),
             o::lease_until.eq(None::<DateTime<Utc>>),
             o::waiting_for.eq(""),
+            o::error_code.eq(""),
+            o::error_reason.eq(""),
+            o::error_message.eq(""),
+            o::error_metadata.eq(serde_json::json!({})),
             o::ended_at.eq(clock_timestamp().nullable()),
         ))
         .returning(o::kind)

@@ -83,7 +83,7 @@ pub async fn waiting_for(tx: &mut Tx, claim: &Claim) -> Result<String> {
     Ok(found.optional().map_err(failed)?.unwrap_or_default())
 }
 
-/// Ends the operation.
+/// Ends the operation, with what made it fail, if it did.
 pub async fn end(
     tx: &mut Tx,
     claim: &Claim,
@@ -91,9 +91,8 @@ pub async fn end(
     results: &[String],
     failure: Option<&Failure>,
 ) -> Result<()> {
-    if let Some(failure) = failure {
-        write_failure(tx, claim, failure).await?;
-    }
+    // What went wrong on the way is over with an end that is none: its steps still have it.
+    write_failure(tx, claim, failure.unwrap_or(&Failure::none())).await?;
     let percent = if state == State::Succeeded { Some(o::percent.eq(100)) } else { None };
     diesel::update(row(claim))
         .set((

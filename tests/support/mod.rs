@@ -6,6 +6,8 @@ pub mod command;
 pub mod database;
 pub mod golden;
 pub mod lifecycle;
+pub mod mail;
 pub mod outage;
 pub mod process;
+pub mod reaper;
 pub mod server;
