@@ -49,11 +49,11 @@ impl Stand {
         Self { scene: Scene::new(Database::create().await, mail.path().to_owned()).await, _mail: mail }
     }
 
-    /// A replica that does not look for work by itself, so that each run of it visits the same places in the same
-    /// order. None: it was killed before it served.
+    /// A replica that hardly looks for work by itself, so that each run of it visits the same places in the same order. It
+    /// does so in the end, since on a busy machine it may lose a lease. None: it was killed before it served.
     pub async fn replica(&self, environment: &[(&str, &str)]) -> Option<Process> {
         let mut options = self.scene.options();
-        options.push(("operations.poll_ms", "60000".into()));
+        options.push(("operations.poll_ms", "5000".into()));
         Process::with(&self.scene.database, environment, &options).await
     }
 
