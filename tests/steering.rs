@@ -200,6 +200,8 @@ async fn a_preparation_ends_mail_that_waits_and_it_can_be_sent_again_when_the_te
     operator.prepare_fully("tenants/acme").await;
     let ended = mail().await;
     assert_eq!(ended.state(), State::Cancelled);
+    let leaving = operator.retry_operation(&ended.name).await;
+    assert_refused(leaving, Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE");
     let back = operator.cancel_deletion("tenants/acme").await.unwrap();
     operator.succeed(back.operation).await;
     let again = operator.retry_operation(&ended.name).await.unwrap();

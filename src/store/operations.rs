@@ -147,13 +147,11 @@ pub async fn last_thaw_succeeded(tx: &mut Tx) -> Result<bool> {
     Ok(last.is_some_and(|state| state == State::Succeeded.name()))
 }
 
-/// The participants that keep the transaction's tenant from being deleted: they have not done their part of its last
-/// operation, and said why.
-pub async fn blockers(tx: &mut Tx) -> Result<Vec<Blocker>> {
-    let tenant = tx.tenant().0;
+/// The operation that led the transaction's tenant out last, as far as it came.
+pub async fn last_way_out(tx: &mut Tx) -> Result<Option<OperationId>> {
     let ways_out = [Kind::PrepareDeletion, Kind::ForceDeletion, Kind::Purge].map(Kind::name);
     let last: Option<Uuid> = o::table
-        .filter(o::tenant_id.eq(tenant))
+        .filter(o::tenant_id.eq(tx.tenant().0))
         .filter(o::exclusive)
         .filter(o::kind.eq_any(ways_out))
         .order((o::created_at.desc(), o::id.desc()))
@@ -162,10 +160,14 @@ pub async fn blockers(tx: &mut Tx) -> Result<Vec<Blocker>> {
         .await
         .optional()
         .map_err(failed)?;
-    let Some(last) = last else { return Ok(Vec::new()) };
+    Ok(last.map(OperationId))
+}
+
+/// The participants that have not done their part of an operation of the transaction's tenant, and said why.
+pub async fn blockers(tx: &mut Tx, id: OperationId) -> Result<Vec<Blocker>> {
     let steps: Vec<(String, String)> = s::table
-        .filter(s::tenant_id.eq(tenant))
-        .filter(s::operation_id.eq(last))
+        .filter(s::tenant_id.eq(tx.tenant().0))
+        .filter(s::operation_id.eq(id.0))
         .filter(s::participant.ne(""))
         .filter(s::last_error.ne(""))
         .filter(diesel::dsl::not(s::done))

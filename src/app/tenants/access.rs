@@ -6,7 +6,7 @@ use super::read::SeenTenant;
 use crate::authz::decision::{Facts, allows};
 use crate::authz::policy::{self, Policy};
 use crate::domain::access::{Access, Viewer, status};
-use crate::domain::lifecycle::{Standing, State};
+use crate::domain::lifecycle::Standing;
 use crate::domain::limits::{Limits, Warning};
 use crate::domain::privilege::Privilege;
 use crate::domain::tenant::{Condition, ConditionKind, Overview, Tenant};
@@ -46,10 +46,9 @@ fn conditions(
     if !server_reachable {
         add(ConditionKind::ServerUnreachable, format!("servers/{} can't be reached", tenant.server));
     }
-    let leaving = tenant.state == State::PreparingDeletion || tenant.purge_started;
-    if leaving && !waiting_for.is_empty() {
+    if tenant.is_leaving() && !waiting_for.is_empty() {
         add(ConditionKind::DeletionBlocked, waiting_for.to_owned());
-    } else if leaving && overview.current_operation.is_none() {
+    } else if tenant.is_leaving() && overview.current_operation.is_none() {
         let text = "its deletion was given up: its last operation says why, and can be begun again with RetryOperation";
         add(ConditionKind::DeletionBlocked, text.to_owned());
     }
