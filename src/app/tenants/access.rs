@@ -24,8 +24,9 @@ pub(super) fn seen(listed: Listed, facts: &Facts) -> SeenTenant {
     let (status, reason) = status(&tenant, viewer);
     let actions =
         policy::ALL.iter().copied().filter(|p| p.change && p.names_tenant() && p.path.starts_with(OF_TENANTS));
+    let busy = overview.current_operation.is_some();
     let allowed =
-        actions.filter(|p| possible(p, &tenant, force_enabled) && allows(p, facts, tenant.uid)).map(|p| p.name);
+        actions.filter(|p| possible(p, &tenant, busy, force_enabled) && allows(p, facts, tenant.uid)).map(|p| p.name);
     let access = Access { status, reason, allowed_actions: allowed.collect() };
     let conditions = conditions(&tenant, server_reachable, &waiting_for, &overview, &limits);
     SeenTenant { tenant, conditions, access, overview }
@@ -58,8 +59,8 @@ fn conditions(
     found
 }
 
-/// Whether the tenant, as it stands, lets the call be made by whoever may make it.
-fn possible(policy: &'static Policy, tenant: &Tenant, force_enabled: bool) -> bool {
+/// Whether the tenant, as it stands, lets the call be made by whoever may make it. Busy: an operation keeps others off it.
+fn possible(policy: &'static Policy, tenant: &Tenant, busy: bool, force_enabled: bool) -> bool {
     if tenant.uid.is_infrastructure() {
         return policy.infrastructure;
     }
@@ -68,14 +69,15 @@ fn possible(policy: &'static Policy, tenant: &Tenant, force_enabled: bool) -> bo
     }
     let is = |other: &'static Policy| ptr::eq(policy, other);
     if is(&policy::TENANT_SERVICE_UNLOCK_TENANT) {
-        return matches!(tenant.standing(), Standing::Locked(_));
+        return !busy && matches!(tenant.standing(), Standing::Locked(_));
     }
     if is(&policy::TENANT_SERVICE_PREPARE_TENANT_DELETION) {
-        return !tenant.protected && matches!(tenant.standing(), Standing::Active(_) | Standing::Locked(_));
+        return !busy && !tenant.protected && matches!(tenant.standing(), Standing::Active(_) | Standing::Locked(_));
     }
     if is(&policy::TENANT_SERVICE_DELETE_TENANT) {
         // Also of one whose purge was given up: it is begun again this way.
-        return !tenant.protected
+        return !busy
+            && !tenant.protected
             && match tenant.standing() {
                 Standing::Prepared(_) | Standing::Failed(_) => tenant.cooldown_left.is_none(),
                 Standing::Active(_) | Standing::Locked(_) => force_enabled,
