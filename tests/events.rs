@@ -74,6 +74,8 @@ async fn operations_tell_how_they_ended() {
     operator.failed_tenant("Broken").await;
     let done = operator.events(OPERATORS, "tenant = acme AND kind = OPERATION_SUCCEEDED").await.unwrap().events;
     assert_eq!(done[0].message, "provision of tenants/acme is done");
+    let asked = operator.audit("tenants/acme", "method = CreateTenant").await.unwrap();
+    assert_eq!(done[0].correlation_id, asked[0].correlation_id, "it is tied to the call that asked for it");
     let failed = operator.events(OPERATORS, "severity >= WARNING").await.unwrap().events;
     assert_eq!((failed.len(), failed[0].severity(), failed[0].kind.as_str()), (1, Severity::Error, "OPERATION_FAILED"));
     assert!(failed[0].message.starts_with("provision of tenants/broken was given up: "), "{}", failed[0].message);

@@ -10,6 +10,10 @@ use crate::support::lifecycle::facts;
 use crate::support::process::Process;
 use crate::support::server::TestServer;
 
+/// From now on the provisioning of no tenant can be undone.
+const NO_UNDO: &str = "ALTER TABLE tenant_transitions ADD CONSTRAINT obstacle
+    CHECK (cause <> 'PROVISIONING_FAILED') NOT VALID";
+
 /// Waits until a worker is in the middle of the tenant's operation.
 async fn running(operator: &Api, name: &str) {
     eventually("a running operation", || async {
@@ -179,6 +183,89 @@ async fn participants_freeze_anew_when_they_may_have_thawed_unheard() {
     let prepare = operator.prepare(&name).await.unwrap().operation;
     let steps = operator.succeed(prepare).await.progress.unwrap().steps;
     assert!(steps.iter().any(|s| s.step == "freeze" && s.participant == "directory" && s.done), "{steps:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forced_deletion_is_begun_again_only_while_it_is_let_and_is_what_the_tenant_goes_by() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let force = async |on| {
+        let settings = v1::Settings { force_delete_enabled: Some(on), ..Default::default() };
+        operator.set(settings, &["force_delete_enabled"]).await.unwrap();
+    };
+    let name = operator.active_tenant("Acme").await;
+    let sql = server.sql().await;
+    let frozen = "ALTER TABLE participant_ledger ADD CONSTRAINT obstacle CHECK (phase <> 'FROZEN') NOT VALID";
+    let free = "ALTER TABLE participant_ledger DROP CONSTRAINT obstacle";
+    sql.batch_execute(frozen).await.unwrap();
+    force(true).await;
+    let old = operator.delete_by_force(&name, "Acme").await.unwrap().operation.unwrap();
+    assert_eq!(operator.wait(&old.name).await.state(), State::Failed);
+    let back = operator.cancel_deletion(&name).await.unwrap();
+    operator.succeed(back.operation).await;
+    let prepare = operator.prepare(&name).await.unwrap().operation.unwrap();
+    assert_eq!(operator.wait(&prepare.name).await.state(), State::Failed);
+    let refused = operator.retry_operation(&old.name).await;
+    assert_refused(refused, Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE");
+    let back = operator.cancel_deletion(&name).await.unwrap();
+    operator.succeed(back.operation).await;
+
+    let given_up = operator.delete_by_force(&name, "Acme").await.unwrap().operation.unwrap();
+    assert_eq!(operator.wait(&given_up.name).await.state(), State::Failed);
+    sql.batch_execute(free).await.unwrap();
+    force(false).await;
+    let refused = operator.retry_operation(&given_up.name).await;
+    assert_refused(refused, Code::FailedPrecondition, "FORCE_DISABLED");
+    let refused = operator.retry_operation(&prepare.name).await;
+    assert_refused(refused, Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE");
+    assert_eq!(operator.tenant(&name).await.state(), v1::tenant::State::PreparingDeletion);
+    force(true).await;
+    operator.succeed(Some(operator.retry_operation(&given_up.name).await.unwrap())).await;
+    assert_refused(operator.row(&name).await, Code::NotFound, "RESOURCE_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_undone_ends_as_it_stands_and_can_be_begun_again() {
+    let server = TestServer::with(&[("operations.workers", "0".into())]).await;
+    let operator = server.operator().await;
+    server.sql().await.batch_execute(NO_UNDO).await.unwrap();
+    server.break_provisioning().await;
+    let cancelled = operator.create("Acme").await.operation.unwrap();
+    operator.cancel(&cancelled.name).await.unwrap();
+    let failed = operator.create("Broken").await.operation.unwrap();
+    let _worker = TestServer::on(server.database.clone(), &[]).await;
+    let (ended, failed) = (operator.wait(&cancelled.name).await, operator.wait(&failed.name).await);
+    server.mend_provisioning().await;
+    for ended in [ended, failed] {
+        assert_eq!((ended.state(), ended.error.unwrap().reason.as_str()), (State::Failed, "INTERNAL"));
+        let steps = ended.progress.unwrap().steps;
+        let undo = steps.iter().find(|step| step.step == "undo").unwrap();
+        assert_eq!((undo.attempts, undo.done), (3, false));
+        operator.succeed(Some(operator.retry_operation(&ended.name).await.unwrap())).await;
+        assert_eq!(operator.tenant(&ended.tenant).await.state(), v1::tenant::State::Active);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_that_fails_for_a_while_is_done_in_the_end() {
+    let server = TestServer::with(&[("operations.workers", "0".into())]).await;
+    let operator = server.operator().await;
+    let sql = server.sql().await;
+    sql.batch_execute(NO_UNDO).await.unwrap();
+    let made = operator.create("Acme").await.operation.unwrap();
+    operator.cancel(&made.name).await.unwrap();
+    let _worker = TestServer::on(server.database.clone(), &[("operations.max_attempts", "1000".into())]).await;
+    eventually("an undo that has failed", || async {
+        let request = v1::GetOperationRequest { name: made.name.clone() };
+        let operation = operator.client.operations().get_operation(request).await.unwrap().into_inner().operation;
+        operation.unwrap().progress.unwrap().steps.into_iter().find(|step| step.step == "undo" && step.attempts > 1)
+    })
+    .await;
+    sql.batch_execute("ALTER TABLE tenant_transitions DROP CONSTRAINT obstacle").await.unwrap();
+    let ended = operator.wait(&made.name).await;
+    assert_eq!(ended.state(), State::Cancelled);
+    assert!(ended.progress.unwrap().steps.iter().all(|step| step.step != "undo" || step.done));
+    assert_eq!(operator.tenant("tenants/acme").await.state(), v1::tenant::State::Failed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,6 +87,7 @@ pub async fn log_operation(
     if !waiting_for.is_empty() {
         details.insert("waiting_for", waiting_for.to_owned());
     }
+    let op = tx.op().clone();
     let happened = Happened {
         // Each mail is the tenant's own affair, until one can't be sent.
         for_operators: kind != Kind::DeliverMail || severity != Severity::Info,
@@ -97,7 +98,7 @@ pub async fn log_operation(
         actor,
         actor_name: "",
         operation: Some(id),
-        correlation_id: "",
+        correlation_id: op.correlation_id(),
     };
     log(tx, happened).await
 }

@@ -101,7 +101,12 @@ pub async fn hold(tx: &mut Tx, id: OperationId) -> Result<()> {
 /// Asks whoever works on an operation, now or next, to undo it and end it.
 pub async fn ask_to_stop(tx: &mut Tx, id: OperationId) -> Result<()> {
     diesel::update(o::table.find((tx.tenant().0, id.0)).filter(o::ended_at.is_null()))
-        .set((o::state.eq(State::Cancelling.name()), o::run_after.eq(clock_timestamp()), o::waiting_for.eq("")))
+        .set((
+            o::state.eq(State::Cancelling.name()),
+            o::run_after.eq(clock_timestamp()),
+            o::waiting_for.eq(""),
+            o::attempts.eq(0),
+        ))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
@@ -232,6 +237,17 @@ fn columns() -> _ {
     )
 }
 
+/// Why an operation failed, as its row has it.
+pub(super) fn stored_failure(
+    code: String,
+    reason: String,
+    message: String,
+    metadata: serde_json::Value,
+) -> Result<Option<Failure>> {
+    let metadata = serde_json::from_value(metadata).map_err(|e| Error::internal("stored error", e))?;
+    Ok((!code.is_empty()).then_some(Failure { code, reason, message, metadata }))
+}
+
 fn operation(row: Row) -> Result<Operation> {
     let (
         (tenant, tenant_code, id, kind, state, step, percent, done_units, total_units, waiting_for),
@@ -239,8 +255,6 @@ fn operation(row: Row) -> Result<Operation> {
         (actor_tenant, actor, acted_for, version),
         (created_at, started_at, ended_at),
     ) = row;
-    let metadata = serde_json::from_value(metadata).map_err(|e| Error::internal("stored error", e))?;
-    let error = (!code.is_empty()).then_some(Failure { code, reason, message, metadata });
     let user = actor_tenant.zip(actor).map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
     Ok(Operation {
         tenant: TenantUid(tenant),
@@ -253,7 +267,7 @@ fn operation(row: Row) -> Result<Operation> {
         done_units,
         total_units,
         waiting_for,
-        error,
+        error: stored_failure(code, reason, message, metadata)?,
         results,
         actor: Actor { user, acted_for: acted_for.map(UserId) },
         steps: Vec::new(),
