@@ -7,7 +7,7 @@ use super::tenants::caller_facts;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::Result;
-use crate::domain::event::{AuditRecord, Before, Event, LogFilter, Severity};
+use crate::domain::event::{AuditRecord, Before, Event, LogCondition, LogFilter, Severity};
 use crate::domain::id::{TenantUid, UserId};
 use crate::domain::page::{EXACT_TOTAL, Page};
 use crate::store::snapshots::Seen;
@@ -53,7 +53,8 @@ pub struct Summary {
 
 impl App {
     /// A page of a tenant's status log.
-    pub async fn list_events(&self, op: OpContext, list: ListLog) -> Result<EventPage> {
+    pub async fn list_events(&self, op: OpContext, mut list: ListLog) -> Result<EventPage> {
+        self.look_up_tenants(&mut list).await?;
         let (reader, size) = (reader(&op)?, list.size);
         let read = self.db.read(op, "list-events", (reader, list), |tx, (reader, list)| {
             async move {
@@ -123,7 +124,12 @@ impl App {
 
     /// A page of the audit trail of a tenant, or of all for a context without a target, and how many records there are,
     /// counted up to one more than [`EXACT_TOTAL`].
-    pub async fn list_audit_records(&self, op: OpContext, list: ListLog) -> Result<(Page<AuditRecord, Before>, i64)> {
+    pub async fn list_audit_records(
+        &self,
+        op: OpContext,
+        mut list: ListLog,
+    ) -> Result<(Page<AuditRecord, Before>, i64)> {
+        self.look_up_tenants(&mut list).await?;
         let size = list.size;
         let (rows, total) = if op.target().is_ok() {
             let read = self.db.read(op, "list-audit-records", list, |tx, list| {
@@ -137,6 +143,16 @@ impl App {
             read.await?
         };
         Ok((Page::cut(rows, size, |record| Before { at: record.at, id: record.id }), total))
+    }
+
+    /// Finds the tenants that the filter names: entries know them by their uids, whatever resource they are about.
+    async fn look_up_tenants(&self, list: &mut ListLog) -> Result<()> {
+        for condition in list.filter.iter_mut().flat_map(LogFilter::conditions_mut) {
+            if let LogCondition::Tenant(named, found) = condition {
+                *found = self.resolve_tenant(named).await?.map(|(uid, _)| uid);
+            }
+        }
+        Ok(())
     }
 
     /// Removes what was cleared of status logs.

@@ -133,8 +133,8 @@ pub enum LogCondition {
     Resource(String),
     /// About a resource with that in its name.
     ResourceHas(String),
-    /// About that tenant, `tenants/{code}`, or something in it.
-    Tenant(String),
+    /// About the tenant that is named so, by code or uid, or something in it; which one that is, once it is looked up.
+    Tenant(String, Option<TenantUid>),
     /// By a user of that name.
     ActorName(String),
     /// By that user.
@@ -181,8 +181,8 @@ fn condition(restriction: Restriction, others: &str) -> Result<LogFilter> {
         "resource" if restriction.compare == Compare::Has => Ok(Filter::Is(Is::ResourceHas(restriction.value))),
         "resource" => equal(&restriction, Is::Resource(restriction.value.clone())),
         "tenant" => {
-            let code = restriction.value.strip_prefix("tenants/").unwrap_or(&restriction.value);
-            equal(&restriction, Is::Tenant(format!("tenants/{code}")))
+            let tenant = restriction.value.strip_prefix("tenants/").unwrap_or(&restriction.value);
+            equal(&restriction, Is::Tenant(tenant.to_owned(), None))
         }
         "actor" => match restriction.value.rsplit('/').next().and_then(|id| uuid::Uuid::try_parse(id).ok()) {
             Some(id) => equal(&restriction, Is::Actor(id)),

@@ -135,6 +135,15 @@ impl<C> Filter<C> {
         }
     }
 
+    /// All its conditions, to be changed.
+    pub fn conditions_mut(&mut self) -> Vec<&mut C> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter_mut().flat_map(Self::conditions_mut).collect(),
+            Self::Not(inner) => inner.conditions_mut(),
+            Self::Is(condition) => vec![condition],
+        }
+    }
+
     /// What is not let through, and the other way round.
     #[must_use]
     pub fn negated_if(self, negate: bool) -> Self {
