@@ -156,7 +156,8 @@ pub async fn list(
         query = query.filter(log_filter::events(filter));
     }
     if let Some(Before { at, id }) = before {
-        query = query.filter(e::at.lt(at).or(e::at.eq(at).and(e::id.lt(id))));
+        // The first condition is what the index is searched by.
+        query = query.filter(e::at.le(at)).filter(e::at.lt(at).or(e::id.lt(id)));
     }
     let rows = query.load::<Row>(tx.conn()).await.map_err(failed)?;
     rows.into_iter().map(|row| event(tenant, row)).collect()
@@ -275,7 +276,8 @@ pub async fn to_sweep(tx: &mut PlatformTx, most: i64) -> Result<Vec<TenantUid>> 
     Ok(tenants.into_iter().map(TenantUid).collect())
 }
 
-/// Removes a batch of what was cleared of the log of the transaction's tenant. False: nothing was left.
+/// Removes a batch of what was cleared of the log of the transaction's tenant. False: nothing was left, or somebody else is
+/// at it.
 pub async fn sweep(tx: &mut Tx, most: i64) -> Result<bool> {
     let tenant = tx.tenant().0;
     let cleared: Option<Seen> = c::table
@@ -283,6 +285,7 @@ pub async fn sweep(tx: &mut Tx, most: i64) -> Result<bool> {
         .filter(not(c::swept))
         .select(c::cleared)
         .for_no_key_update()
+        .skip_locked()
         .first(tx.conn())
         .await
         .optional()
