@@ -350,7 +350,8 @@ async fn list_of(
         total = total.filter(o::tenant_id.eq(tenant));
     }
     if let Some(After { created_at, id }) = after {
-        query = query.filter(o::created_at.lt(created_at).or(o::created_at.eq(created_at).and(o::id.lt(id.0))));
+        // The first condition is what the index is searched by.
+        query = query.filter(o::created_at.le(created_at)).filter(o::created_at.lt(created_at).or(o::id.lt(id.0)));
     }
     let rows = query.load::<Row>(conn).await.map_err(failed)?;
     let counted = total.load::<Uuid>(conn).await.map_err(failed)?.len();

@@ -36,10 +36,16 @@ pub async fn proceed(tx: &mut Tx, claim: &Claim, step: &str, percent: i32) -> Re
     Ok(())
 }
 
-/// Tells how far the step is. A batch that went well forgives the attempts that failed before it.
+/// Tells how far the step is. A batch that went well forgives the attempts that failed before it, and waits for nothing.
 pub async fn units(tx: &mut Tx, claim: &Claim, units: Units, percent: i32) -> Result<()> {
     diesel::update(row(claim))
-        .set((o::done_units.eq(units.done), o::total_units.eq(units.total), o::percent.eq(percent), o::attempts.eq(0)))
+        .set((
+            o::done_units.eq(units.done),
+            o::total_units.eq(units.total),
+            o::percent.eq(percent),
+            o::attempts.eq(0),
+            o::waiting_for.eq(""),
+        ))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
