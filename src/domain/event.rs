@@ -150,18 +150,24 @@ pub type LogFilter = Filter<LogCondition>;
 
 /// The filter of a status log that is written as `text`; None: everything.
 pub fn event_filter(text: &str) -> Result<Option<LogFilter>> {
-    Filter::parse(text, |restriction| match restriction.field.as_str() {
-        "severity" => severity(&restriction),
-        "kind" => Ok(equal(&restriction, LogCondition::Kind(restriction.value.clone()))?),
-        _ => condition(restriction, "severity, kind"),
+    Filter::parse(text, |restriction| {
+        let restriction = restriction.without_star()?;
+        match restriction.field.as_str() {
+            "severity" => severity(&restriction),
+            "kind" => equal(&restriction, LogCondition::Kind(restriction.value.clone())),
+            _ => condition(restriction, "severity, kind"),
+        }
     })
 }
 
 /// The filter of the audit trail that is written as `text`; None: everything.
 pub fn audit_filter(text: &str) -> Result<Option<LogFilter>> {
-    Filter::parse(text, |restriction| match restriction.field.as_str() {
-        "method" => Ok(equal(&restriction, LogCondition::Kind(restriction.value.clone()))?),
-        _ => condition(restriction, "method"),
+    Filter::parse(text, |restriction| {
+        let restriction = restriction.without_star()?;
+        match restriction.field.as_str() {
+            "method" => equal(&restriction, LogCondition::Kind(restriction.value.clone())),
+            _ => condition(restriction, "method"),
+        }
     })
 }
 

@@ -88,6 +88,14 @@ impl Restriction {
         invalid(&format!("{} {allowed}", self.field))
     }
 
+    /// Refuses a bare `*`, for a field that has no use for it: taken for a star, it would silently find nothing.
+    pub fn without_star(self) -> Result<Self> {
+        if self.any {
+            return Err(self.refused("takes no bare *; a star is written as \"*\""));
+        }
+        Ok(self)
+    }
+
     /// The value as a time.
     pub fn time(&self) -> Result<chrono::DateTime<chrono::Utc>> {
         let parsed = chrono::DateTime::parse_from_rfc3339(&self.value);

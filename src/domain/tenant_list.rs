@@ -102,10 +102,16 @@ pub fn texts(filter: &TenantFilter) -> usize {
 fn condition(restriction: Restriction) -> Result<TenantFilter> {
     use TenantCondition as Is;
     let is = |negated: bool, condition| Ok(Filter::Is(condition).negated_if(negated));
+    if restriction.any
+        && restriction.compare == Compare::Has
+        && let Some(key) = restriction.field.strip_prefix("labels.")
+    {
+        return is(false, Is::HasLabel(key.to_owned()));
+    }
+    let restriction = restriction.without_star()?;
     if let Some(key) = restriction.field.strip_prefix("labels.") {
         let key = key.to_owned();
         return match restriction.compare {
-            Compare::Has if restriction.any => is(false, Is::HasLabel(key)),
             Compare::Has => is(false, Is::Label(key, restriction.value)),
             _ => is(restriction.negated()?, Is::Label(key, restriction.value)),
         };
@@ -164,6 +170,9 @@ mod tests {
         assert!(refusal("create_time > yesterday").contains("2026"));
         assert!(refusal("create_time : 2026-01-01T00:00:00Z").contains("compared by"));
         assert!(refusal("labels = x").contains("labels:KEY"));
+        for star in ["labels:*", "display_name:*", "code = *", "labels.region = *"] {
+            assert!(refusal(star).contains("no bare *"), "{star}");
+        }
         assert!(refusal("colour = red").contains("there are state, lock_reason"));
         assert!(refusal(&vec!["code = a"; 9].join(" OR ")).contains("at most 8"));
     }
