@@ -76,6 +76,10 @@ impl Event {
             "STORAGE_NEAR_QUOTA" | "STORAGE_AT_QUOTA" => {
                 format!("{} stores {} of {} bytes", self.resource, detail("used"), detail("limit"))
             }
+            "SEATS_NEARLY_RESERVED" | "SEATS_ALL_RESERVED" => {
+                let (used, limit) = (detail("used"), detail("limit"));
+                format!("{used} of {limit} seats of the kind {} are reserved by tenants' limits", detail("seats"))
+            }
             call => {
                 let by = if self.doer.name.is_empty() { "the service" } else { &self.doer.name };
                 let facts: Vec<_> = self.details.iter().map(|(key, value)| format!("{key} {value}")).collect();
