@@ -28,6 +28,11 @@ impl Page {
         self.operations.iter().position(|operation| operation.kind.exclusive() && !operation.state.ended())
     }
 
+    fn last_way_out(&self) -> Option<usize> {
+        let ways_out = [Kind::PrepareDeletion, Kind::ForceDeletion, Kind::Purge];
+        self.operations.iter().rposition(|operation| ways_out.contains(&operation.kind))
+    }
+
     /// The operation that a call means by that number.
     pub fn meant(&self, number: usize) -> Option<usize> {
         number.checked_rem(self.operations.len())
@@ -82,8 +87,10 @@ impl Books {
                 rules::cancel(operation.kind, operation.state).map(|state| Outcome::Steered(number, state))
             }
             Asked::RetryOperation(number) => {
-                let operation = &page.operations[meant(number)?];
-                rules::begin_again(page.tenant, operation.kind, operation.state, at).map(Outcome::Effect)
+                let number = meant(number)?;
+                let operation = &page.operations[number];
+                let last = page.last_way_out() == Some(number);
+                rules::begin_again(page.tenant, operation.kind, operation.state, last, at).map(Outcome::Effect)
             }
         }
     }

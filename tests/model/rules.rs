@@ -149,14 +149,18 @@ pub fn cancel(kind: Kind, state: State) -> Result<State, Reason> {
 }
 
 /// RetryOperation: work that did not succeed begins again where the tenant stands, if it stands where that work begins.
-pub fn begin_again(now: Tenant, kind: Kind, state: State, at: Circumstances) -> Result<Effect, Reason> {
+/// Of the ways out only the last one is gone on with.
+pub fn begin_again(now: Tenant, kind: Kind, state: State, last: bool, at: Circumstances) -> Result<Effect, Reason> {
     refuse_if(!matches!(state, State::Failed | State::Cancelled), Reason::OperationNotRetryable)?;
     at.idle()?;
     match (kind, now.place) {
         (_, Gone) => Err(Reason::OperationNotRetryable),
         (Kind::Purge | Kind::ForceDeletion, _) if now.purging => Effect::begins(Kind::Purge, now),
         (Kind::Provision, Failed) if !now.purging => Effect::begins(kind, now.at(Locked(Provisioning))),
-        (Kind::PrepareDeletion | Kind::ForceDeletion, PreparingDeletion) => Effect::begins(kind, now),
+        (Kind::PrepareDeletion | Kind::ForceDeletion, PreparingDeletion) if last => {
+            refuse_if(kind == Kind::ForceDeletion && !at.force_enabled, Reason::ForceDisabled)?;
+            Effect::begins(kind, now)
+        }
         (Kind::Thaw, Locked(LockReason::Undeleted)) => Effect::begins(kind, now),
         _ => Err(Reason::OperationNotRetryable),
     }
