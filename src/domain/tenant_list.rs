@@ -174,6 +174,6 @@ mod tests {
             assert!(refusal(star).contains("no bare *"), "{star}");
         }
         assert!(refusal("colour = red").contains("there are state, lock_reason"));
-        assert!(refusal(&vec!["code = a"; 9].join(" OR ")).contains("at most 8"));
+        assert!(refusal(&["code = a"; 9].join(" OR ")).contains("at most 8"));
     }
 }
