@@ -4,12 +4,18 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 cargo_test := cargo test --locked --features failpoints
 chart := helm/landlord
 
-.PHONY: help run test e2e bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
+# The seed plans the rounds; without one it is drawn, and printed.
+ROUNDS ?= 500
+SEED ?=
+
+.PHONY: help run test model e2e crash bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
 
 help:
 	@echo "make run    start Landlord with a private Postgres; ARGS='--fresh' and such are passed on"
 	@echo "make test   the tests"
+	@echo "make model  more than five million states of the lifecycle and its leases"
 	@echo "make e2e    the tests that use other real programs as well, and the chart"
+	@echo "make crash  replicas killed and stopped, Postgres too, in ROUNDS=500 rounds that a SEED plans"
 	@echo "make bench  what lists take at a million tenants, against a thousand"
 	@echo "make lint   formatting, clippy, documentation, dependencies, protos"
 	@echo "make proto  format and lint the protos"
@@ -22,11 +28,20 @@ test:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
 	$(cargo_test)
 
+# Landlord and the model are optimized, the dependencies stay as they are for the tests: else it takes ten times as long.
+model:
+	CARGO_PROFILE_DEV_OPT_LEVEL=1 $(cargo_test) --test leases -- --ignored --nocapture
+
 # The tests named e2e_… are marked as ignored, so that `make test` needs no other programs.
 e2e: lint-chart
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
 	@printf '== grpcurl: '; sh tests/tools/grpcurl.sh
 	$(cargo_test) --test all -- --ignored e2e
+
+crash:
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	ROUNDS=$(ROUNDS) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
+		crashes::rounds::nothing_is_lost_doubled_or_stuck_in_any_round
 
 bench:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh

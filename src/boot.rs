@@ -153,6 +153,7 @@ pub async fn start(
     });
     tasks.spawn(Runner::new(app.clone(), leases, mailer, runner(config), stop.clone()).run());
     tasks.spawn(watch_database(app.clone(), reporter, stop.clone()));
+    tasks.spawn(follow_tenants(app.clone(), stop.clone()));
     tasks.spawn(housekeeping(app, Duration::from_secs(config.requests.repeat_hours * 3600), stop.clone()));
     let (stopping, drain) = (stop.clone(), Duration::from_secs(config.drain_seconds));
     let drained = tokio::spawn(async move {
@@ -250,12 +251,21 @@ async fn watch_database(app: App, mut health: HealthReporter, stop: Cancellation
     end_health(&mut health).await;
 }
 
-/// Reads the list of tenants, so that the first who asks for it need not wait; then learns of new signing keys, and
-/// forgets what has expired.
-async fn housekeeping(app: App, repeat_window: Duration, stop: CancellationToken) {
-    if let Err(error) = app.fill_index().await {
-        tracing::warn!(%error, "could not read the list of tenants yet");
+/// Reads the list of tenants, so that the first who asks for it need not wait, and follows it.
+async fn follow_tenants(app: App, stop: CancellationToken) {
+    loop {
+        if let Err(error) = app.follow_tenants().await {
+            tracing::warn!(%error, "could not read the list of tenants");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+        }
     }
+}
+
+/// Learns of new signing keys, and forgets what has expired.
+async fn housekeeping(app: App, repeat_window: Duration, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -65,6 +65,12 @@ impl OpContext {
         Self { permit: Permit::system(purpose), target, correlation_id: String::new(), call: None, acting_for: None }
     }
 
+    /// The same work, tied to the call that asked for it.
+    #[must_use]
+    pub fn in_answer_to(self, correlation_id: String) -> Self {
+        Self { correlation_id, ..self }
+    }
+
     /// The same work on another tenant: one that is being made, or one that is only known by now.
     #[must_use]
     pub fn on(self, target: TenantUid) -> Self {

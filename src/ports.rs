@@ -12,7 +12,9 @@ use crate::store::claims::Claim;
 /// A service that keeps a part of each tenant.
 ///
 /// Every call may come again, after a crash on either side: it is known by its operation and step, and the participant
-/// refuses one of an older claim or of an older generation of the tenant.
+/// refuses one of an older claim or of an older generation of the tenant. A claim of an operation that was begun before
+/// is an older one, too, whatever its epoch: a call of a cancelled provisioning that arrives after the purge would set up
+/// again what is gone.
 #[async_trait]
 pub trait Participant: Send + Sync {
     /// Its name, unique and for ever.

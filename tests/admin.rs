@@ -62,6 +62,24 @@ async fn of_ten_changes_with_one_etag_one_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_no_etag_is_not_refused_for_one() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let all = futures::future::join_all((1..=5).map(|i| update(&operator, cooldown(i, "")))).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    let features = futures::future::join_all((1..=5).map(|i| {
+        let request = v1::UpdateDefaultFeaturesRequest { enable: vec![format!("f{i}")], ..Default::default() };
+        let api = operator.clone();
+        async move { api.client.tenants().update_default_features(request).await }
+    }));
+    let features = features.await;
+    assert!(features.iter().all(Result::is_ok), "{features:?}");
+    let request = v1::GetDefaultFeaturesRequest {};
+    let now = operator.client.tenants().get_default_features(request).await.unwrap().into_inner().features.unwrap();
+    assert_eq!(now.features.len(), 5, "none took back what another had done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mask_that_names_nothing_known_is_refused() {
     let server = TestServer::start().await;
     let operator = server.operator().await;

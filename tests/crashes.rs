@@ -5,7 +5,11 @@
 //! the books of that life must read like those of a life in which nothing happened.
 
 mod books;
+mod deeds;
 mod life;
+mod obstacles;
+mod relay;
+mod rounds;
 mod stale;
 mod stand;
 
@@ -13,16 +17,22 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt as _;
 
-use life::Life;
+use deeds::WITH_ONE_RETURN;
+use life::{Deed, Life};
+use relay::Relay;
 use stand::Stand;
 
 /// Lives that are led at the same time.
 const LANES: usize = 5;
-/// Every kind of operation.
+/// The kinds of operations in [`WITH_ONE_RETURN`].
 const KINDS: [&str; 5] = ["deliver-mail", "prepare-deletion", "provision", "purge", "thaw"];
+/// The life in which a tenant is deleted in one call.
+const WITH_FORCE: [Deed; 3] = [Deed::Create, Deed::Activate, Deed::Force];
+/// The kinds of operations in it.
+const KINDS_WITH_FORCE: [&str; 3] = ["deliver-mail", "force-deletion", "provision"];
 
-/// Leads a life for each place and visit, and says at which kinds of operations the replica was killed there.
-async fn killed_at(visits: impl IntoIterator<Item = (&'static str, u32)>) -> Vec<Option<String>> {
+/// Leads such a life for each place and visit, and says at which kinds of operations the replica was killed there.
+async fn killed_at(deeds: &[Deed], visits: impl IntoIterator<Item = (&'static str, u32)>) -> Vec<Option<String>> {
     let queue = std::sync::Mutex::new(visits.into_iter().collect::<Vec<_>>().into_iter());
     let lanes = futures::stream::iter(0..LANES).map(|lane| {
         let queue = &queue;
@@ -38,8 +48,12 @@ async fn killed_at(visits: impl IntoIterator<Item = (&'static str, u32)>) -> Vec
                 let name = format!("Life {lane} {:02}", kinds.len());
                 let at = format!("{place}:{visit}");
                 println!("{name}: {at}");
-                let victim = stand.as_ref().unwrap().replica(&[("LANDLORD_KILL_AT", &at)]).await;
-                kinds.push(Life::new(stand.as_ref().unwrap(), victim, &name).await.lead().await);
+                let stand = stand.as_ref().unwrap();
+                let victim = stand.replica(&[("LANDLORD_KILL_AT", &at)]).await;
+                let mut relay = Relay::new(stand, victim).await;
+                let (code, account) = Life::new(&stand.scene, &mut relay, &name).lead(deeds).await;
+                books::check(&stand.scene.database, &code, &account).await;
+                kinds.push(relay.killed_at);
             }
         }
     });
@@ -47,8 +61,8 @@ async fn killed_at(visits: impl IntoIterator<Item = (&'static str, u32)>) -> Vec
 }
 
 /// As [`killed_at`] for the first `most` visits of one place, each of which must come in the life of a tenant.
-async fn killed_at_each_visit(place: &'static str, most: u32) -> BTreeSet<String> {
-    let kinds = killed_at((1..=most).map(|visit| (place, visit))).await;
+async fn killed_at_each_visit(deeds: &[Deed], place: &'static str, most: u32) -> BTreeSet<String> {
+    let kinds = killed_at(deeds, (1..=most).map(|visit| (place, visit))).await;
     assert_eq!(kinds.len(), most as usize);
     kinds.into_iter().map(|kind| kind.unwrap_or_else(|| panic!("{place} has fewer than {most} visits"))).collect()
 }
@@ -59,49 +73,68 @@ fn kinds(wanted: &[&str]) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_goes_on_when_its_worker_is_killed_before_a_step() {
-    assert_eq!(killed_at_each_visit("step.before", 11).await, kinds(&KINDS));
+    assert_eq!(killed_at_each_visit(&WITH_ONE_RETURN, "step.before", 11).await, kinds(&KINDS));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_goes_on_when_its_worker_is_killed_in_the_middle_of_a_step() {
-    assert_eq!(killed_at_each_visit("step.outside", 11).await, kinds(&KINDS));
+    assert_eq!(killed_at_each_visit(&WITH_ONE_RETURN, "step.outside", 11).await, kinds(&KINDS));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_goes_on_when_its_worker_is_killed_after_a_step() {
-    assert_eq!(killed_at_each_visit("step.after", 10).await, kinds(&KINDS));
+    assert_eq!(killed_at_each_visit(&WITH_ONE_RETURN, "step.after", 10).await, kinds(&KINDS));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_goes_on_when_its_worker_is_killed_with_a_claim_and_nothing_done() {
-    assert_eq!(killed_at_each_visit("claim.after", 6).await, kinds(&KINDS));
+    assert_eq!(killed_at_each_visit(&WITH_ONE_RETURN, "claim.after", 6).await, kinds(&KINDS));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_participant_is_asked_again_when_the_worker_is_killed_before_or_after_asking() {
     let with_participants = kinds(&["prepare-deletion", "provision", "purge", "thaw"]);
     for place in ["participant.before", "participant.after"] {
-        assert_eq!(killed_at_each_visit(place, 6).await, with_participants, "{place}");
+        assert_eq!(killed_at_each_visit(&WITH_ONE_RETURN, place, 6).await, with_participants, "{place}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_mail_with_a_link_that_works_is_there_when_the_worker_is_killed_around_sending() {
     for place in ["mail.before", "mail.after"] {
-        assert_eq!(killed_at_each_visit(place, 1).await, kinds(&["deliver-mail"]), "{place}");
+        assert_eq!(killed_at_each_visit(&WITH_ONE_RETURN, place, 1).await, kinds(&["deliver-mail"]), "{place}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_is_answered_as_at_first_when_the_replica_is_killed_between_commit_and_answer() {
     // Four calls that change something, and each of them repeated; one of them is made twice.
-    let killed = killed_at((1..=10).map(|visit| ("call.committed", visit))).await;
+    let killed = killed_at(&WITH_ONE_RETURN, (1..=10).map(|visit| ("call.committed", visit))).await;
     assert!(killed.iter().all(Option::is_some), "{killed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_when_a_replica_is_killed_around_any_commit() {
     let visits = (0..16).flat_map(|n| [("store.commit.before", 2 + n * 7), ("store.commit.after", 5 + n * 7)]);
-    let killed = killed_at(visits).await;
+    let killed = killed_at(&WITH_ONE_RETURN, visits).await;
     assert!(killed.iter().flatten().count() >= 20, "most of these commits are made in a tenant's life: {killed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forced_deletion_goes_on_when_its_worker_is_killed_anywhere_in_it() {
+    for (place, most) in [("step.before", 7), ("step.outside", 7), ("step.after", 7)] {
+        assert_eq!(killed_at_each_visit(&WITH_FORCE, place, most).await, kinds(&KINDS_WITH_FORCE), "{place}");
+    }
+    for place in ["participant.before", "participant.after"] {
+        let asked = kinds(&["force-deletion", "provision"]);
+        assert_eq!(killed_at_each_visit(&WITH_FORCE, place, 4).await, asked, "{place}");
+    }
+    let frozen = killed_at_each_visit(&WITH_FORCE, "directory.freeze", 1).await;
+    assert_eq!(frozen, kinds(&["force-deletion"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_to_be_cancelled_is_cancelled_when_the_worker_is_killed_right_before() {
+    let deeds = [Deed::CreateInTwoAttempts, Deed::ActivateInTwoAttempts, Deed::Force];
+    assert_eq!(killed_at_each_visit(&deeds, "cancel.before", 2).await, kinds(&["deliver-mail", "provision"]));
 }

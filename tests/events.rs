@@ -38,14 +38,102 @@ async fn every_change_stands_in_the_log_of_whoever_it_concerns_and_in_the_audit_
 
     let audit = operator.audit(&name, "").await.unwrap();
     let methods: Vec<_> = audit.iter().rev().map(|r| r.method.rsplit('/').next().unwrap()).collect();
-    assert_eq!(methods, ["CreateTenant", "ActivateUser", "LockTenant", "UnlockTenant"]);
-    let record = &audit[1];
+    let wanted = ["CreateTenant", "ActivateUser", "CreateSession", "LockTenant", "UnlockTenant", "CreateSession"];
+    assert_eq!(methods, wanted);
+    let record = &audit[2];
     assert_eq!((record.resource.as_str(), record.actor_name.as_str()), ("tenants/acme", "operator"));
     assert_eq!(
         (record.details["reason"].as_str(), &record.correlation_id),
         ("invoice 4711 is open", &locked.correlation_id)
     );
     assert_eq!(anna.audit(&name, "").await.unwrap(), audit, "its administrators see the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_by_tenant_finds_whatever_was_done_there_and_names_it_by_its_code() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let (name, anna) = server.administrator("Acme").await;
+    operator.active_tenant("Beta").await;
+    let uid = format!("tenants/{}", operator.tenant(&name).await.uid);
+    anna.clear_events(&uid, "").await.unwrap();
+    let whole = operator.audit(&name, "").await.unwrap();
+    let methods: Vec<_> = whole.iter().rev().map(|r| r.method.rsplit('/').next().unwrap()).collect();
+    assert_eq!(methods, ["CreateTenant", "ActivateUser", "CreateSession", "ClearEvents"]);
+    assert!(whole.iter().all(|record| record.resource == name), "{whole:?}");
+    for named in ["acme", &name, &uid] {
+        assert_eq!(operator.audit("tenants/-", &format!("tenant = \"{named}\"")).await.unwrap(), whole, "{named}");
+    }
+    let others = operator.audit("tenants/-", "tenant != acme").await.unwrap();
+    let all = operator.audit("tenants/-", "").await.unwrap();
+    assert_eq!((others.len() + whole.len(), others.is_empty()), (all.len(), false));
+    assert_eq!(operator.audit("tenants/-", "tenant != nobody").await.unwrap(), all);
+    assert_eq!(operator.audit("tenants/-", "tenant = nobody").await.unwrap(), []);
+    assert_eq!(
+        kinds(&operator, OPERATORS, "tenant = acme").await,
+        kinds(&operator, OPERATORS, "resource = tenants/acme").await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_ins_and_log_outs_stand_in_the_logs_of_the_home_tenant_and_what_is_wrong_leaves_no_trace() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let (name, anna) = server.administrator("Acme").await;
+    let anonymous = server.anonymous().await;
+    let wrong = anonymous.session("anna@acme", "not her password").await;
+    assert_refused(wrong, Code::Unauthenticated, "CREDENTIALS_INVALID");
+    anna.client.sessions().delete_session(v1::DeleteSessionRequest {}).await.unwrap();
+    let filter = "method = CreateSession OR method = DeleteSession";
+    let audit = operator.audit(&name, filter).await.unwrap();
+    let methods: Vec<_> = audit.iter().rev().map(|r| r.method.rsplit('/').next().unwrap()).collect();
+    assert_eq!(methods, ["CreateSession", "DeleteSession"]);
+    assert!(audit.iter().all(|r| r.resource == name && r.actor_name == "anna" && !r.correlation_id.is_empty()));
+    assert_eq!(audit[0].session, audit[1].session);
+    assert!(!audit[0].session.is_empty());
+    let anna = anonymous.log_in("anna@acme", ADMIN_PASSWORD).await;
+    let own = kinds(&anna, &name, "kind = CreateSession OR kind = DeleteSession").await;
+    assert_eq!(own, ["CreateSession", "DeleteSession", "CreateSession"]);
+    assert_eq!(kinds(&operator, OPERATORS, "kind = CreateSession AND tenant = acme").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marks_and_clearings_hold_in_another_cluster_and_hide_nothing_that_is_written_there() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let name = operator.active_tenant("Acme").await;
+    operator.mark_seen(OPERATORS, "").await.unwrap();
+    operator.lock(&name).await.unwrap();
+    // As if it came from a cluster that was far ahead of this one, where the first events had been cleared.
+    let moved = "UPDATE events SET cluster = 'elsewhere', xid = (xid::text::bigint + 1000000000)::text::xid8;
+        UPDATE event_marks SET cluster = 'elsewhere',
+            seen = format('%s:%1$s:', pg_snapshot_xmax(seen)::text::bigint + 1000000000)::pg_snapshot;
+        INSERT INTO event_clears (tenant_id, cluster, cleared)
+            SELECT tenant_id, 'elsewhere', format('%s:%1$s:', xid::text::bigint + 1)::pg_snapshot FROM events
+            WHERE kind = 'CreateTenant' AND tenant_id <> subject_id";
+    server.sql().await.batch_execute(moved).await.unwrap();
+    operator.unlock(&name).await.unwrap();
+    let fresh = async || {
+        let events = operator.events(OPERATORS, "").await.unwrap().events;
+        events.into_iter().rev().map(|e| (e.kind, e.fresh)).collect::<Vec<_>>()
+    };
+    let is = |kind: &str, fresh| (kind.to_owned(), fresh);
+    let wanted = [is("OPERATION_SUCCEEDED", false), is("LockTenant", true), is("UnlockTenant", true)];
+    assert_eq!(fresh().await, wanted, "what was cleared and seen there still is");
+    assert_eq!(operator.new_events(OPERATORS).await.0, 2);
+    operator.mark_seen(OPERATORS, "").await.unwrap();
+    assert_eq!(operator.new_events(OPERATORS).await.0, 0);
+    operator.lock(&name).await.unwrap();
+    assert_eq!(operator.new_events(OPERATORS).await.0, 1, "what is written here is new, whatever its number");
+    operator.clear_events(OPERATORS, "").await.unwrap();
+    assert_eq!(kinds(&operator, OPERATORS, "").await, ["ClearEvents"]);
+    let sql = server.sql().await;
+    eventually("a log that is swept", || async {
+        let left = "SELECT count(*) FROM events WHERE kind = 'LockTenant'
+            AND tenant_id = '11111111-1111-1111-1111-111111111111'";
+        (sql.query_one(left, &[]).await.unwrap().get::<_, i64>(0) == 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,6 +162,8 @@ async fn operations_tell_how_they_ended() {
     operator.failed_tenant("Broken").await;
     let done = operator.events(OPERATORS, "tenant = acme AND kind = OPERATION_SUCCEEDED").await.unwrap().events;
     assert_eq!(done[0].message, "provision of tenants/acme is done");
+    let asked = operator.audit("tenants/acme", "method = CreateTenant").await.unwrap();
+    assert_eq!(done[0].correlation_id, asked[0].correlation_id, "it is tied to the call that asked for it");
     let failed = operator.events(OPERATORS, "severity >= WARNING").await.unwrap().events;
     assert_eq!((failed.len(), failed[0].severity(), failed[0].kind.as_str()), (1, Severity::Error, "OPERATION_FAILED"));
     assert!(failed[0].message.starts_with("provision of tenants/broken was given up: "), "{}", failed[0].message);
@@ -87,14 +177,14 @@ async fn each_person_has_new_events_until_they_are_marked_and_what_comes_later_i
     let operator = server.operator().await;
     let name = operator.active_tenant("Acme").await;
     let (infos, ..) = operator.new_events(OPERATORS).await;
-    assert_eq!(infos, 2, "its creation, and that it is set up");
+    assert_eq!(infos, 3, "that the operator has logged in, the creation, and that it is set up");
     let page = operator.events(OPERATORS, "").await.unwrap();
     assert!(page.events.iter().all(|e| e.fresh));
     operator.lock(&name).await.unwrap();
     operator.mark_seen(OPERATORS, &page.seen_token).await.unwrap();
     assert_eq!(operator.new_events(OPERATORS).await, (1, 0, 0), "what came after the look is new");
     let page = operator.events(OPERATORS, "").await.unwrap();
-    assert_eq!(page.events.iter().map(|e| e.fresh).collect::<Vec<_>>(), [true, false, false]);
+    assert_eq!(page.events.iter().map(|e| e.fresh).collect::<Vec<_>>(), [true, false, false, false]);
     let old = page.seen_token;
     operator.unlock(&name).await.unwrap();
     operator.mark_seen(OPERATORS, "").await.unwrap();
@@ -112,7 +202,7 @@ async fn each_person_has_new_events_until_they_are_marked_and_what_comes_later_i
             WHERE name = 'Administrator' AND tenant_id = '11111111-1111-1111-1111-111111111111'";
     sql.batch_execute(colleague).await.unwrap();
     let olga = server.anonymous().await.log_in("olga@infrastructure", PASSWORD).await;
-    assert_eq!(olga.new_events(OPERATORS).await.0, 4, "she has seen none of them");
+    assert_eq!(olga.new_events(OPERATORS).await.0, 6, "she has seen none of them, not even that she has logged in");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +241,11 @@ async fn a_log_is_cleared_for_everybody_of_its_tenant_up_to_the_look_and_the_aud
     assert!(kinds(&anna, &name, "").await.contains(&"CreateTenant".to_owned()), "the tenant's own log is another one");
     anna.clear_events(&name, "").await.unwrap();
     assert!(!kinds(&anna, &name, "").await.contains(&"CreateTenant".to_owned()));
-    assert_eq!(operator.audit("tenants/-", "").await.unwrap().len(), before + 4, "lock, unlock and two clearings");
+    assert_eq!(
+        operator.audit("tenants/-", "").await.unwrap().len(),
+        before + 5,
+        "lock, unlock, a log-in and two clearings"
+    );
 
     let app = server.sql().await;
     // They were hidden at once; now they are removed.
@@ -190,13 +284,13 @@ async fn logs_are_filtered_and_paged_and_wrong_filters_are_refused() {
     }
     assert_eq!(operator.events(OPERATORS, "tenant = \"tenants/acme\"").await.unwrap().total_size, 2);
     assert_eq!(operator.events(OPERATORS, "resource : acme").await.unwrap().total_size, 4);
-    assert_eq!(operator.events(OPERATORS, "actor = operator AND NOT tenant = beta").await.unwrap().total_size, 2);
+    assert_eq!(operator.events(OPERATORS, "actor = operator AND NOT tenant = beta").await.unwrap().total_size, 3);
     assert_eq!(operator.events(OPERATORS, "time > 2100-01-01T00:00:00Z").await.unwrap().total_size, 0);
     assert_eq!(
         operator.events(OPERATORS, "severity < WARNING AND time > 2020-01-01T00:00:00Z").await.unwrap().total_size,
-        6
+        7
     );
-    for wrong in ["colour = red", "severity", "time > soon", "(kind = x"] {
+    for wrong in ["colour = red", "severity", "time > soon", "(kind = x", "resource:*"] {
         assert_refused(operator.events(OPERATORS, wrong).await, Code::InvalidArgument, "FILTER_INVALID");
         assert_refused(operator.audit("tenants/-", wrong).await, Code::InvalidArgument, "FILTER_INVALID");
     }
@@ -218,14 +312,14 @@ async fn logs_are_filtered_and_paged_and_wrong_filters_are_refused() {
         let request =
             v1::ListAuditRecordsRequest { parent: "tenants/-".into(), page_size: 1, page_token, ..Default::default() };
         let page = operator.client.events().list_audit_records(request).await.unwrap().into_inner();
-        assert_eq!((page.total_size, page.audit_records.len()), (3, 1));
+        assert_eq!((page.total_size, page.audit_records.len()), (4, 1));
         audited += 1;
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
         }
     }
-    assert_eq!(audited, 3);
+    assert_eq!(audited, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

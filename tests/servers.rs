@@ -3,7 +3,7 @@
 use landlord::proto::v1::{self, AccessStatus};
 use tonic::Code;
 
-use crate::support::client::{Api, assert_refused, fields};
+use crate::support::client::{Api, assert_refused, eventually, fields};
 use crate::support::server::TestServer;
 
 fn server(region: &str, time_zone: &str, locale: &str) -> v1::Server {
@@ -56,6 +56,43 @@ async fn servers_are_added_changed_listed_and_removed_once_nobody_stands_on_them
     assert_refused(operator.client.admin().get_server(request).await, Code::NotFound, "RESOURCE_NOT_FOUND");
     assert_refused(operator.delete_server("servers/north").await, Code::NotFound, "RESOURCE_NOT_FOUND");
     assert_refused(operator.delete_server("servers/default").await, Code::FailedPrecondition, "SERVER_IN_USE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_places_a_tenant_on_a_server_that_goes_at_that_moment_is_told_that_there_is_none() {
+    let landlord = TestServer::start().await;
+    let operator = landlord.operator().await;
+    operator.create_server("north", v1::Server::default()).await.unwrap();
+    let sql = landlord.sql().await;
+    sql.batch_execute("BEGIN; DELETE FROM servers WHERE id = 'north'").await.unwrap();
+    let late = tokio::spawn(async move { create_on(&operator, "Acme", "servers/north").await });
+    let observer = landlord.sql().await;
+    eventually("a creation that waits", || async {
+        let waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        observer.query_opt(waits, &[]).await.unwrap()
+    })
+    .await;
+    sql.batch_execute("COMMIT").await.unwrap();
+    let refused = assert_refused(late.await.unwrap(), Code::InvalidArgument, "FIELDS_INVALID");
+    assert_eq!(fields(&refused)[0].0, "tenant.server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_has_what_a_server_is_and_what_of_it_changed() {
+    let landlord = TestServer::start().await;
+    let operator = landlord.operator().await;
+    operator.create_server("north", server("Hamburg", "Europe/Berlin", "de-DE")).await.unwrap();
+    let moved = v1::Server { name: "servers/north".into(), reachable: Some(false), ..server("Bremen", "", "en-GB") };
+    operator.update_server(moved, &["region", "locale", "reachable"]).await.unwrap();
+    let told = async |method: &str| {
+        let filter = format!("method = {method}");
+        operator.audit("tenants/infrastructure", &filter).await.unwrap().remove(0).details
+    };
+    let made = told("CreateServer").await;
+    assert_eq!((&*made["region"], &*made["time_zone"], &*made["locale"]), ("Hamburg", "Europe/Berlin", "de-DE"));
+    let changed = told("UpdateServer").await;
+    assert_eq!((&*changed["region"], &*changed["locale"]), ("Hamburg to Bremen", "de-DE to en-GB"));
+    assert_eq!((&*changed["reachable"], changed.len()), ("true to false", 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,10 @@ use crate::support::lifecycle::facts;
 use crate::support::process::Process;
 use crate::support::server::TestServer;
 
+/// From now on the provisioning of no tenant can be undone.
+const NO_UNDO: &str = "ALTER TABLE tenant_transitions ADD CONSTRAINT obstacle
+    CHECK (cause <> 'PROVISIONING_FAILED') NOT VALID";
+
 /// Waits until a worker is in the middle of the tenant's operation.
 async fn running(operator: &Api, name: &str) {
     eventually("a running operation", || async {
@@ -138,14 +142,17 @@ async fn each_kind_that_was_given_up_is_begun_again_where_the_tenant_stands() {
 
     sql.batch_execute(
         "CREATE FUNCTION obstacle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'in the way'; END $$;
-        CREATE TRIGGER obstacle BEFORE DELETE ON participant_ledger FOR EACH ROW EXECUTE FUNCTION obstacle()",
+        CREATE TRIGGER obstacle BEFORE INSERT ON operation_steps FOR EACH ROW
+            WHEN (NEW.step = 'thaw' AND NEW.participant <> '') EXECUTE FUNCTION obstacle()",
     )
     .await
     .unwrap();
     let thaw = operator.cancel_deletion(&name).await.unwrap().operation.unwrap();
     assert_eq!(operator.wait(&thaw.name).await.state(), State::Failed);
     assert_eq!(operator.tenant(&name).await.lock_reason(), LockReason::Undeleted);
-    sql.batch_execute("DROP TRIGGER obstacle ON participant_ledger").await.unwrap();
+    let refused = assert_refused(operator.unlock(&name).await, Code::FailedPrecondition, "TENANT_STATE_INVALID");
+    assert!(refused.message().contains("RetryOperation"), "{}", refused.message());
+    sql.batch_execute("DROP TRIGGER obstacle ON operation_steps").await.unwrap();
     operator.succeed(Some(operator.retry_operation(&thaw.name).await.unwrap())).await;
 
     operator.prepare_fully(&name).await;
@@ -157,6 +164,108 @@ async fn each_kind_that_was_given_up_is_begun_again_where_the_tenant_stands() {
     sql.batch_execute("DROP TRIGGER obstacle ON users").await.unwrap();
     operator.succeed(Some(operator.retry_operation(&purge.name).await.unwrap())).await;
     assert_refused(operator.row(&name).await, Code::NotFound, "RESOURCE_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn participants_freeze_anew_when_they_may_have_thawed_unheard() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let name = operator.active_tenant("Acme").await;
+    operator.prepare_fully(&name).await;
+    let sql = server.sql().await;
+    sql.batch_execute(
+        "ALTER TABLE operation_steps ADD CONSTRAINT obstacle CHECK (step <> 'thaw' OR participant = '') NOT VALID",
+    )
+    .await
+    .unwrap();
+    let thaw = operator.cancel_deletion(&name).await.unwrap().operation.unwrap();
+    assert_eq!(operator.wait(&thaw.name).await.state(), State::Failed);
+    let prepare = operator.prepare(&name).await.unwrap().operation;
+    let steps = operator.succeed(prepare).await.progress.unwrap().steps;
+    assert!(steps.iter().any(|s| s.step == "freeze" && s.participant == "directory" && s.done), "{steps:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forced_deletion_is_begun_again_only_while_it_is_let_and_is_what_the_tenant_goes_by() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let force = async |on| {
+        let settings = v1::Settings { force_delete_enabled: Some(on), ..Default::default() };
+        operator.set(settings, &["force_delete_enabled"]).await.unwrap();
+    };
+    let name = operator.active_tenant("Acme").await;
+    let sql = server.sql().await;
+    let frozen = "ALTER TABLE participant_ledger ADD CONSTRAINT obstacle CHECK (phase <> 'FROZEN') NOT VALID";
+    let free = "ALTER TABLE participant_ledger DROP CONSTRAINT obstacle";
+    sql.batch_execute(frozen).await.unwrap();
+    force(true).await;
+    let old = operator.delete_by_force(&name, "Acme").await.unwrap().operation.unwrap();
+    assert_eq!(operator.wait(&old.name).await.state(), State::Failed);
+    let back = operator.cancel_deletion(&name).await.unwrap();
+    operator.succeed(back.operation).await;
+    let prepare = operator.prepare(&name).await.unwrap().operation.unwrap();
+    assert_eq!(operator.wait(&prepare.name).await.state(), State::Failed);
+    let refused = operator.retry_operation(&old.name).await;
+    assert_refused(refused, Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE");
+    let back = operator.cancel_deletion(&name).await.unwrap();
+    operator.succeed(back.operation).await;
+
+    let given_up = operator.delete_by_force(&name, "Acme").await.unwrap().operation.unwrap();
+    assert_eq!(operator.wait(&given_up.name).await.state(), State::Failed);
+    sql.batch_execute(free).await.unwrap();
+    force(false).await;
+    let refused = operator.retry_operation(&given_up.name).await;
+    assert_refused(refused, Code::FailedPrecondition, "FORCE_DISABLED");
+    let refused = operator.retry_operation(&prepare.name).await;
+    assert_refused(refused, Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE");
+    assert_eq!(operator.tenant(&name).await.state(), v1::tenant::State::PreparingDeletion);
+    force(true).await;
+    operator.succeed(Some(operator.retry_operation(&given_up.name).await.unwrap())).await;
+    assert_refused(operator.row(&name).await, Code::NotFound, "RESOURCE_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_undone_ends_as_it_stands_and_can_be_begun_again() {
+    let server = TestServer::with(&[("operations.workers", "0".into())]).await;
+    let operator = server.operator().await;
+    server.sql().await.batch_execute(NO_UNDO).await.unwrap();
+    server.break_provisioning().await;
+    let cancelled = operator.create("Acme").await.operation.unwrap();
+    operator.cancel(&cancelled.name).await.unwrap();
+    let failed = operator.create("Broken").await.operation.unwrap();
+    let _worker = TestServer::on(server.database.clone(), &[]).await;
+    let (ended, failed) = (operator.wait(&cancelled.name).await, operator.wait(&failed.name).await);
+    server.mend_provisioning().await;
+    for ended in [ended, failed] {
+        assert_eq!((ended.state(), ended.error.unwrap().reason.as_str()), (State::Failed, "INTERNAL"));
+        let steps = ended.progress.unwrap().steps;
+        let undo = steps.iter().find(|step| step.step == "undo").unwrap();
+        assert_eq!((undo.attempts, undo.done), (3, false));
+        operator.succeed(Some(operator.retry_operation(&ended.name).await.unwrap())).await;
+        assert_eq!(operator.tenant(&ended.tenant).await.state(), v1::tenant::State::Active);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_that_fails_for_a_while_is_done_in_the_end() {
+    let server = TestServer::with(&[("operations.workers", "0".into())]).await;
+    let operator = server.operator().await;
+    let sql = server.sql().await;
+    sql.batch_execute(NO_UNDO).await.unwrap();
+    let made = operator.create("Acme").await.operation.unwrap();
+    operator.cancel(&made.name).await.unwrap();
+    let _worker = TestServer::on(server.database.clone(), &[("operations.max_attempts", "1000".into())]).await;
+    eventually("an undo that has failed", || async {
+        let request = v1::GetOperationRequest { name: made.name.clone() };
+        let operation = operator.client.operations().get_operation(request).await.unwrap().into_inner().operation;
+        operation.unwrap().progress.unwrap().steps.into_iter().find(|step| step.step == "undo" && step.attempts > 1)
+    })
+    .await;
+    sql.batch_execute("ALTER TABLE tenant_transitions DROP CONSTRAINT obstacle").await.unwrap();
+    let ended = operator.wait(&made.name).await;
+    assert_eq!(ended.state(), State::Cancelled);
+    assert!(ended.progress.unwrap().steps.iter().all(|step| step.step != "undo" || step.done));
+    assert_eq!(operator.tenant("tenants/acme").await.state(), v1::tenant::State::Failed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,6 +287,8 @@ async fn a_preparation_ends_mail_that_waits_and_it_can_be_sent_again_when_the_te
     operator.prepare_fully("tenants/acme").await;
     let ended = mail().await;
     assert_eq!(ended.state(), State::Cancelled);
+    let leaving = operator.retry_operation(&ended.name).await;
+    assert_refused(leaving, Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE");
     let back = operator.cancel_deletion("tenants/acme").await.unwrap();
     operator.succeed(back.operation).await;
     let again = operator.retry_operation(&ended.name).await.unwrap();
@@ -227,4 +338,27 @@ async fn a_long_purge_can_be_watched_getting_on() {
     assert!(percents.is_sorted() && percents.last() == Some(&100), "{seen:?}");
     assert!(percents.iter().filter(|p| (1..50).contains(*p)).count() >= 3, "a step of two is half of it: {seen:?}");
     assert!(seen.iter().all(|p| p.2 == 0 || p.2 > 20_000), "the total is known from the first batch on: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_succeeded_or_was_ended_after_all_says_nothing_of_attempts_that_failed_before() {
+    let server = TestServer::with(&[("operations.max_attempts", "1000".into())]).await;
+    let operator = server.operator().await;
+    server.break_provisioning().await;
+    let failing = async |name: &str| {
+        let request = v1::GetOperationRequest { name: name.into() };
+        let operation = operator.client.operations().get_operation(request).await.unwrap().into_inner().operation;
+        operation.unwrap().error
+    };
+    let ended = operator.create("Broken One").await.operation.unwrap();
+    let mended = operator.create("Broken Two").await.operation.unwrap();
+    for operation in [&ended, &mended] {
+        let error = eventually("an attempt that failed", || failing(&operation.name)).await;
+        assert_eq!(error.code, "INTERNAL");
+    }
+    operator.cancel(&ended.name).await.unwrap();
+    let ended = operator.wait(&ended.name).await;
+    assert_eq!((ended.state(), ended.error), (State::Cancelled, None));
+    server.mend_provisioning().await;
+    assert_eq!(operator.succeed(Some(mended)).await.error, None);
 }

@@ -64,15 +64,17 @@ impl Participant for Directory {
     }
 
     async fn purge(&self, call: &StepCall) -> Result<Answer> {
-        let input = (call.claim, call.so_far);
-        let (gone, total) = self
+        let total = match call.so_far.total {
+            // Counted once, and not while the fence holds the operation: it takes longer than a batch.
+            0 => self.db.read(self.work(call), "rows-to-remove", (), |tx, ()| directory::rows(tx).boxed()).await?,
+            known => known,
+        };
+        let gone = self
             .db
-            .change(self.work(call), "purge-directory", input, |tx, (claim, so_far)| {
+            .change(self.work(call), "purge-directory", call.claim, |tx, claim| {
                 async move {
                     claims::fence(tx, claim).await?;
-                    // Counted once: it takes longer than a batch.
-                    let total = if so_far.total == 0 { directory::rows(tx).await? } else { so_far.total };
-                    Ok((directory::remove_batch_of_rows(tx, BATCH).await?, total))
+                    directory::remove_batch_of_rows(tx, BATCH).await
                 }
                 .boxed()
             })

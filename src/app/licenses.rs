@@ -9,6 +9,7 @@ use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
 use crate::domain::license::{SystemLicense, etag};
+use crate::domain::limits::limit_text;
 use crate::store::licenses;
 use crate::store::tx::Tx;
 
@@ -39,11 +40,12 @@ impl App {
 
 async fn update(tx: &mut Tx, quantities: &Quantities, sent: &str) -> Result<Vec<SystemLicense>> {
     tx.about(NAME.to_owned());
-    let current = licenses::load(tx).await?;
+    let current = licenses::load_for_change(tx).await?;
     if !sent.is_empty() && sent != etag(&current) {
         let text = "the system licence has changed since it was read; read it again";
         return Err(Refusal::new(Reason::EtagMismatch, text).about(NAME).into());
     }
+    let mut told = Vec::new();
     for (kind, quantity) in quantities {
         let Some(known) = current.iter().find(|one| one.kind == *kind) else {
             let kinds: Vec<_> = current.iter().map(|one| one.kind.as_str()).collect();
@@ -52,7 +54,7 @@ async fn update(tx: &mut Tx, quantities: &Quantities, sent: &str) -> Result<Vec<
                 format!("may have the kinds {} only, not {kind:.64}", kinds.join(", ")),
             ));
         };
-        if !licenses::set_quantity(tx, kind, *quantity).await? {
+        if quantity.is_some_and(|quantity| quantity < known.reserved) {
             let text = format!(
                 "{} seats of the kind {kind} are reserved by tenants' limits; lower those first",
                 known.reserved
@@ -60,7 +62,9 @@ async fn update(tx: &mut Tx, quantities: &Quantities, sent: &str) -> Result<Vec<
             let refusal = Refusal::new(Reason::LimitBelowUse, text).with("reserved", known.reserved.to_string());
             return Err(refusal.about(NAME).into());
         }
-        tx.tell("quantity", quantity.map_or_else(|| "none".to_owned(), |quantity| quantity.to_string()));
+        licenses::set_quantity(tx, kind, *quantity).await?;
+        told.push(format!("{kind}: {} to {}", limit_text(known.quantity), limit_text(*quantity)));
     }
+    tx.tell("quantity", told.join(", "));
     licenses::load(tx).await
 }

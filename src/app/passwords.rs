@@ -32,20 +32,20 @@ impl App {
         if link.expired {
             return Err(expired());
         }
-        let op = OpContext::system(Purpose::Link, Some(link.tenant));
+        let op = OpContext::system(Purpose::Link, Some(link.tenant)).in_answer_to(call.correlation_id().to_owned());
         let user = self.db.read(op.clone(), "find-user", link.user, |tx, id| users::load(tx, *id).boxed()).await?;
         let user = user.ok_or_else(unknown)?;
         let allowed = check_password(password.expose_secret(), &user.user_name);
         allowed.map_err(|allowed| Error::field("password", allowed))?;
         let password = self.passwords.hash(password).await?;
-        let input = (hash, password, user.clone(), call.correlation_id().to_owned());
-        let done = self.db.change(op, "activate-user", input, |tx, (hash, password, user, correlation_id)| {
+        let input = (hash, password, user.clone());
+        let done = self.db.change(op, "activate-user", input, |tx, (hash, password, user)| {
             async move {
                 open_tenant(tx).await?;
                 if links::consume(tx, LinkPurpose::Activation, hash).await? != Some(user.id) {
                     return Err(Refusal::new(Reason::LinkUsed, "the link was used at the same time").into());
                 }
-                audit::record_user(tx, &policy::USER_SERVICE_ACTIVATE_USER, user, correlation_id).await?;
+                audit::record_user(tx, &policy::USER_SERVICE_ACTIVATE_USER, user, None).await?;
                 if !users::activate(tx, user.id, password).await? {
                     return Err(Refusal::new(Reason::LinkUsed, "the user is active already, or locked").into());
                 }

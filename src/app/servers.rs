@@ -19,7 +19,11 @@ impl App {
             async move {
                 tx.about(format!("servers/{}", new.id));
                 servers::insert(tx, new).await?;
-                found(tx, &new.id).await
+                let made = found(tx, &new.id).await?;
+                for (field, value) in facts(&made) {
+                    tx.tell(field, value);
+                }
+                Ok(made)
             }
             .boxed()
         });
@@ -79,12 +83,21 @@ async fn held(tx: &mut Tx, id: &str, etag: &str) -> Result<Server> {
 }
 
 async fn update(tx: &mut Tx, id: &str, patch: &ServerPatch, etag: &str) -> Result<Server> {
-    held(tx, id, etag).await?;
-    if let Some(reachable) = patch.reachable {
-        tx.tell("reachable", reachable.to_string());
-    }
+    let server = held(tx, id, etag).await?;
     servers::update(tx, id, patch).await?;
-    found(tx, id).await
+    let changed = found(tx, id).await?;
+    tx.tell_changes(facts(&server), facts(&changed));
+    Ok(changed)
+}
+
+/// The server by field, for people.
+fn facts(server: &Server) -> [(&'static str, String); 4] {
+    [
+        ("region", server.region.to_string()),
+        ("time_zone", server.time_zone.to_string()),
+        ("locale", server.locale.to_string()),
+        ("reachable", server.unreachable_since.is_none().to_string()),
+    ]
 }
 
 async fn delete(tx: &mut Tx, id: &str, etag: &str) -> Result<()> {

@@ -9,6 +9,7 @@ use super::App;
 use crate::authn::Caller;
 use crate::authn::token::RefreshToken;
 use crate::authz::permit::Purpose;
+use crate::authz::policy;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{SessionId, TenantUid, UserRef};
@@ -16,7 +17,7 @@ use crate::domain::lifecycle::State;
 use crate::domain::name::UserName;
 use crate::domain::user::{User, UserState};
 use crate::store::tx::Tx;
-use crate::store::{sessions, tenants, users};
+use crate::store::{audit, sessions, tenants, users};
 
 /// Who wants to log in.
 #[derive(Debug)]
@@ -45,7 +46,8 @@ pub struct Session {
 
 impl App {
     /// Logs a user in. A wrong tenant, a wrong user and a wrong password are answered alike, in text and in time.
-    pub async fn log_in(&self, log_in: LogIn) -> Result<Session> {
+    /// Those that succeed stand in the logs; those that don't leave no trace there, which anybody could fill.
+    pub async fn log_in(&self, call: &OpContext, log_in: LogIn) -> Result<Session> {
         let home = self.home_of(log_in.tenant.as_deref()).await?;
         // An unknown tenant is searched as a known one is, so that the time does not tell them apart.
         let searched = home.as_ref().map_or(TenantUid(uuid::Uuid::nil()), |(uid, _)| *uid);
@@ -57,7 +59,7 @@ impl App {
         let (Some(user), Some((home, code)), true) = (user, home, fits) else { return Err(wrong()) };
         let token = RefreshToken::new(home, SessionId::new(), 1)?;
         let input = (user.clone(), token.clone(), self.sessions.refresh);
-        let op = OpContext::system(Purpose::LogIn, Some(home));
+        let op = OpContext::system(Purpose::LogIn, Some(home)).in_answer_to(call.correlation_id().to_owned());
         let begun = self.db.change(op, "log-in", input, |tx, (user, token, life)| {
             async move {
                 let tenant_epoch = open_tenant(tx).await?;
@@ -70,6 +72,7 @@ impl App {
                     tenant_epoch,
                 };
                 sessions::insert(tx, &caller, token, *life).await?;
+                audit::record_user(tx, &policy::SESSION_SERVICE_CREATE_SESSION, &user, Some(token.session)).await?;
                 Ok(caller)
             }
             .boxed()

@@ -8,6 +8,7 @@ use super::App;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
+use crate::domain::limits::limit_text;
 use crate::store::settings::{self, Settings};
 use crate::store::tx::Tx;
 
@@ -63,33 +64,25 @@ impl App {
 
 async fn update(tx: &mut Tx, patch: &SettingsPatch, etag: &str) -> Result<Settings> {
     tx.about("settings".to_owned());
-    let current = settings::load(tx).await?;
-    let fresh = etag.is_empty() || etag == current.etag();
-    if !fresh || !settings::update(tx, &current.after(patch)).await? {
+    let current = settings::load_for_change(tx).await?;
+    if !etag.is_empty() && etag != current.etag() {
         let text = "the settings have changed since they were read; read them again";
         return Err(Error::from(Refusal::new(Reason::EtagMismatch, text)));
     }
+    settings::update(tx, &current.after(patch)).await?;
     let changed = settings::load(tx).await?;
-    tell(tx, &current, &changed);
+    tx.tell_changes(facts(&current), facts(&changed));
     Ok(changed)
 }
 
-/// What has changed, for audit trail and status log.
-fn tell(tx: &mut Tx, old: &Settings, new: &Settings) {
-    let number = |limit: Option<i64>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
-    let all = |s: &Settings| {
-        [
-            ("failed_tenant_cooldown", format!("{}s", s.failed_tenant_cooldown.as_secs())),
-            ("multi_tenancy_enabled", s.multi_tenancy_enabled.to_string()),
-            ("force_delete_enabled", s.force_delete_enabled.to_string()),
-            ("default_max_users", number(s.default_max_users)),
-            ("default_disk_quota_bytes", number(s.default_disk_quota)),
-            ("limit_warning_percent", s.limit_warning_percent.to_string()),
-        ]
-    };
-    for ((name, before), (_, after)) in all(old).into_iter().zip(all(new)) {
-        if before != after {
-            tx.tell(name, format!("{before} to {after}"));
-        }
-    }
+/// The settings by field, for people.
+fn facts(settings: &Settings) -> [(&'static str, String); 6] {
+    [
+        ("failed_tenant_cooldown", format!("{}s", settings.failed_tenant_cooldown.as_secs())),
+        ("multi_tenancy_enabled", settings.multi_tenancy_enabled.to_string()),
+        ("force_delete_enabled", settings.force_delete_enabled.to_string()),
+        ("default_max_users", limit_text(settings.default_max_users)),
+        ("default_disk_quota_bytes", limit_text(settings.default_disk_quota)),
+        ("limit_warning_percent", settings.limit_warning_percent.to_string()),
+    ]
 }

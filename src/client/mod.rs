@@ -57,10 +57,9 @@ impl Client {
     pub async fn connect<E>(endpoint: E) -> Result<Self, ClientError>
     where
         E: TryInto<Endpoint>,
-        E::Error: Into<tonic::transport::Error>,
+        E::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let endpoint = endpoint.try_into().map_err(Into::into)?;
-        Ok(Self::on(endpoint.connect().await?))
+        Ok(Self::on(Endpoint::new(endpoint)?.connect().await?))
     }
 
     /// A client on a channel that is there already.

@@ -76,6 +76,10 @@ impl Event {
             "STORAGE_NEAR_QUOTA" | "STORAGE_AT_QUOTA" => {
                 format!("{} stores {} of {} bytes", self.resource, detail("used"), detail("limit"))
             }
+            "SEATS_NEARLY_RESERVED" | "SEATS_ALL_RESERVED" => {
+                let (used, limit) = (detail("used"), detail("limit"));
+                format!("{used} of {limit} seats of the kind {} are reserved by tenants' limits", detail("seats"))
+            }
             call => {
                 let by = if self.doer.name.is_empty() { "the service" } else { &self.doer.name };
                 let facts: Vec<_> = self.details.iter().map(|(key, value)| format!("{key} {value}")).collect();
@@ -133,8 +137,8 @@ pub enum LogCondition {
     Resource(String),
     /// About a resource with that in its name.
     ResourceHas(String),
-    /// About that tenant, `tenants/{code}`, or something in it.
-    Tenant(String),
+    /// About the tenant that is named so, by code or uid, or something in it; which one that is, once it is looked up.
+    Tenant(String, Option<TenantUid>),
     /// By a user of that name.
     ActorName(String),
     /// By that user.
@@ -150,18 +154,24 @@ pub type LogFilter = Filter<LogCondition>;
 
 /// The filter of a status log that is written as `text`; None: everything.
 pub fn event_filter(text: &str) -> Result<Option<LogFilter>> {
-    Filter::parse(text, |restriction| match restriction.field.as_str() {
-        "severity" => severity(&restriction),
-        "kind" => Ok(equal(&restriction, LogCondition::Kind(restriction.value.clone()))?),
-        _ => condition(restriction, "severity, kind"),
+    Filter::parse(text, |restriction| {
+        let restriction = restriction.without_star()?;
+        match restriction.field.as_str() {
+            "severity" => severity(&restriction),
+            "kind" => equal(&restriction, LogCondition::Kind(restriction.value.clone())),
+            _ => condition(restriction, "severity, kind"),
+        }
     })
 }
 
 /// The filter of the audit trail that is written as `text`; None: everything.
 pub fn audit_filter(text: &str) -> Result<Option<LogFilter>> {
-    Filter::parse(text, |restriction| match restriction.field.as_str() {
-        "method" => Ok(equal(&restriction, LogCondition::Kind(restriction.value.clone()))?),
-        _ => condition(restriction, "method"),
+    Filter::parse(text, |restriction| {
+        let restriction = restriction.without_star()?;
+        match restriction.field.as_str() {
+            "method" => equal(&restriction, LogCondition::Kind(restriction.value.clone())),
+            _ => condition(restriction, "method"),
+        }
     })
 }
 
@@ -181,8 +191,8 @@ fn condition(restriction: Restriction, others: &str) -> Result<LogFilter> {
         "resource" if restriction.compare == Compare::Has => Ok(Filter::Is(Is::ResourceHas(restriction.value))),
         "resource" => equal(&restriction, Is::Resource(restriction.value.clone())),
         "tenant" => {
-            let code = restriction.value.strip_prefix("tenants/").unwrap_or(&restriction.value);
-            equal(&restriction, Is::Tenant(format!("tenants/{code}")))
+            let tenant = restriction.value.strip_prefix("tenants/").unwrap_or(&restriction.value);
+            equal(&restriction, Is::Tenant(tenant.to_owned(), None))
         }
         "actor" => match restriction.value.rsplit('/').next().and_then(|id| uuid::Uuid::try_parse(id).ok()) {
             Some(id) => equal(&restriction, Is::Actor(id)),

@@ -88,6 +88,14 @@ impl Restriction {
         invalid(&format!("{} {allowed}", self.field))
     }
 
+    /// Refuses a bare `*`, for a field that has no use for it: taken for a star, it would silently find nothing.
+    pub fn without_star(self) -> Result<Self> {
+        if self.any {
+            return Err(self.refused("takes no bare *; a star is written as \"*\""));
+        }
+        Ok(self)
+    }
+
     /// The value as a time.
     pub fn time(&self) -> Result<chrono::DateTime<chrono::Utc>> {
         let parsed = chrono::DateTime::parse_from_rfc3339(&self.value);
@@ -132,6 +140,15 @@ impl<C> Filter<C> {
         match parser.peek() {
             None => Ok(Some(filter)),
             Some(_) => Err(parser.unexpected("AND, OR or the end")),
+        }
+    }
+
+    /// All its conditions, to be changed.
+    pub fn conditions_mut(&mut self) -> Vec<&mut C> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter_mut().flat_map(Self::conditions_mut).collect(),
+            Self::Not(inner) => inner.conditions_mut(),
+            Self::Is(condition) => vec![condition],
         }
     }
 

@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of seat that tenants' maximums of users are reserved from.
-pub const BASE_KIND: &str = "base";
-
 /// One kind of seat of the system licence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemLicense {

@@ -23,6 +23,11 @@ pub struct Limits {
     pub version: i64,
 }
 
+/// A limit, for people.
+pub fn limit_text(limit: Option<i64>) -> String {
+    limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string())
+}
+
 /// What to change of limits. The outer None leaves a limit as it is, the inner one takes it away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LimitsPatch {

@@ -251,6 +251,13 @@ pub struct Failure {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl Failure {
+    /// As it is stored of what did not fail.
+    pub const fn none() -> Self {
+        Self { code: String::new(), reason: String::new(), message: String::new(), metadata: BTreeMap::new() }
+    }
+}
+
 /// How often and how soon a failed attempt is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {

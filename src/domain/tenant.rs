@@ -81,6 +81,11 @@ impl Tenant {
         }
     }
 
+    /// Whether its deletion is under way.
+    pub fn is_leaving(&self) -> bool {
+        self.state == State::PreparingDeletion || self.purge_started
+    }
+
     /// Refuses if the caller has read an older version. An empty etag is not compared.
     pub fn check_etag(&self, etag: &str) -> Result<()> {
         if etag.is_empty() || etag == self.etag() {
@@ -264,7 +269,7 @@ pub struct BlastRadius {
 /// Something that keeps a deletion from going on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
-    /// The participant; empty: the tenant itself.
+    /// The participant.
     pub participant: String,
     /// Why.
     pub reason: String,

@@ -36,14 +36,12 @@ impl Order {
     }
 }
 
-/// The last row of a page, by its key in the order.
+/// The end of a page: the place of its last tenant in the order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Its key, where the order is one of texts.
-    pub text: String,
-    /// Its key, where the order is one of times.
-    pub time: Option<DateTime<Utc>>,
-    /// The row.
+    /// What the order compares first, in base64.
+    pub key: String,
+    /// The tenant.
     pub uid: TenantUid,
 }
 
@@ -77,18 +75,43 @@ pub type TenantFilter = Filter<TenantCondition>;
 
 const FIELDS: &str = "state, lock_reason, server, labels, labels.KEY, code, display_name, protected and create_time";
 
+/// Conditions on names and codes in one filter, at most. They are compared letter by letter; all others are sets.
+const TEXTS: usize = 8;
+
 /// The filter that is written as `text`; None: everything.
 pub fn tenant_filter(text: &str) -> Result<Option<TenantFilter>> {
-    Filter::parse(text, condition)
+    let filter = Filter::parse(text, condition)?;
+    if filter.as_ref().map_or(0, texts) > TEXTS {
+        return Err(invalid(&format!("at most {TEXTS} conditions can be about code and display_name")));
+    }
+    Ok(filter)
+}
+
+/// How many of its conditions are compared letter by letter.
+pub fn texts(filter: &TenantFilter) -> usize {
+    use TenantCondition as Is;
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().map(texts).sum(),
+        Filter::Not(inner) => texts(inner),
+        Filter::Is(condition) => {
+            usize::from(matches!(condition, Is::Code(_) | Is::DisplayName(_) | Is::DisplayNameHas(_)))
+        }
+    }
 }
 
 fn condition(restriction: Restriction) -> Result<TenantFilter> {
     use TenantCondition as Is;
     let is = |negated: bool, condition| Ok(Filter::Is(condition).negated_if(negated));
+    if restriction.any
+        && restriction.compare == Compare::Has
+        && let Some(key) = restriction.field.strip_prefix("labels.")
+    {
+        return is(false, Is::HasLabel(key.to_owned()));
+    }
+    let restriction = restriction.without_star()?;
     if let Some(key) = restriction.field.strip_prefix("labels.") {
         let key = key.to_owned();
         return match restriction.compare {
-            Compare::Has if restriction.any => is(false, Is::HasLabel(key)),
             Compare::Has => is(false, Is::Label(key, restriction.value)),
             _ => is(restriction.negated()?, Is::Label(key, restriction.value)),
         };
@@ -147,6 +170,10 @@ mod tests {
         assert!(refusal("create_time > yesterday").contains("2026"));
         assert!(refusal("create_time : 2026-01-01T00:00:00Z").contains("compared by"));
         assert!(refusal("labels = x").contains("labels:KEY"));
+        for star in ["labels:*", "display_name:*", "code = *", "labels.region = *"] {
+            assert!(refusal(star).contains("no bare *"), "{star}");
+        }
         assert!(refusal("colour = red").contains("there are state, lock_reason"));
+        assert!(refusal(&["code = a"; 9].join(" OR ")).contains("at most 8"));
     }
 }

@@ -102,6 +102,7 @@ pub fn user_filter(text: &str) -> Result<Option<UserFilter>> {
 
 fn condition(restriction: Restriction) -> Result<UserFilter> {
     use UserCondition as Is;
+    let restriction = restriction.without_star()?;
     let is = |negated: bool, condition| Ok(Filter::Is(condition).negated_if(negated));
     let flag = |condition| {
         let wanted = restriction.one_of(&[true, false], |b| if b { "true" } else { "false" })?;
@@ -157,6 +158,7 @@ mod tests {
         assert!(refusal("state = ASLEEP").contains("is one of INVITED, ACTIVE, LOCKED"));
         assert!(refusal("group = sales").contains("tenants/{tenant}/groups/{id}"));
         assert!(refusal("guest : maybe").contains("true, false"));
+        assert!(refusal("email:*").contains("no bare *"));
         assert!(refusal("password = x").contains("there are state, guest"));
     }
 }

@@ -15,10 +15,10 @@ pub struct SessionService(pub App);
 impl SessionServiceHandler for SessionService {
     async fn create_session(
         &self,
-        _: OpContext,
+        op: OpContext,
         request: v1::CreateSessionRequest,
     ) -> Result<v1::CreateSessionResponse> {
-        let session = self.0.log_in(log_in(request)?).await?;
+        let session = self.0.log_in(&op, log_in(request)?).await?;
         Ok(v1::CreateSessionResponse {
             access_token: session.access_token,
             access_expire_time: Some(timestamp(session.access_expires)),

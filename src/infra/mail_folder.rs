@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_attempt_replaces_an_earlier_one_and_never_a_later_one() {
+    async fn an_attempt_replaces_itself_and_earlier_ones_and_never_a_later_one() {
         let folder = tempfile::tempdir().unwrap();
         let mailer = MailFolder::new(folder.path().to_owned(), "landlord@localhost").unwrap();
         let mail = |attempt, text: &str| OutgoingMail {
@@ -95,6 +95,7 @@ mod tests {
             text: text.into(),
         };
         mailer.send(&mail(2, "second")).await.unwrap();
+        mailer.send(&mail(10, "cut off in the middle, or not heard of")).await.unwrap();
         mailer.send(&mail(10, "tenth")).await.unwrap();
         assert!(mailer.send(&mail(9, "ninth")).await.is_err());
         let text = std::fs::read_to_string(folder.path().join("one.10.eml")).unwrap();

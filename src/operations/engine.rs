@@ -29,6 +29,19 @@ pub(super) struct Engine {
     pub draining: CancellationToken,
 }
 
+/// What the undo is called among the steps, once it has failed.
+const UNDO: &str = "undo";
+
+/// How an operation that is given up is undone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Undo {
+    First,
+    /// It has failed before.
+    Again,
+    /// It has failed too often.
+    Spared,
+}
+
 /// What becomes of an operation when its worker lets go of it.
 enum After<S> {
     Step(S),
@@ -41,7 +54,10 @@ impl Engine {
         let claim = job.claimed.claim;
         let work = Arc::new(work);
         let went = match self.steps(&job, work.clone()).await {
-            Err(error) if Cancelled::is(&error) => self.end_cancelled(&job, &work).await,
+            Err(error) if Cancelled::is(&error) => {
+                fail::fail_point!("cancel.before");
+                self.give_up(&job, &work, State::Cancelled, &was_cancelled()).await
+            }
             went => went,
         };
         match went {
@@ -61,11 +77,13 @@ impl Engine {
         }
         let mut step = match first_step::<W::Step>(&job.claimed.step) {
             Some(step) => step,
-            None => return self.fail(job, &work, &unknown_step(&job.claimed.step)).await,
+            None => return self.give_up(job, &work, State::Failed, &unknown_step(&job.claimed.step)).await,
         };
         let mut attempts = job.claimed.attempts;
-        if attempts.unsigned_abs() >= self.retry.max_attempts {
-            return self.fail(job, &work, &workers_died(attempts)).await;
+        if attempts >= self.most_attempts() {
+            // Beyond that many it was given up before, and its undo failed.
+            let why = job.claimed.failure.clone().filter(|_| attempts > self.most_attempts());
+            return self.give_up(job, &work, State::Failed, &why.unwrap_or_else(|| workers_died(attempts))).await;
         }
         let mut units = job.claimed.units;
         loop {
@@ -152,59 +170,95 @@ impl Engine {
         let failure = failure(&error);
         let wait = self.retry.wait(attempts.unsigned_abs(), random_share());
         let Some(wait) = wait.filter(|_| worth_another_try(&error)) else {
-            return self.fail(job, work, &failure).await;
+            return self.give_up(job, work, State::Failed, &failure).await;
         };
-        let input = (job.clone(), failure);
-        self.app
-            .db
-            .change(self.op(job), "operation-postpone", input, move |tx, (job, failure)| {
-                async move {
-                    let claim = job.claimed.claim;
+        self.postpone(job, (step.name(), &failure), wait, attempts, &failure, false).await
+    }
+
+    /// Undoes and ends, in one transaction. An undo that fails, or that its worker does not survive, is tried as often as
+    /// a step is; then the operation ends as it stands and says why, rather than going round for ever.
+    async fn give_up<W: Work>(&self, job: &Job, work: &Arc<W>, state: State, why: &Failure) -> Result<()> {
+        let most = self.most_attempts();
+        let cancelled = state == State::Cancelled;
+        // Those at an undo are counted on from those at the step; whoever cancels begins a new count.
+        let (from, counted) = if cancelled { (0, job.claimed.cancelling) } else { (most, true) };
+        let tried = if counted { (job.claimed.attempts - from).max(0) } else { 0 };
+        if tried >= most {
+            return self.end(job, work, State::Failed, Undo::Spared, &workers_died(tried)).await;
+        }
+        let undo = if tried == 0 { Undo::First } else { Undo::Again };
+        let error = match self.end(job, work, state, undo, why).await {
+            Err(error) if !Fenced::is(&error) => error,
+            ended => return ended,
+        };
+        let tried = tried + 1;
+        tracing::warn!(operation = %job.claimed.claim.id, tried, %error, "an undo failed");
+        let undone = failure(&error);
+        match self.retry.wait(tried.unsigned_abs(), random_share()) {
+            Some(wait) => {
+                let why = if cancelled { &undone } else { why };
+                self.postpone(job, (UNDO, &undone), wait, from + tried, why, cancelled).await
+            }
+            None => self.end(job, work, State::Failed, Undo::Spared, &undone).await,
+        }
+    }
+
+    async fn end<W: Work>(&self, job: &Job, work: &Arc<W>, state: State, undo: Undo, why: &Failure) -> Result<()> {
+        let input = (job.clone(), work.clone(), why.clone());
+        let ended = self.app.db.change(self.op(job), "operation-end", input, move |tx, (job, work, why)| {
+            async move {
+                let claim = job.claimed.claim;
+                claims::fence(tx, &claim).await?;
+                if undo != Undo::Spared {
+                    work.undo(tx, job, why).await?;
+                }
+                match undo {
+                    Undo::First => {}
+                    Undo::Again => progress::record_step(tx, &claim, UNDO, "", true, "").await?,
+                    Undo::Spared => progress::record_step(tx, &claim, UNDO, "", false, &why.message).await?,
+                }
+                let failure = (state == State::Failed).then_some(why);
+                progress::end(tx, &claim, state, &[], failure).await?;
+                events::log_operation(tx, job.subject(), state, failure, "").await
+            }
+            .boxed()
+        });
+        ended.await?;
+        if state == State::Failed {
+            self.metrics.failed(job.claimed.params.kind());
+        }
+        Ok(())
+    }
+
+    /// Writes down that an attempt failed, and lets go of the operation until the next one.
+    async fn postpone(
+        &self,
+        job: &Job,
+        (step, attempt): (&'static str, &Failure),
+        wait: Duration,
+        attempts: i32,
+        why: &Failure,
+        cancelled: bool,
+    ) -> Result<()> {
+        let input = (job.clone(), attempt.message.clone(), why.clone());
+        let postponed = self.app.db.change(self.op(job), "operation-postpone", input, move |tx, (job, error, why)| {
+            async move {
+                let claim = job.claimed.claim;
+                if cancelled {
+                    claims::fence(tx, &claim).await?;
+                } else {
                     claims::fence_unless_cancelling(tx, &claim).await?;
-                    progress::record_step(tx, &claim, step.name(), "", false, &failure.message).await?;
-                    progress::postpone(tx, &claim, wait, "", attempts, Some(failure)).await
                 }
-                .boxed()
-            })
-            .await
+                progress::record_step(tx, &claim, step, "", false, error).await?;
+                progress::postpone(tx, &claim, wait, "", attempts, Some(why)).await
+            }
+            .boxed()
+        });
+        postponed.await
     }
 
-    /// Gives up: undo and end are one transaction.
-    async fn fail<W: Work>(&self, job: &Job, work: &Arc<W>, failure: &Failure) -> Result<()> {
-        self.metrics.failed(job.claimed.params.kind());
-        let input = (job.clone(), work.clone(), failure.clone());
-        self.app
-            .db
-            .change(self.op(job), "operation-fail", input, |tx, (job, work, failure)| {
-                async move {
-                    let claim = job.claimed.claim;
-                    claims::fence(tx, &claim).await?;
-                    work.undo(tx, job, failure).await?;
-                    progress::end(tx, &claim, State::Failed, &[], Some(failure)).await?;
-                    events::log_operation(tx, job.subject(), State::Failed, Some(failure), "").await
-                }
-                .boxed()
-            })
-            .await
-    }
-
-    /// Ends what was cancelled: undo and end are one transaction here, too.
-    async fn end_cancelled<W: Work>(&self, job: &Job, work: &Arc<W>) -> Result<()> {
-        fail::fail_point!("cancel.before");
-        let input = (job.clone(), work.clone());
-        self.app
-            .db
-            .change(self.op(job), "operation-cancel", input, |tx, (job, work)| {
-                async move {
-                    let claim = job.claimed.claim;
-                    claims::fence(tx, &claim).await?;
-                    work.undo(tx, job, &was_cancelled()).await?;
-                    progress::end(tx, &claim, State::Cancelled, &[], None).await?;
-                    events::log_operation(tx, job.subject(), State::Cancelled, None, "").await
-                }
-                .boxed()
-            })
-            .await
+    fn most_attempts(&self) -> i32 {
+        i32::try_from(self.retry.max_attempts).unwrap_or(i32::MAX / 2)
     }
 
     async fn wait(&self, job: &Job, reason: &str, again_in: Duration) -> Result<()> {
@@ -248,7 +302,8 @@ impl Engine {
     }
 
     fn op(&self, job: &Job) -> OpContext {
-        OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant))
+        let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
+        op.in_answer_to(job.claimed.correlation_id.clone())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Force deletion: what a preparation and a purge do, in one operation.
 //!
 //! Until the purge has begun CancelTenantDeletion turns it back, as it does a preparation; given up before that, the tenant
-//! stays PREPARING_DELETION, and after that DeleteTenant begins again where it stands.
+//! stays PREPARING_DELETION, and after that DeleteTenant or RetryOperation begins again where it stands.
 
 use async_trait::async_trait;
 

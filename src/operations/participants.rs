@@ -59,7 +59,8 @@ impl Ask {
         match self {
             Self::Provision(_) => ledger::record(tx, generation, name, Phase::Provisioned, operation).await,
             Self::Freeze => ledger::record(tx, generation, name, Phase::Frozen, operation).await,
-            Self::Thaw => ledger::strike(tx, generation, name, Phase::Frozen).await,
+            // That it was frozen is struck out already, since the deletion was cancelled.
+            Self::Thaw => Ok(()),
             Self::Purge => ledger::record(tx, generation, name, Phase::Purged, operation).await,
         }
     }

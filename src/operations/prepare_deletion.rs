@@ -1,6 +1,6 @@
 //! Prepare deletion: every participant freezes its part, then the tenant is PREPARED.
 //!
-//! Given up, the tenant stays PREPARING_DELETION, and the operator cancels the deletion to begin anew.
+//! Given up, the tenant stays PREPARING_DELETION: RetryOperation goes on with it, CancelTenantDeletion brings it back.
 
 use async_trait::async_trait;
 

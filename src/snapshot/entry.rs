@@ -1,7 +1,10 @@
 //! What the index knows of a tenant.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use chrono::{DateTime, Utc};
 
 use super::names::sort_key;
@@ -82,31 +85,37 @@ impl Entry {
         keys.then_with(|| self.uid.cmp(&other.uid))
     }
 
-    /// Where it stands in relation to the end of a page.
-    pub(super) fn compare_to_cursor(&self, key: &CursorKey, order: Order) -> Ordering {
-        let keys = match order {
-            Order::DisplayName => self.sort_key.as_ref().cmp(key.bytes.as_ref()),
-            Order::Code => self.code.as_bytes().cmp(key.bytes.as_ref()),
-            Order::State => self.state.name().as_bytes().cmp(key.bytes.as_ref()),
-            Order::CreateTime => self.created_at.cmp(&key.time),
-        };
-        keys.then_with(|| self.uid.cmp(&key.uid))
+    /// What that order compares before the uid.
+    fn key(&self, order: Order) -> Cow<'_, [u8]> {
+        match order {
+            Order::DisplayName => Cow::Borrowed(&self.sort_key),
+            Order::Code => Cow::Borrowed(self.code.as_bytes()),
+            Order::State => Cow::Borrowed(self.state.name().as_bytes()),
+            // As bytes, times are in the order of times if none is negative.
+            Order::CreateTime => Cow::Owned(self.created_at.timestamp_micros().to_be_bytes().to_vec()),
+        }
+    }
+
+    /// Its place in that order, for who goes on from there.
+    pub(super) fn place(&self, order: Order) -> Cursor {
+        Cursor { key: BASE64.encode(self.key(order)), uid: self.uid }
+    }
+
+    /// Where it stands in relation to a place.
+    pub(super) fn compare_to(&self, place: &Place, order: Order) -> Ordering {
+        self.key(order).as_ref().cmp(&place.key).then_with(|| self.uid.cmp(&place.uid))
     }
 }
 
-/// The end of a page, by what its order compares.
-pub(super) struct CursorKey {
-    bytes: Box<[u8]>,
-    time: DateTime<Utc>,
+/// A place in an order, whether or not a tenant still stands there.
+pub(super) struct Place {
+    key: Vec<u8>,
     uid: TenantUid,
 }
 
-impl CursorKey {
-    pub(super) fn new(cursor: &Cursor, order: Order) -> Self {
-        let bytes = match order {
-            Order::DisplayName => sort_key(&cursor.text),
-            Order::Code | Order::State | Order::CreateTime => cursor.text.as_bytes().into(),
-        };
-        Self { bytes, time: cursor.time.unwrap_or_default(), uid: cursor.uid }
+impl Place {
+    /// The place that was given to somebody.
+    pub(super) fn new(cursor: &Cursor) -> Self {
+        Self { key: BASE64.decode(&cursor.key).unwrap_or_default(), uid: cursor.uid }
     }
 }

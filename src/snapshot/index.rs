@@ -10,8 +10,8 @@ use super::orders::{Entries, Orders};
 use super::postings::Postings;
 use crate::domain::id::TenantUid;
 
-/// So many changes at once are sorted in one by one; more are merged.
-const FEW: usize = 32;
+/// So many changes at once are sorted in one by one; for more, the orders are written anew around them.
+const FEW: usize = 4;
 
 /// An index of tenants.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Index {
             return;
         }
         let touched: RoaringBitmap = changes.iter().filter_map(|change| self.old_slot(change)).collect();
-        self.orders.take_all(&touched);
+        self.orders.take_all(&touched, &self.entries);
         let mut put: RoaringBitmap = changes.into_iter().filter_map(|change| self.replace(change)).collect();
         // What was added and went away in one batch is not there.
         put &= self.postings.all();

@@ -14,7 +14,6 @@ mod query;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
 use std::sync::{PoisonError, RwLock};
 
 pub use entry::{Entry, Facts};
@@ -22,6 +21,7 @@ pub use index::Index;
 pub use query::{Matches, Query};
 
 use crate::domain::id::TenantUid;
+use crate::store::tenant_list::Reading;
 
 /// What has become of a tenant.
 #[derive(Clone, Debug)]
@@ -30,24 +30,6 @@ pub enum Change {
     Is(Box<Entry>),
     /// It is gone, for ever.
     Gone(TenantUid),
-}
-
-/// Which transactions were over when somebody read what has changed. Of two readings the later one is the greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reading {
-    /// The first transaction that had not begun.
-    end: i64,
-    /// How many before that one were still open. Between two new transactions these can only become fewer.
-    open: Reverse<i64>,
-    /// The first transaction that may not have been over: who reads on reads it again, and all later ones.
-    pub position: i64,
-}
-
-impl Reading {
-    /// A reading at which transactions before `position` were over, and of those before `end` so many were open.
-    pub fn new(position: i64, end: i64, open: i64) -> Self {
-        Self { end, open: Reverse(open), position }
-    }
 }
 
 /// The index of all tenants, and the last reading that is in it. None: it has not been filled yet.
@@ -61,7 +43,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The last reading that is in it.
     pub fn reading(&self) -> Option<Reading> {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, reading)| *reading)
+        self.held.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, reading)| reading.clone())
     }
 
     /// Takes an index that was filled after that reading.
@@ -69,19 +51,23 @@ impl Snapshot {
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some((index, reading));
     }
 
-    /// Forgets everything: what it knows is of another database.
-    pub fn empty(&self) {
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Forgets everything, if that reading is the last one still: nothing leads on from it.
+    pub fn forget(&self, reading: &Reading) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if held.as_ref().is_some_and(|(_, known)| known == reading) {
+            *held = None;
+        }
     }
 
     /// Takes what was read. Several may bring theirs at the same time, in any order: what an earlier reading found, a
     /// later one has found, too, or its end; so the earlier one has nothing to add, and could only bring back what is gone.
     pub fn advance(&self, changes: Vec<Change>, reading: Reading) {
-        if self.reading().is_none_or(|known| known >= reading) {
+        let news = |known: &Reading| known.cluster == reading.cluster && *known < reading;
+        if !self.reading().is_some_and(|known| news(&known)) {
             return;
         }
         if let Some((index, known)) = self.held.write().unwrap_or_else(PoisonError::into_inner).as_mut()
-            && *known < reading
+            && news(known)
         {
             index.apply(changes);
             *known = reading;

@@ -40,26 +40,40 @@ impl Orders {
         }
     }
 
-    /// Takes many slots out.
-    pub(super) fn take_all(&mut self, slots: &RoaringBitmap) {
-        for list in &mut self.0 {
-            list.retain(|slot| !slots.contains(*slot));
+    /// Takes many slots out; their entries are still there.
+    pub(super) fn take_all(&mut self, slots: &RoaringBitmap, entries: &Entries) {
+        for order in Order::ALL {
+            let old = std::mem::take(&mut self.0[order as usize]);
+            let place = |slot| old.binary_search_by(|other| compare(*other, slot, entries, order)).ok();
+            let mut places: Vec<usize> = slots.iter().filter_map(place).collect();
+            places.sort_unstable();
+            let mut kept = Vec::with_capacity(old.len());
+            let mut from = 0;
+            for at in places {
+                kept.extend_from_slice(&old[from..at]);
+                from = at + 1;
+            }
+            kept.extend_from_slice(&old[from..]);
+            self.0[order as usize] = kept;
         }
     }
 
-    /// Puts many slots in, whose entries are there already: sorts them alone and merges the two lists.
+    /// Puts many slots in, whose entries are there already.
     pub(super) fn put_all(&mut self, slots: &RoaringBitmap, entries: &Entries) {
         for order in Order::ALL {
             let mut new: Vec<u32> = slots.iter().collect();
             new.sort_unstable_by(|a, b| compare(*a, *b, entries, order));
             let old = std::mem::take(&mut self.0[order as usize]);
             let mut merged = Vec::with_capacity(old.len() + new.len());
-            let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
-            while let (Some(a), Some(b)) = (old.peek(), new.peek()) {
-                let first = compare(*a, *b, entries, order).is_le();
-                merged.extend(if first { old.next() } else { new.next() });
+            let mut rest = old.as_slice();
+            for slot in new {
+                let (before, after) =
+                    rest.split_at(rest.partition_point(|other| compare(*other, slot, entries, order).is_lt()));
+                merged.extend_from_slice(before);
+                merged.push(slot);
+                rest = after;
             }
-            merged.extend(old.chain(new));
+            merged.extend_from_slice(rest);
             self.0[order as usize] = merged;
         }
     }

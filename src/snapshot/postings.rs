@@ -70,9 +70,9 @@ impl Postings {
         &self.all
     }
 
-    /// Those that have it.
-    pub(super) fn with(&self, term: &Term) -> RoaringBitmap {
-        self.terms.get(term).cloned().unwrap_or_default()
+    /// Those that have it, if any has.
+    pub(super) fn with(&self, term: &Term) -> Option<&RoaringBitmap> {
+        self.terms.get(term)
     }
 
     /// Those that have all letters and pairs of letters of the folded text. For up to two letters, those that have it.

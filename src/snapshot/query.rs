@@ -2,14 +2,14 @@
 
 use roaring::RoaringBitmap;
 
-use super::entry::{CursorKey, Entry};
+use super::entry::{Entry, Place};
 use super::index::Index;
 use super::postings::{Term, Text};
 use crate::domain::filter::{Compare, Filter};
 use crate::domain::fold::fold;
 use crate::domain::id::TenantUid;
 use crate::domain::page::EXACT_TOTAL;
-use crate::domain::tenant_list::{Cursor, Order, TenantCondition, TenantFilter};
+use crate::domain::tenant_list::{Cursor, Order, TenantCondition, TenantFilter, texts};
 
 /// Sets up to this size are sorted; in the order of all tenants their members would be far between.
 const SMALL: u64 = 5_000;
@@ -36,8 +36,8 @@ pub struct Query {
 pub struct Matches {
     /// They, in order.
     pub uids: Vec<TenantUid>,
-    /// Whether more follow.
-    pub more: bool,
+    /// Where they end, if more follow.
+    pub next: Option<Cursor>,
     /// How many match in all.
     pub total: usize,
     /// Whether that is an estimate.
@@ -73,8 +73,9 @@ impl Index {
         };
         let more = slots.len() > query.limit;
         slots.truncate(query.limit);
-        let uids = slots.into_iter().filter_map(|slot| Some(self.entry(slot)?.uid)).collect();
-        Matches { uids, more, total, estimated }
+        let page: Vec<_> = slots.into_iter().filter_map(|slot| self.entry(slot)).collect();
+        let next = page.last().filter(|_| more).map(|last| last.place(query.order));
+        Matches { uids: page.into_iter().map(|entry| entry.uid).collect(), next, total, estimated }
     }
 
     fn entry(&self, slot: u32) -> Option<&Entry> {
@@ -82,14 +83,17 @@ impl Index {
     }
 
     fn candidates(&self, query: &Query) -> Candidates {
-        let mut set = query.filter.as_ref().map_or_else(|| self.postings.all().clone(), |filter| self.set(filter));
         let search = fold(&query.search);
-        if search.is_empty() {
-            return Candidates { set, search: None };
+        let mut set = if search.is_empty() {
+            self.postings.all().clone()
+        } else {
+            self.postings.with_letters(Text::Name, &search) | self.postings.with_letters(Text::Code, &search)
+        };
+        if let Some(filter) = &query.filter {
+            set = self.narrowed(set, filter);
         }
-        set &= self.postings.with_letters(Text::Name, &search) | self.postings.with_letters(Text::Code, &search);
-        let decided = search.chars().count() <= 2;
-        Candidates { set, search: (!decided).then_some(search) }
+        let search = Some(search).filter(|search| !decided_by_letters(search));
+        Candidates { set, search }
     }
 
     fn matches(&self, candidates: &Candidates, slot: u32) -> bool {
@@ -125,10 +129,10 @@ impl Index {
 
     /// The page, by sorting what matches.
     fn sorted(&self, candidates: &Candidates, query: &Query) -> Vec<u32> {
-        let key = query.after.as_ref().map(|cursor| CursorKey::new(cursor, query.order));
+        let place = query.after.as_ref().map(Place::new);
         let after = |entry: &Entry| {
-            key.as_ref().is_none_or(|key| {
-                let ordering = entry.compare_to_cursor(key, query.order);
+            place.as_ref().is_none_or(|place| {
+                let ordering = entry.compare_to(place, query.order);
                 if query.descending { ordering.is_lt() } else { ordering.is_gt() }
             })
         };
@@ -145,37 +149,39 @@ impl Index {
     /// The page, by going along the order of all tenants from where the page before ended.
     fn walked(&self, candidates: &Candidates, query: &Query) -> Vec<u32> {
         let order = self.orders.of(query.order);
-        let key = query.after.as_ref().map(|cursor| CursorKey::new(cursor, query.order));
-        let before = |wanted: fn(std::cmp::Ordering) -> bool| match &key {
+        let place = query.after.as_ref().map(Place::new);
+        let before = |wanted: fn(std::cmp::Ordering) -> bool| match &place {
             None => 0,
-            Some(key) => order.partition_point(|slot| {
-                self.entry(*slot).is_some_and(|entry| wanted(entry.compare_to_cursor(key, query.order)))
+            Some(place) => order.partition_point(|slot| {
+                self.entry(*slot).is_some_and(|entry| wanted(entry.compare_to(place, query.order)))
             }),
         };
         let fits = |slot: &u32| candidates.set.contains(*slot) && self.matches(candidates, *slot);
         if query.descending {
-            let end = if key.is_some() { before(std::cmp::Ordering::is_lt) } else { order.len() };
+            let end = if place.is_some() { before(std::cmp::Ordering::is_lt) } else { order.len() };
             order[..end].iter().rev().copied().filter(fits).take(query.limit + 1).collect()
         } else {
             order[before(std::cmp::Ordering::is_le)..].iter().copied().filter(fits).take(query.limit + 1).collect()
         }
     }
 
-    /// Those that a filter lets through.
-    fn set(&self, filter: &TenantFilter) -> RoaringBitmap {
+    /// Those of a set that a filter lets through.
+    fn narrowed(&self, set: RoaringBitmap, filter: &TenantFilter) -> RoaringBitmap {
         match filter {
             Filter::And(all) => {
-                let mut sets = all.iter().map(|part| self.set(part));
-                let first = sets.next().unwrap_or_else(|| self.postings.all().clone());
-                sets.fold(first, |left, right| left & right)
+                // What has to be compared letter by letter comes last, when only few may be left.
+                let (slow, fast): (Vec<_>, Vec<_>) = all.iter().partition(|part| texts(part) > 0);
+                fast.into_iter().chain(slow).fold(set, |rest, part| self.narrowed(rest, part))
             }
-            Filter::Or(any) => any.iter().fold(RoaringBitmap::new(), |found, part| found | self.set(part)),
-            Filter::Not(inner) => self.postings.all() - self.set(inner),
-            Filter::Is(condition) => self.having(condition),
+            Filter::Or(any) => {
+                any.iter().fold(RoaringBitmap::new(), |found, part| found | self.narrowed(set.clone(), part))
+            }
+            Filter::Not(inner) => &set - self.narrowed(set.clone(), inner),
+            Filter::Is(condition) => self.having(set, condition),
         }
     }
 
-    fn having(&self, condition: &TenantCondition) -> RoaringBitmap {
+    fn having(&self, set: RoaringBitmap, condition: &TenantCondition) -> RoaringBitmap {
         use TenantCondition as Is;
         let term = match condition {
             Is::State(state) => Term::State(*state),
@@ -184,19 +190,30 @@ impl Index {
             Is::HasLabel(key) => Term::HasLabel(key.as_str().into()),
             Is::Label(key, value) => Term::Label(key.as_str().into(), value.as_str().into()),
             Is::Protected => Term::Protected,
-            Is::Code(code) => return self.named(Text::Code, code, |entry, code| *entry.code == *code),
-            Is::DisplayName(name) => return self.named(Text::Name, &fold(name), |entry, name| *entry.name == *name),
-            Is::DisplayNameHas(part) => {
-                return self.named(Text::Name, &fold(part), |entry, part| entry.name.contains(part));
+            Is::Code(code) => return self.named(set, Text::Code, code, |entry, code| *entry.code == *code),
+            Is::DisplayName(name) => {
+                return self.named(set, Text::Name, &fold(name), |entry, name| *entry.name == *name);
             }
-            Is::CreateTime(compare, time) => return self.created(*compare, *time),
+            Is::DisplayNameHas(part) => {
+                let part = fold(part);
+                if decided_by_letters(&part) {
+                    return if part.is_empty() { set } else { set & self.postings.with_letters(Text::Name, &part) };
+                }
+                return self.named(set, Text::Name, &part, |entry, part| entry.name.contains(part));
+            }
+            Is::CreateTime(compare, time) => return set & self.created(*compare, *time),
         };
-        self.postings.with(&term)
+        self.postings.with(&term).map_or_else(RoaringBitmap::new, |with| set & with)
     }
 
-    fn named(&self, place: Text, folded: &str, fits: impl Fn(&Entry, &str) -> bool) -> RoaringBitmap {
-        let candidates =
-            if folded.is_empty() { self.postings.all().clone() } else { self.postings.with_letters(place, folded) };
+    fn named(
+        &self,
+        set: RoaringBitmap,
+        place: Text,
+        folded: &str,
+        fits: impl Fn(&Entry, &str) -> bool,
+    ) -> RoaringBitmap {
+        let candidates = if folded.is_empty() { set } else { set & self.postings.with_letters(place, folded) };
         candidates.into_iter().filter(|slot| self.entry(*slot).is_some_and(|entry| fits(entry, folded))).collect()
     }
 
@@ -219,4 +236,9 @@ impl Index {
         slots.sort_unstable();
         slots.into_iter().collect()
     }
+}
+
+/// Whether it is enough to have the letters of a text to have the text.
+fn decided_by_letters(folded: &str) -> bool {
+    folded.chars().nth(2).is_none()
 }

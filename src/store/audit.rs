@@ -16,13 +16,14 @@ use crate::authz::policy::Policy;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{AuditRecord, Before, LogFilter, Severity};
-use crate::domain::id::UserRef;
+use crate::domain::id::{SessionId, UserRef};
 use crate::domain::operation::Actor;
 use crate::domain::user::User;
 
-/// Writes the record of what a user has done without a session: with a link, say.
-pub async fn record_user(tx: &mut Tx, policy: &'static Policy, user: &User, correlation_id: &str) -> Result<()> {
-    let tenant = tx.tenant();
+/// Writes the record of what a user has done without being a caller: logged in, or used a link.
+pub async fn record_user(tx: &mut Tx, policy: &'static Policy, user: &User, session: Option<SessionId>) -> Result<()> {
+    let (tenant, op) = (tx.tenant(), tx.op().clone());
+    let resource = resource(tx, "").await?;
     diesel::insert_into(a::table)
         .values((
             a::tenant_id.eq(tenant.0),
@@ -30,24 +31,32 @@ pub async fn record_user(tx: &mut Tx, policy: &'static Policy, user: &User, corr
             a::actor_tenant_id.eq(tenant.0),
             a::actor_id.eq(user.id.0),
             a::actor_name.eq(&user.user_name),
-            a::correlation_id.eq(correlation_id),
+            a::session_id.eq(session.map(|session| session.0)),
+            a::correlation_id.eq(op.correlation_id()),
+            a::resource.eq(&resource),
         ))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
-    let actor = Actor { user: Some(UserRef { home: tenant, user: user.id }), acted_for: None };
     let happened = Happened {
         for_operators: false,
         severity: Severity::Info,
         kind: policy.name,
-        resource: "",
+        resource: &resource,
         details: BTreeMap::new(),
-        actor,
+        actor: Actor { user: Some(UserRef { home: tenant, user: user.id }), acted_for: None },
         actor_name: &user.user_name,
         operation: None,
-        correlation_id,
+        correlation_id: op.correlation_id(),
     };
     events::log(tx, happened).await
+}
+
+/// What a call named, with the transaction's tenant by its code; that tenant, if it named nothing.
+async fn resource(tx: &mut Tx, named: &str) -> Result<String> {
+    let code: String = ti::table.find(tx.tenant().0).select(ti::code).first(tx.conn()).await.map_err(failed)?;
+    let below = named.splitn(3, '/').nth(2).map_or_else(String::new, |below| format!("/{below}"));
+    Ok(format!("tenants/{code}{below}"))
 }
 
 /// Writes the record of a change, if its method's policy wants one, in the transaction that makes the change.
@@ -58,7 +67,7 @@ pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
     }
     let tenant = tx.tenant();
     let story = tx.take_story();
-    let resource = if story.resource.is_empty() { call.named.clone() } else { story.resource };
+    let resource = if story.resource.is_empty() { resource(tx, &call.named).await? } else { story.resource };
     let details = serde_json::to_value(&story.details).map_err(|e| Error::internal("audit record", e))?;
     let actor_name = call.facts.as_ref().map_or("", |facts| facts.user_name.as_str());
     diesel::insert_into(a::table)
@@ -151,7 +160,8 @@ async fn list_of(
         all = all.filter(log_filter::audit_records(filter));
     }
     if let Some(Before { at, id }) = before {
-        query = query.filter(a::at.lt(at).or(a::at.eq(at).and(a::id.lt(id))));
+        // The first condition is what the index is searched by.
+        query = query.filter(a::at.le(at)).filter(a::at.lt(at).or(a::id.lt(id)));
     }
     let rows = query.load::<Row>(conn).await.map_err(failed)?;
     let tenants: Vec<Uuid> = rows.iter().map(|((tenant, ..), ..)| *tenant).collect();

@@ -10,11 +10,12 @@ use uuid::Uuid;
 
 use super::clock::{from_now, interval};
 use super::error::failed;
+use super::operations::stored_failure;
 use super::schema::operations as o;
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{BootId, OperationId, TenantUid, UserId, UserRef};
-use crate::domain::operation::{Actor, Kind, Params, State, Units};
+use crate::domain::operation::{Actor, Failure, Kind, Params, State, Units};
 
 /// A worker's hold on an operation. It ends when another claim is made or the operation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +41,12 @@ pub struct Claimed {
     pub attempts: i32,
     /// Who asked for it.
     pub actor: Actor,
+    /// Ties it to the call that asked for it.
+    pub correlation_id: String,
     /// How far that step is.
     pub units: Units,
+    /// Why the last attempt failed, if one did.
+    pub failure: Option<Failure>,
     /// Whether it is to be cancelled.
     pub cancelling: bool,
     /// Whether another worker's lease had run out.
@@ -68,12 +73,22 @@ struct Row {
     actor_id: Option<Uuid>,
     #[diesel(sql_type = diesel::sql_types::Nullable<SqlUuid>)]
     acted_for: Option<Uuid>,
+    #[diesel(sql_type = Text)]
+    correlation_id: String,
     #[diesel(sql_type = BigInt)]
     done_units: i64,
     #[diesel(sql_type = BigInt)]
     total_units: i64,
     #[diesel(sql_type = Text)]
     state: String,
+    #[diesel(sql_type = Text)]
+    error_code: String,
+    #[diesel(sql_type = Text)]
+    error_reason: String,
+    #[diesel(sql_type = Text)]
+    error_message: String,
+    #[diesel(sql_type = Jsonb)]
+    error_metadata: serde_json::Value,
     #[diesel(sql_type = diesel::sql_types::Bool)]
     taken_over: bool,
 }
@@ -95,7 +110,8 @@ const CLAIM: &str = "
         started_at = coalesce(o.started_at, clock_timestamp())
     FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id
     RETURNING o.tenant_id, o.id, o.epoch, o.params, o.step, o.attempts, o.actor_tenant_id, o.actor_id, o.acted_for,
-              o.done_units, o.total_units, o.state, due.taken_over";
+              o.correlation_id, o.done_units, o.total_units, o.state,
+              o.error_code, o.error_reason, o.error_message, o.error_metadata, due.taken_over";
 
 /// Takes at most `most` operations of these kinds that are due and that nobody works on.
 pub async fn claim(
@@ -132,7 +148,9 @@ pub async fn claim(
                 user: user.map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) }),
                 acted_for: row.acted_for.map(UserId),
             },
+            correlation_id: row.correlation_id,
             units: Units { done: row.done_units, total: row.total_units },
+            failure: stored_failure(row.error_code, row.error_reason, row.error_message, row.error_metadata)?,
             cancelling: row.state == State::Cancelling.name(),
             taken_over: row.taken_over,
         });

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::clock::clock_timestamp;
 use super::error::failed;
 use super::schema::{
     groups as g, memberships as m, role_privileges as rp, roles as r, sessions as s, user_roles as ur, users as u,
@@ -129,7 +130,7 @@ pub struct Counts {
     pub groups: i64,
     /// Roles.
     pub roles: i64,
-    /// Sessions of its users that have not ended.
+    /// Sessions of its users that go on.
     pub sessions: i64,
 }
 
@@ -141,7 +142,10 @@ pub async fn counts(tx: &mut Tx) -> Result<Counts> {
     let roles = r::table.filter(r::tenant_id.eq(tenant)).count().get_result(tx.conn()).await.map_err(failed)?;
     let foreign = m::table.filter(m::tenant_id.eq(tenant)).filter(m::home_tenant_id.ne(tenant));
     let guests = foreign.count().get_result(tx.conn()).await.map_err(failed)?;
-    let open = s::table.filter(s::tenant_id.eq(tenant)).filter(s::ended_at.is_null());
+    let open = s::table
+        .filter(s::tenant_id.eq(tenant))
+        .filter(s::ended_at.is_null())
+        .filter(s::expires_at.gt(clock_timestamp()));
     let sessions = open.count().get_result(tx.conn()).await.map_err(failed)?;
     Ok(Counts { users, guests, groups, roles, sessions })
 }

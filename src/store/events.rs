@@ -12,7 +12,9 @@ use uuid::Uuid;
 use super::error::failed;
 use super::log_filter;
 use super::schema::{event_clears as c, event_marks as m, events as e};
-use super::snapshots::{Seen, pg_current_snapshot, pg_snapshot_xmax, pg_snapshot_xmin, pg_visible_in_snapshot};
+use super::snapshots::{
+    Seen, Snapshot, cluster_identity, pg_current_snapshot, pg_snapshot_xmax, pg_snapshot_xmin, was_there,
+};
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{Before, Doer, Event, LogFilter, Severity};
@@ -87,6 +89,7 @@ pub async fn log_operation(
     if !waiting_for.is_empty() {
         details.insert("waiting_for", waiting_for.to_owned());
     }
+    let op = tx.op().clone();
     let happened = Happened {
         // Each mail is the tenant's own affair, until one can't be sent.
         for_operators: kind != Kind::DeliverMail || severity != Severity::Info,
@@ -97,7 +100,7 @@ pub async fn log_operation(
         actor,
         actor_name: "",
         operation: Some(id),
-        correlation_id: "",
+        correlation_id: op.correlation_id(),
     };
     log(tx, happened).await
 }
@@ -106,21 +109,44 @@ pub async fn log_operation(
 #[derive(Clone, Debug)]
 pub struct Look {
     /// What was cleared.
-    cleared: Option<Seen>,
+    cleared: Seen,
     /// What the reader had seen before.
-    seen: Option<Seen>,
+    seen: Seen,
     /// What the reader sees now.
     pub now: Seen,
+}
+
+impl Look {
+    /// The snapshot before which everything was there already. Numbers of another cluster say nothing of this one's.
+    fn start(&self, seen: &Seen) -> Snapshot {
+        if seen.cluster == self.now.cluster { seen.snapshot.clone() } else { Snapshot::first() }
+    }
 }
 
 /// Looks at the log of the transaction's tenant.
 pub async fn look(tx: &mut Tx, reader: UserId) -> Result<Look> {
     let tenant = tx.tenant().0;
     // First: what is written after this moment counts as new for whoever marks this look as seen.
-    let now = diesel::select(pg_current_snapshot()).get_result(tx.conn()).await.map_err(failed)?;
-    let cleared = c::table.find(tenant).select(c::cleared).first(tx.conn()).await.optional().map_err(failed)?;
-    let seen = m::table.find((tenant, reader.0)).select(m::seen).first(tx.conn()).await.optional().map_err(failed)?;
-    Ok(Look { cleared, seen, now })
+    let now =
+        diesel::select((cluster_identity(), pg_current_snapshot())).get_result(tx.conn()).await.map_err(failed)?;
+    let cleared = c::table.find(tenant).select((c::cluster, c::cleared)).first(tx.conn()).await;
+    let cleared = cleared.optional().map_err(failed)?;
+    let marked = m::table.find((tenant, reader.0)).select((m::cluster, m::seen)).first(tx.conn()).await;
+    let marked = marked.optional().map_err(failed)?;
+    let nothing = Seen::nothing;
+    Ok(Look { cleared: cleared.map_or_else(nothing, seen), seen: marked.map_or_else(nothing, seen), now: seen(now) })
+}
+
+fn seen((cluster, snapshot): (String, Snapshot)) -> Seen {
+    Seen { cluster, snapshot }
+}
+
+/// Whether an event was there for somebody who looked, as this cluster can tell.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn was_in(seen: &Seen, here: &str) -> _ {
+    let Seen { cluster, snapshot } = seen.clone();
+    let (cluster, snapshot, here): (String, Snapshot, String) = (cluster, snapshot, here.to_owned());
+    was_there(e::cluster, e::xid, cluster, snapshot, here)
 }
 
 type Row = (
@@ -138,24 +164,24 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Event>> {
     let tenant = tx.tenant();
-    let old = look.seen.clone().unwrap_or_else(Seen::nothing);
-    let cleared = look.cleared.clone().unwrap_or_else(Seen::nothing);
+    let here = &look.now.cluster;
     let mut query = e::table
         .filter(e::tenant_id.eq(tenant.0))
-        .filter(not(pg_visible_in_snapshot(e::xid, cleared)))
+        .filter(not(was_in(&look.cleared, here)))
         .order((e::at.desc(), e::id.desc()))
         .limit(limit)
         .select((
             (e::id, e::at, e::severity, e::kind, e::resource, e::details),
             (e::actor_tenant_id, e::actor_id, e::actor_name, e::acted_for, e::operation_id, e::correlation_id),
-            not(pg_visible_in_snapshot(e::xid, old)),
+            not(was_in(&look.seen, here)),
         ))
         .into_boxed();
     if let Some(filter) = filter {
         query = query.filter(log_filter::events(filter));
     }
     if let Some(Before { at, id }) = before {
-        query = query.filter(e::at.lt(at).or(e::at.eq(at).and(e::id.lt(id))));
+        // The first condition is what the index is searched by.
+        query = query.filter(e::at.le(at)).filter(e::at.lt(at).or(e::id.lt(id)));
     }
     let rows = query.load::<Row>(tx.conn()).await.map_err(failed)?;
     rows.into_iter().map(|row| event(tenant, row)).collect()
@@ -163,10 +189,9 @@ pub async fn list(
 
 /// How many there are in all, counted up to `most`.
 pub async fn count(tx: &mut Tx, look: &Look, filter: Option<&LogFilter>, most: i64) -> Result<i64> {
-    let cleared = look.cleared.clone().unwrap_or_else(Seen::nothing);
     let mut query = e::table
         .filter(e::tenant_id.eq(tx.tenant().0))
-        .filter(not(pg_visible_in_snapshot(e::xid, cleared)))
+        .filter(not(was_in(&look.cleared, &look.now.cluster)))
         .limit(most)
         .select(e::id)
         .into_boxed();
@@ -214,15 +239,14 @@ pub(super) fn doer(home: Option<Uuid>, user: Option<Uuid>, name: String, acted_f
 
 /// The severities of the events that the reader has not seen, at most so many.
 pub async fn fresh(tx: &mut Tx, look: &Look, most: i64) -> Result<Vec<Severity>> {
-    let old = look.seen.clone().unwrap_or_else(Seen::nothing);
-    let cleared = look.cleared.clone().unwrap_or_else(Seen::nothing);
+    let (old, cleared, here) = (&look.seen, &look.cleared, &look.now.cluster);
     let names: Vec<String> = e::table
         .filter(e::tenant_id.eq(tx.tenant().0))
         // What every transaction before this one wrote is old: the index ends the search there.
-        .filter(e::xid.ge(pg_snapshot_xmin(old.clone())))
-        .filter(e::xid.ge(pg_snapshot_xmin(cleared.clone())))
-        .filter(not(pg_visible_in_snapshot(e::xid, old)))
-        .filter(not(pg_visible_in_snapshot(e::xid, cleared)))
+        .filter(e::xid.ge(pg_snapshot_xmin(look.start(old))))
+        .filter(e::xid.ge(pg_snapshot_xmin(look.start(cleared))))
+        .filter(not(was_in(old, here)))
+        .filter(not(was_in(cleared, here)))
         .limit(most)
         .select(e::severity)
         .load(tx.conn())
@@ -233,16 +257,17 @@ pub async fn fresh(tx: &mut Tx, look: &Look, most: i64) -> Result<Vec<Severity>>
 
 /// Notes that the reader has seen what was there in that snapshot. An older one than is noted changes nothing.
 pub async fn mark(tx: &mut Tx, reader: UserId, seen: &Seen) -> Result<()> {
-    let tenant = tx.tenant().0;
+    let (tenant, Seen { cluster, snapshot }) = (tx.tenant().0, seen);
     diesel::insert_into(m::table)
-        .values((m::tenant_id.eq(tenant), m::user_id.eq(reader.0), m::seen.eq(seen)))
+        .values((m::tenant_id.eq(tenant), m::user_id.eq(reader.0), m::cluster.eq(cluster), m::seen.eq(snapshot)))
         .on_conflict_do_nothing()
         .execute(tx.conn())
         .await
         .map_err(failed)?;
-    let older = pg_snapshot_xmax(m::seen).le(pg_snapshot_xmax(seen));
-    diesel::update(m::table.find((tenant, reader.0)).filter(older))
-        .set(m::seen.eq(seen))
+    let here = cluster_identity().eq(cluster);
+    let older = m::cluster.eq(cluster).and(pg_snapshot_xmax(m::seen).le(pg_snapshot_xmax(snapshot)));
+    diesel::update(m::table.find((tenant, reader.0)).filter(older.or(m::cluster.ne(cluster).and(here))))
+        .set((m::cluster.eq(cluster), m::seen.eq(snapshot)))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
@@ -251,16 +276,17 @@ pub async fn mark(tx: &mut Tx, reader: UserId, seen: &Seen) -> Result<()> {
 
 /// Clears what was there in that snapshot, for everybody. The rows go later, by [`sweep`].
 pub async fn clear(tx: &mut Tx, cleared: &Seen) -> Result<()> {
-    let tenant = tx.tenant().0;
+    let (tenant, Seen { cluster, snapshot }) = (tx.tenant().0, cleared);
     diesel::insert_into(c::table)
-        .values((c::tenant_id.eq(tenant), c::cleared.eq(cleared)))
+        .values((c::tenant_id.eq(tenant), c::cluster.eq(cluster), c::cleared.eq(snapshot)))
         .on_conflict_do_nothing()
         .execute(tx.conn())
         .await
         .map_err(failed)?;
-    let older = pg_snapshot_xmax(c::cleared).le(pg_snapshot_xmax(cleared));
-    diesel::update(c::table.find(tenant).filter(older))
-        .set((c::cleared.eq(cleared), c::swept.eq(false)))
+    let here = cluster_identity().eq(cluster);
+    let older = c::cluster.eq(cluster).and(pg_snapshot_xmax(c::cleared).le(pg_snapshot_xmax(snapshot)));
+    diesel::update(c::table.find(tenant).filter(older.or(c::cluster.ne(cluster).and(here))))
+        .set((c::cluster.eq(cluster), c::cleared.eq(snapshot), c::swept.eq(false)))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
@@ -274,22 +300,24 @@ pub async fn to_sweep(tx: &mut PlatformTx, most: i64) -> Result<Vec<TenantUid>> 
     Ok(tenants.into_iter().map(TenantUid).collect())
 }
 
-/// Removes a batch of what was cleared of the log of the transaction's tenant. False: nothing was left.
+/// Removes a batch of what was cleared of the log of the transaction's tenant. False: nothing was left, or somebody else is
+/// at it.
 pub async fn sweep(tx: &mut Tx, most: i64) -> Result<bool> {
     let tenant = tx.tenant().0;
-    let cleared: Option<Seen> = c::table
+    let cleared: Option<(String, Snapshot, String)> = c::table
         .find(tenant)
         .filter(not(c::swept))
-        .select(c::cleared)
+        .select((c::cluster, c::cleared, cluster_identity()))
         .for_no_key_update()
+        .skip_locked()
         .first(tx.conn())
         .await
         .optional()
         .map_err(failed)?;
-    let Some(cleared) = cleared else { return Ok(false) };
+    let Some((cluster, snapshot, here)) = cleared else { return Ok(false) };
     let batch: Vec<Uuid> = e::table
         .filter(e::tenant_id.eq(tenant))
-        .filter(pg_visible_in_snapshot(e::xid, cleared))
+        .filter(was_in(&Seen { cluster, snapshot }, &here))
         .limit(most)
         .select(e::id)
         .load(tx.conn())

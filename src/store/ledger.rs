@@ -60,9 +60,12 @@ pub async fn record(
     Ok(())
 }
 
-/// Takes back that a participant has done its part: it was thawed.
-pub async fn strike(tx: &mut Tx, generation: i32, participant: &str, phase: Phase) -> Result<()> {
-    let row = p::table.find((tx.tenant().0, generation, participant, phase.name()));
-    diesel::delete(row).execute(tx.conn()).await.map_err(failed)?;
+/// Takes back that participants have done their part of a phase.
+pub async fn strike(tx: &mut Tx, generation: i32, phase: Phase) -> Result<()> {
+    let rows = p::table
+        .filter(p::tenant_id.eq(tx.tenant().0))
+        .filter(p::generation.eq(generation))
+        .filter(p::phase.eq(phase.name()));
+    diesel::delete(rows).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }

@@ -71,12 +71,18 @@ pub async fn default_features(tx: &mut Tx) -> Result<Features> {
     Ok(features(row))
 }
 
-/// Sets them, from the given version on. False: they have changed since.
-pub async fn set_default_features(tx: &mut Tx, names: &BTreeSet<String>, version: i64) -> Result<bool> {
-    let changed = diesel::update(d::table.filter(d::version.eq(version)))
+/// The same, held until the transaction ends.
+pub async fn default_features_for_change(tx: &mut Tx) -> Result<Features> {
+    let row = d::table.select((d::features, d::version)).for_no_key_update().first(tx.conn()).await;
+    Ok(features(row.map_err(failed)?))
+}
+
+/// Sets them.
+pub async fn set_default_features(tx: &mut Tx, names: &BTreeSet<String>) -> Result<()> {
+    diesel::update(d::table)
         .set((d::features.eq(array(names)), d::version.eq(d::version + 1)))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
-    Ok(changed == 1)
+    Ok(())
 }

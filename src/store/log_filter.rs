@@ -18,7 +18,7 @@ pub(super) fn literally(text: &str) -> String {
 
 /// The condition of a filter, and of each kind of condition, on the rows of one of the tables.
 macro_rules! conditions {
-    ($filter:ident, $condition:ident, $table:ident, $kind:expr, $severity:expr, $actor:expr) => {
+    ($filter:ident, $condition:ident, $table:ident, $tenant:ident, $kind:expr, $severity:expr, $actor:expr) => {
         pub(super) fn $filter(filter: &LogFilter) -> Condition<$table::table> {
             let all = |parts: &[LogFilter],
                        join: fn(Condition<$table::table>, Condition<$table::table>) -> Condition<$table::table>,
@@ -40,10 +40,7 @@ macro_rules! conditions {
                 LogCondition::Kind(kind) => $kind(kind),
                 LogCondition::Resource(name) => Box::new($table::resource.eq(name.clone())),
                 LogCondition::ResourceHas(part) => Box::new($table::resource.like(format!("%{}%", literally(part)))),
-                LogCondition::Tenant(name) => {
-                    let below = format!("{}/%", literally(name));
-                    Box::new($table::resource.eq(name.clone()).or($table::resource.like(below)))
-                }
+                LogCondition::Tenant(_, uid) => Box::new($table::$tenant.eq_any(uid.map(|uid| uid.0))),
                 LogCondition::ActorName(name) => Box::new($table::actor_name.eq(name.clone())),
                 LogCondition::Actor(id) => $actor(*id),
                 LogCondition::CorrelationId(id) => Box::new($table::correlation_id.eq(id.clone())),
@@ -60,8 +57,8 @@ macro_rules! conditions {
     };
 }
 
-conditions!(events, event, e, event_kind, event_severity, event_actor);
-conditions!(audit_records, audit_record, a, audit_method, audit_severity, audit_actor);
+conditions!(events, event, e, subject_id, event_kind, event_severity, event_actor);
+conditions!(audit_records, audit_record, a, tenant_id, audit_method, audit_severity, audit_actor);
 
 fn event_kind(kind: &str) -> Condition<e::table> {
     Box::new(e::kind.eq(kind.to_owned()))

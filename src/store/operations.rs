@@ -101,7 +101,12 @@ pub async fn hold(tx: &mut Tx, id: OperationId) -> Result<()> {
 /// Asks whoever works on an operation, now or next, to undo it and end it.
 pub async fn ask_to_stop(tx: &mut Tx, id: OperationId) -> Result<()> {
     diesel::update(o::table.find((tx.tenant().0, id.0)).filter(o::ended_at.is_null()))
-        .set((o::state.eq(State::Cancelling.name()), o::run_after.eq(clock_timestamp()), o::waiting_for.eq("")))
+        .set((
+            o::state.eq(State::Cancelling.name()),
+            o::run_after.eq(clock_timestamp()),
+            o::waiting_for.eq(""),
+            o::attempts.eq(0),
+        ))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
@@ -133,13 +138,25 @@ pub async fn pre_empt(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-/// The participants that keep the transaction's tenant from being deleted: they have not done their part of its last
-/// operation, and said why.
-pub async fn blockers(tx: &mut Tx) -> Result<Vec<Blocker>> {
-    let tenant = tx.tenant().0;
+/// Whether the last thaw of the transaction's tenant has brought all participants back.
+pub async fn last_thaw_succeeded(tx: &mut Tx) -> Result<bool> {
+    let last: Option<String> = o::table
+        .filter(o::tenant_id.eq(tx.tenant().0))
+        .filter(o::kind.eq(Kind::Thaw.name()))
+        .order((o::created_at.desc(), o::id.desc()))
+        .select(o::state)
+        .first(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)?;
+    Ok(last.is_some_and(|state| state == State::Succeeded.name()))
+}
+
+/// The operation that led the transaction's tenant out last, as far as it came.
+pub async fn last_way_out(tx: &mut Tx) -> Result<Option<OperationId>> {
     let ways_out = [Kind::PrepareDeletion, Kind::ForceDeletion, Kind::Purge].map(Kind::name);
     let last: Option<Uuid> = o::table
-        .filter(o::tenant_id.eq(tenant))
+        .filter(o::tenant_id.eq(tx.tenant().0))
         .filter(o::exclusive)
         .filter(o::kind.eq_any(ways_out))
         .order((o::created_at.desc(), o::id.desc()))
@@ -148,10 +165,14 @@ pub async fn blockers(tx: &mut Tx) -> Result<Vec<Blocker>> {
         .await
         .optional()
         .map_err(failed)?;
-    let Some(last) = last else { return Ok(Vec::new()) };
+    Ok(last.map(OperationId))
+}
+
+/// The participants that have not done their part of an operation of the transaction's tenant, and said why.
+pub async fn blockers(tx: &mut Tx, id: OperationId) -> Result<Vec<Blocker>> {
     let steps: Vec<(String, String)> = s::table
-        .filter(s::tenant_id.eq(tenant))
-        .filter(s::operation_id.eq(last))
+        .filter(s::tenant_id.eq(tx.tenant().0))
+        .filter(s::operation_id.eq(id.0))
         .filter(s::participant.ne(""))
         .filter(s::last_error.ne(""))
         .filter(diesel::dsl::not(s::done))
@@ -172,6 +193,10 @@ pub async fn cancel_at_once(tx: &mut Tx, id: OperationId) -> Result<()> {
             o::owner.eq(None::<Uuid>),
             o::lease_until.eq(None::<DateTime<Utc>>),
             o::waiting_for.eq(""),
+            o::error_code.eq(""),
+            o::error_reason.eq(""),
+            o::error_message.eq(""),
+            o::error_metadata.eq(serde_json::json!({})),
             o::ended_at.eq(clock_timestamp().nullable()),
         ))
         .returning(o::kind)
@@ -212,6 +237,17 @@ fn columns() -> _ {
     )
 }
 
+/// Why an operation failed, as its row has it.
+pub(super) fn stored_failure(
+    code: String,
+    reason: String,
+    message: String,
+    metadata: serde_json::Value,
+) -> Result<Option<Failure>> {
+    let metadata = serde_json::from_value(metadata).map_err(|e| Error::internal("stored error", e))?;
+    Ok((!code.is_empty()).then_some(Failure { code, reason, message, metadata }))
+}
+
 fn operation(row: Row) -> Result<Operation> {
     let (
         (tenant, tenant_code, id, kind, state, step, percent, done_units, total_units, waiting_for),
@@ -219,8 +255,6 @@ fn operation(row: Row) -> Result<Operation> {
         (actor_tenant, actor, acted_for, version),
         (created_at, started_at, ended_at),
     ) = row;
-    let metadata = serde_json::from_value(metadata).map_err(|e| Error::internal("stored error", e))?;
-    let error = (!code.is_empty()).then_some(Failure { code, reason, message, metadata });
     let user = actor_tenant.zip(actor).map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
     Ok(Operation {
         tenant: TenantUid(tenant),
@@ -233,7 +267,7 @@ fn operation(row: Row) -> Result<Operation> {
         done_units,
         total_units,
         waiting_for,
-        error,
+        error: stored_failure(code, reason, message, metadata)?,
         results,
         actor: Actor { user, acted_for: acted_for.map(UserId) },
         steps: Vec::new(),
@@ -316,7 +350,8 @@ async fn list_of(
         total = total.filter(o::tenant_id.eq(tenant));
     }
     if let Some(After { created_at, id }) = after {
-        query = query.filter(o::created_at.lt(created_at).or(o::created_at.eq(created_at).and(o::id.lt(id.0))));
+        // The first condition is what the index is searched by.
+        query = query.filter(o::created_at.le(created_at)).filter(o::created_at.lt(created_at).or(o::id.lt(id.0)));
     }
     let rows = query.load::<Row>(conn).await.map_err(failed)?;
     let counted = total.load::<Uuid>(conn).await.map_err(failed)?.len();

@@ -36,10 +36,16 @@ pub async fn proceed(tx: &mut Tx, claim: &Claim, step: &str, percent: i32) -> Re
     Ok(())
 }
 
-/// Tells how far the step is. A batch that went well forgives the attempts that failed before it.
+/// Tells how far the step is. A batch that went well forgives the attempts that failed before it, and waits for nothing.
 pub async fn units(tx: &mut Tx, claim: &Claim, units: Units, percent: i32) -> Result<()> {
     diesel::update(row(claim))
-        .set((o::done_units.eq(units.done), o::total_units.eq(units.total), o::percent.eq(percent), o::attempts.eq(0)))
+        .set((
+            o::done_units.eq(units.done),
+            o::total_units.eq(units.total),
+            o::percent.eq(percent),
+            o::attempts.eq(0),
+            o::waiting_for.eq(""),
+        ))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
@@ -83,7 +89,7 @@ pub async fn waiting_for(tx: &mut Tx, claim: &Claim) -> Result<String> {
     Ok(found.optional().map_err(failed)?.unwrap_or_default())
 }
 
-/// Ends the operation.
+/// Ends the operation, with what made it fail, if it did.
 pub async fn end(
     tx: &mut Tx,
     claim: &Claim,
@@ -91,9 +97,8 @@ pub async fn end(
     results: &[String],
     failure: Option<&Failure>,
 ) -> Result<()> {
-    if let Some(failure) = failure {
-        write_failure(tx, claim, failure).await?;
-    }
+    // What went wrong on the way is over with an end that is none: its steps still have it.
+    write_failure(tx, claim, failure.unwrap_or(&Failure::none())).await?;
     let percent = if state == State::Succeeded { Some(o::percent.eq(100)) } else { None };
     diesel::update(row(claim))
         .set((

@@ -333,15 +333,26 @@ diesel::table! {
         acted_for -> Nullable<Uuid>,
         operation_id -> Nullable<Uuid>,
         correlation_id -> Text,
+        cluster -> Text,
     }
 }
 
 diesel::table! {
-    event_marks (tenant_id, user_id) { tenant_id -> Uuid, user_id -> Uuid, seen -> crate::store::snapshots::PgSnapshot, }
+    event_marks (tenant_id, user_id) {
+        tenant_id -> Uuid,
+        user_id -> Uuid,
+        seen -> crate::store::snapshots::PgSnapshot,
+        cluster -> Text,
+    }
 }
 
 diesel::table! {
-    event_clears (tenant_id) { tenant_id -> Uuid, cleared -> crate::store::snapshots::PgSnapshot, swept -> Bool, }
+    event_clears (tenant_id) {
+        tenant_id -> Uuid,
+        cleared -> crate::store::snapshots::PgSnapshot,
+        swept -> Bool,
+        cluster -> Text,
+    }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(tenants, users, tenant_limits, servers, settings, operations);

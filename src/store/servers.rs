@@ -38,6 +38,12 @@ pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<Server>> {
     Ok(row.optional().map_err(failed)?.map(server))
 }
 
+/// The same, kept from being deleted until the transaction ends.
+pub async fn load_to_stay(tx: &mut Tx, id: &str) -> Result<Option<Server>> {
+    let row = s::table.find(id).select(columns()).for_key_share().first::<Row>(tx.conn()).await;
+    Ok(row.optional().map_err(failed)?.map(server))
+}
+
 /// The same, held until the transaction ends.
 pub async fn load_for_change(tx: &mut Tx, id: &str) -> Result<Option<Server>> {
     let row = s::table.find(id).select(columns()).for_no_key_update().first::<Row>(tx.conn()).await;

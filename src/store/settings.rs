@@ -43,17 +43,20 @@ fn ninety() -> i32 {
     90
 }
 
+/// The settings, held: whoever changes them waits until this transaction ends.
+pub async fn hold(tx: &mut Tx) -> Result<Settings> {
+    s::table.select(s::version).for_share().first::<i64>(tx.conn()).await.map_err(failed)?;
+    load(tx).await
+}
+
+/// The same, for a transaction that changes them itself.
+pub async fn load_for_change(tx: &mut Tx) -> Result<Settings> {
+    s::table.select(s::version).for_no_key_update().first::<i64>(tx.conn()).await.map_err(failed)?;
+    load(tx).await
+}
+
 /// The settings as they are.
 pub async fn load(tx: &mut Tx) -> Result<Settings> {
-    read(tx, false).await
-}
-
-/// The same, held: whoever changes them waits until this transaction ends.
-pub async fn hold(tx: &mut Tx) -> Result<Settings> {
-    read(tx, true).await
-}
-
-async fn read(tx: &mut Tx, held: bool) -> Result<Settings> {
     type Row = (i64, bool, bool, Option<i64>, Option<i64>, i32, i64);
     let query = s::table.select((
         s::failed_tenant_cooldown,
@@ -64,8 +67,7 @@ async fn read(tx: &mut Tx, held: bool) -> Result<Settings> {
         s::limit_warning_percent,
         s::version,
     ));
-    let row: Row =
-        if held { query.for_share().first(tx.conn()).await } else { query.first(tx.conn()).await }.map_err(failed)?;
+    let row: Row = query.first(tx.conn()).await.map_err(failed)?;
     let (
         cooldown,
         multi_tenancy_enabled,
@@ -86,10 +88,10 @@ async fn read(tx: &mut Tx, held: bool) -> Result<Settings> {
     })
 }
 
-/// Changes the settings from the given version on. False: they have changed since.
-pub async fn update(tx: &mut Tx, settings: &Settings) -> Result<bool> {
+/// Changes the settings, which [`load_for_change`] holds.
+pub async fn update(tx: &mut Tx, settings: &Settings) -> Result<()> {
     let seconds = i64::try_from(settings.failed_tenant_cooldown.as_secs()).unwrap_or(i64::MAX);
-    let changed = diesel::update(s::table.filter(s::version.eq(settings.version)))
+    diesel::update(s::table)
         .set((
             s::failed_tenant_cooldown.eq(seconds),
             s::multi_tenancy_enabled.eq(settings.multi_tenancy_enabled),
@@ -102,5 +104,5 @@ pub async fn update(tx: &mut Tx, settings: &Settings) -> Result<bool> {
         .execute(tx.conn())
         .await
         .map_err(failed)?;
-    Ok(changed == 1)
+    Ok(())
 }

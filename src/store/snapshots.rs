@@ -6,7 +6,7 @@ use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::SqlType;
+use diesel::sql_types::{SqlType, Text};
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 
@@ -23,28 +23,33 @@ pub struct PgSnapshot;
 /// A snapshot, as Postgres sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = PgSnapshot)]
-pub struct Seen(Vec<u8>);
+pub struct Snapshot(Vec<u8>);
 
-impl FromSql<PgSnapshot, Pg> for Seen {
+impl FromSql<PgSnapshot, Pg> for Snapshot {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(value.as_bytes().to_vec()))
     }
 }
 
-impl ToSql<PgSnapshot, Pg> for Seen {
+impl ToSql<PgSnapshot, Pg> for Snapshot {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         out.write_all(&self.0)?;
         Ok(IsNull::No)
     }
 }
 
+/// What somebody has seen who looked: all that was over in the snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Where the snapshot was taken: each cluster numbers its transactions for itself.
+    pub cluster: String,
+    /// When.
+    pub snapshot: Snapshot,
+}
+
 diesel::define_sql_function! {
     /// The snapshot of the statement.
     fn pg_current_snapshot() -> PgSnapshot;
-}
-diesel::define_sql_function! {
-    /// Whether a transaction was over in a snapshot.
-    fn pg_visible_in_snapshot(xid: Xid8, snapshot: PgSnapshot) -> Bool;
 }
 diesel::define_sql_function! {
     /// The first transaction that may not have been over in a snapshot.
@@ -55,9 +60,25 @@ diesel::define_sql_function! {
     fn pg_snapshot_xmax(snapshot: PgSnapshot) -> Xid8;
 }
 
+diesel::define_sql_function! {
+    /// See the migration.
+    fn cluster_identity() -> Text;
+}
+diesel::define_sql_function! {
+    /// See the migration.
+    fn was_there(written_in: Text, xid: Xid8, looked_in: Text, look: PgSnapshot, here: Text) -> Bool;
+}
+
 impl Seen {
-    /// The snapshot in which no transaction is over: before the first one.
+    /// What somebody has seen who has never looked: no cluster is called that.
     pub fn nothing() -> Self {
+        Self { cluster: "nowhere".to_owned(), snapshot: Snapshot::first() }
+    }
+}
+
+impl Snapshot {
+    /// The snapshot in which no transaction is over: before the first one.
+    pub fn first() -> Self {
         let first = 3_u64.to_be_bytes();
         Self([&0_u32.to_be_bytes()[..], &first, &first].concat())
     }

@@ -1,10 +1,12 @@
 //! The list of tenants: the rows of a page, and what has changed for those who keep the list in memory.
 
+use std::cmp::Reverse;
+
 use chrono::DateTime;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Jsonb, Nullable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::failed;
@@ -102,7 +104,7 @@ fn listed(row: ListedRow) -> Result<Listed> {
 
 diesel::define_sql_function! {
     /// See the migration.
-    fn tenants_changed(since: BigInt) -> diesel::sql_types::Jsonb;
+    fn tenants_changed(since: Nullable<Jsonb>, most: BigInt) -> Jsonb;
 }
 
 /// What of a tenant lists go by.
@@ -141,27 +143,40 @@ impl Sketch {
     }
 }
 
-/// What has changed since a position.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Changes {
-    /// The first transaction that may not have been over: where to go on from.
-    pub position: i64,
+/// Which transactions were over when somebody read what has changed. Of two readings of one cluster the later one is the
+/// greater.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reading {
     /// The first transaction that had not begun.
     pub end: i64,
-    /// How many before that one were still open.
-    pub open: i64,
-    /// Whether the position that was asked for is one of this database. It is not, if it lies in the future.
-    pub known: bool,
+    /// How many before that one were still open. Between two new transactions these can only become fewer.
+    pub open: Reverse<i64>,
+    /// The first transaction that may not have been over.
+    pub position: i64,
+    /// The snapshot, as Postgres writes it.
+    pub seen: String,
+    /// The cluster, and since which failover.
+    pub cluster: String,
+}
+
+/// What has changed since a reading.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Changes {
+    /// Where to go on from.
+    pub reading: Reading,
+    /// Whether this is all. If not, it is nothing: the list has to be read anew.
+    pub complete: bool,
     /// The tenants that changed, as they are.
     pub tenants: Vec<Sketch>,
     /// The tenants that are gone.
     pub gone: Vec<TenantUid>,
 }
 
-/// What has changed since a position: all that later transactions did, and again some of what earlier ones did.
-pub async fn changes(tx: &mut PlatformTx, since: i64) -> Result<Changes> {
+/// What has changed since a reading, if these are at most so many tenants. Without a reading: where to begin.
+pub async fn changes(tx: &mut PlatformTx, since: Option<&Reading>, most: i64) -> Result<Changes> {
+    let since = since.map(serde_json::to_value).transpose().map_err(|e| Error::internal("reading", e))?;
     let found: serde_json::Value =
-        diesel::select(tenants_changed(since)).get_result(tx.conn()).await.map_err(failed)?;
+        diesel::select(tenants_changed(since, most)).get_result(tx.conn()).await.map_err(failed)?;
     serde_json::from_value(found).map_err(|e| Error::internal("changed tenants", e))
 }
 

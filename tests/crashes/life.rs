@@ -1,24 +1,69 @@
-//! A tenant's whole life, as a client leads it that repeats what got no answer.
+//! A tenant's life, deed by deed, as a client leads it that repeats what got no answer.
 
-use std::path::Path;
+use std::time::{Duration, Instant};
 
-use landlord::proto::v1;
-use tonic::Status;
+use landlord::proto::v1::{self, operation::State};
+use tonic::{Response, Status};
 
-use super::books;
-use super::stand::{Stand, operator};
-use crate::support::client::{Api, refusal};
-use crate::support::process::Process;
-use crate::support::server::TestServer;
+use super::books::Account;
+use super::obstacles::Obstacle;
+use super::stand::Scene;
+use crate::support::client::Api;
 
-/// The life of one tenant on one replica, and on another one once that is dead.
-pub struct Life<'a> {
-    stand: &'a Stand,
-    name: String,
-    api: Option<Api>,
-    victim: Option<Process>,
-    survivor: Option<TestServer>,
-    killed_at: Option<String>,
+/// How long anything may take, whatever happens meanwhile; what takes longer is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// What is done to a tenant. Each deed finds it ACTIVE, or LOCKED after its deletion was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// It is made, with an administrator.
+    Create,
+    /// It is made, which is cancelled while it can't get on, and retried.
+    CreateInTwoAttempts,
+    /// The administrator uses the link in the mail.
+    Activate,
+    /// The same, after the mail was cancelled while it could not be sent, and retried.
+    ActivateInTwoAttempts,
+    /// The administrator logs in, which ends with a lock; then it is unlocked.
+    Lock,
+    /// It is renamed.
+    Rename,
+    /// The number of its users is limited.
+    Limit,
+    /// A feature is switched on.
+    Feature,
+    /// Its deletion is prepared and cancelled.
+    Return,
+    /// Its deletion is cancelled while it is being prepared.
+    TurnBack,
+    /// Its deletion is prepared, and it is deleted.
+    Delete,
+    /// It is deleted in one call.
+    Force,
+}
+
+/// The replicas, as a client finds them.
+pub trait Replicas {
+    /// The operator, at the replica that is asked now.
+    async fn operator(&mut self) -> Api;
+
+    /// That replica gave no answer, or this one, which must be no more than that.
+    async fn no_answer(&mut self, status: &Status);
+}
+
+/// The life of one tenant.
+pub struct Life<'a, R> {
+    pub(super) scene: &'a Scene,
+    pub(super) replicas: &'a mut R,
+    pub(super) account: Account,
+    pub(super) display_name: String,
+    /// `tenants/{tenant}`, once it is made.
+    pub(super) tenant: String,
+    /// The mail of its administrator.
+    pub(super) mail: Option<v1::Operation>,
+    pub(super) active: bool,
+    pub(super) max_users: Option<i64>,
+    pub(super) features: Vec<String>,
 }
 
 /// A request id for each call of a life.
@@ -26,150 +71,108 @@ pub fn request_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-impl<'a> Life<'a> {
-    /// One of a tenant of that name, begun on `victim`.
-    pub async fn new(stand: &'a Stand, victim: Option<Process>, name: &str) -> Self {
-        let api = match &victim {
-            Some(victim) => operator(victim).await,
-            None => None,
-        };
-        let mut life = Self { stand, name: name.to_owned(), api: None, victim, survivor: None, killed_at: None };
-        match api {
-            Some(api) => life.api = Some(api),
-            None => life.move_on("log-in").await,
+impl<'a, R: Replicas> Life<'a, R> {
+    /// One of a tenant of that name, which no other tenant's name begins with.
+    pub fn new(scene: &'a Scene, replicas: &'a mut R, display_name: &str) -> Self {
+        Self {
+            scene,
+            replicas,
+            account: Account::default(),
+            display_name: display_name.to_owned(),
+            tenant: String::new(),
+            mail: None,
+            active: false,
+            max_users: None,
+            features: Vec::new(),
         }
-        life
     }
 
-    /// Leads it to its end and checks the books; says at which kind of operation the replica was killed, if it was.
-    pub async fn lead(mut self) -> Option<String> {
-        let tenant = self.create().await;
-        self.receive_mail(&tenant).await;
-        self.prepare(&tenant).await;
-        self.cancel(&tenant).await;
-        self.prepare(&tenant).await;
-        self.delete(&tenant).await;
-        books::check(&self.stand.database, tenant.strip_prefix("tenants/").unwrap()).await;
-        self.killed_at
+    /// Leads it; gives the tenant's code and what was answered.
+    pub async fn lead(mut self, deeds: &[Deed]) -> (String, Account) {
+        if deeds.contains(&Deed::ActivateInTwoAttempts) {
+            Obstacle::Mail.put(&self.scene.database, &self.display_name).await;
+        }
+        for deed in deeds {
+            match deed {
+                Deed::Create => self.create().await,
+                Deed::CreateInTwoAttempts => self.create_in_two_attempts().await,
+                Deed::Activate => self.activate().await,
+                Deed::ActivateInTwoAttempts => self.activate_in_two_attempts().await,
+                Deed::Lock => self.lock().await,
+                Deed::Rename => self.rename().await,
+                Deed::Limit => self.limit().await,
+                Deed::Feature => self.switch_feature_on().await,
+                Deed::Return => self.come_back().await,
+                Deed::TurnBack => self.turn_back().await,
+                Deed::Delete => self.delete().await,
+                Deed::Force => self.delete_by_force().await,
+            }
+        }
+        if !matches!(deeds.last(), Some(Deed::Delete | Deed::Force)) {
+            self.account.remains = Some(self.remains());
+        }
+        (self.tenant.strip_prefix("tenants/").unwrap().to_owned(), self.account)
     }
 
-    async fn create(&mut self) -> String {
-        let request = create_request(&self.name);
-        let send = async |api: Api| api.client.tenants().create_tenant(request.clone()).await;
-        let created = self.twice(send).await;
-        self.succeed(created.operation).await;
-        created.tenant.unwrap().name
-    }
-
-    async fn receive_mail(&mut self, tenant: &str) {
-        let list = v1::ListOperationsRequest { parent: tenant.into(), ..Default::default() };
-        let listed = self.call(async |api: Api| api.client.operations().list_operations(list.clone()).await).await;
-        let mail = listed.operations.into_iter().find(|o| o.kind == "deliver-mail");
-        let mail = self.succeed(mail).await;
-        let id = mail.name.rsplit('/').next().unwrap();
-        let request =
-            v1::ActivateUserRequest { code: code(self.stand.mail(), id), password: "a password of her own".into() };
-        let before = self.killed_at.clone();
-        let activated = self
-            .call(async |api: Api| match api.client.users().activate_user(request.clone()).await {
-                Err(status) if refusal(&status).1 == "LINK_USED" => Ok(tonic::Response::new(None)),
-                other => other.map(|answer| tonic::Response::new(Some(answer.into_inner()))),
-            })
-            .await;
-        assert!(activated.is_some() || before != self.killed_at, "the link of the mail was used by nobody else");
-    }
-
-    async fn prepare(&mut self, tenant: &str) {
-        let request =
-            v1::PrepareTenantDeletionRequest { name: tenant.into(), request_id: request_id(), ..Default::default() };
-        let send = async |api: Api| api.client.tenants().prepare_tenant_deletion(request.clone()).await;
-        let begun = self.twice(send).await;
-        self.succeed(begun.operation).await;
-    }
-
-    async fn cancel(&mut self, tenant: &str) {
-        let request =
-            v1::CancelTenantDeletionRequest { name: tenant.into(), request_id: request_id(), ..Default::default() };
-        let send = async |api: Api| api.client.tenants().cancel_tenant_deletion(request.clone()).await;
-        let begun = self.twice(send).await;
-        self.succeed(begun.operation).await;
-    }
-
-    async fn delete(&mut self, tenant: &str) {
-        let request = v1::DeleteTenantRequest {
-            name: tenant.into(),
-            confirm_name: self.name.clone(),
-            request_id: request_id(),
-            ..Default::default()
-        };
-        let begun = self.twice(async |api: Api| api.client.tenants().delete_tenant(request.clone()).await).await;
-        self.succeed(begun.operation).await;
+    fn remains(&self) -> String {
+        let state = if self.active { "ACTIVE" } else { "LOCKED" };
+        let limit = self.max_users.map(|users| format!("{users}, ")).unwrap_or_default();
+        let (name, features) = (&self.display_name, self.features.join(","));
+        format!("{state}, {name}, {limit}{{{features}}}, anna ACTIVE superuser ACTIVE, 1 of 1 links used")
     }
 
     /// Makes a call that changes something, and again: whichever replica answers, it answers the same.
-    async fn twice<T: PartialEq + std::fmt::Debug>(
+    pub(super) async fn twice<T: PartialEq + std::fmt::Debug>(
         &mut self,
-        send: impl AsyncFn(Api) -> Result<tonic::Response<T>, Status>,
+        method: &'static str,
+        send: impl AsyncFn(Api) -> Result<Response<T>, Status>,
     ) -> T {
         let first = self.call(&send).await;
         let again = self.call(&send).await;
-        assert_eq!(first, again, "a repeat is answered as the first");
+        assert_eq!(first, again, "{}: a repeat of {method} is answered as the first", self.display_name);
+        self.account.called(method);
         first
     }
 
-    async fn succeed(&mut self, operation: Option<v1::Operation>) -> v1::Operation {
-        let request = v1::WaitOperationRequest { name: operation.unwrap().name, timeout: None };
-        let send = async |api: Api| api.client.operations().wait_operation(request.clone()).await;
-        let ended = self.call(send).await.operation.unwrap();
-        assert_eq!(ended.state(), v1::operation::State::Succeeded, "{ended:?}");
-        ended
-    }
-
     /// Makes a call until somebody answers.
-    async fn call<T>(&mut self, send: impl AsyncFn(Api) -> Result<tonic::Response<T>, Status>) -> T {
+    pub(super) async fn call<T>(&mut self, send: impl AsyncFn(Api) -> Result<Response<T>, Status>) -> T {
+        let since = Instant::now();
         loop {
-            match send(self.api.clone().unwrap()).await {
+            match send(self.replicas.operator().await).await {
                 Ok(answer) => return answer.into_inner(),
-                Err(status) => self.move_on(&format!("{status:?}")).await,
+                Err(status) if since.elapsed() < STUCK => self.replicas.no_answer(&status).await,
+                Err(status) => panic!("{}: nobody answers: {status:?}", self.display_name),
             }
         }
     }
 
-    /// Finds that the replica was killed, and goes on with another.
-    async fn move_on(&mut self, failure: &str) {
-        println!("no answer: {failure}");
-        if let Some(mut victim) = self.victim.take() {
-            assert_eq!(victim.ended().await, Some(9), "{failure}");
+    /// Waits until the operation has ended.
+    pub(super) async fn end(&mut self, operation: Option<v1::Operation>) -> v1::Operation {
+        let since = Instant::now();
+        let timeout = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+        let request = v1::WaitOperationRequest { name: operation.unwrap().name, timeout };
+        loop {
+            let send = async |api: Api| api.client.operations().wait_operation(request.clone()).await;
+            let operation = self.call(send).await.operation.unwrap();
+            if operation.end_time.is_some() {
+                return operation;
+            }
+            assert!(since.elapsed() < STUCK, "{}: stuck: {operation:?}", self.display_name);
         }
-        assert!(self.survivor.is_none(), "nothing happens to the survivor: {failure}");
-        self.killed_at = Some(books::worked_on(&self.stand.database).await);
-        let survivor = self.stand.survivor().await;
-        self.api = Some(survivor.operator().await);
-        self.survivor = Some(survivor);
     }
-}
 
-/// The request for a tenant of that name with an administrator.
-pub fn create_request(display_name: &str) -> v1::CreateTenantRequest {
-    v1::CreateTenantRequest {
-        tenant: Some(v1::Tenant { display_name: display_name.into(), ..Default::default() }),
-        initial_admin: Some(v1::InitialAdmin {
-            user_name: "anna".into(),
-            email: "anna@example.com".into(),
-            ..Default::default()
-        }),
-        request_id: request_id(),
-        ..Default::default()
+    /// Wants the operation to end like that.
+    pub(super) async fn ends(&mut self, operation: Option<v1::Operation>, state: State) -> v1::Operation {
+        let ended = self.end(operation).await;
+        assert_eq!(ended.state(), state, "{}: {ended:?}", self.display_name);
+        self.account.ended(&ended.kind, if state == State::Succeeded { "SUCCEEDED" } else { "CANCELLED" });
+        ended
     }
-}
 
-/// The code in the one mail that the operation has sent.
-pub fn code(folder: &Path, operation: &str) -> String {
-    let files = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
-    let files: Vec<_> = files.filter(|name| name.starts_with(operation)).collect();
-    let [file] = files.as_slice() else { panic!("not one mail of {operation}: {files:?}") };
-    let text = std::fs::read_to_string(folder.join(file)).unwrap();
-    let text = text.replace("=\r\n", "").replace("=3D", "=");
-    let code = text.split("/activate?code=").nth(1).expect("a link");
-    code.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect()
+    /// The newest operation of that kind.
+    pub(super) async fn newest(&mut self, kind: &str) -> v1::Operation {
+        let request = v1::ListOperationsRequest { parent: self.tenant.clone(), ..Default::default() };
+        let listed = self.call(async |api: Api| api.client.operations().list_operations(request.clone()).await).await;
+        listed.operations.into_iter().find(|operation| operation.kind == kind).expect("an operation of that kind")
+    }
 }

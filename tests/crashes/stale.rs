@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use landlord::proto::v1;
 use rustix::process::Signal;
 
-use super::books;
-use super::life::{code, create_request};
+use super::books::{self, Account};
+use super::deeds::{code, create_request};
 use super::stand::{Stand, operator};
 use crate::support::client::{Api, eventually};
 use crate::support::process::Process;
@@ -66,7 +66,7 @@ async fn a_worker_that_was_stopped_past_its_lease_changes_nothing_any_more() {
         succeeded(&api, &tenant, "deliver-mail").await;
         continue_and_drain(stale).await;
         delete(&api, &tenant).await;
-        books::check(&stand.database, "acme").await;
+        books::check(&stand.scene.database, "acme", &Account::with_one_return()).await;
     }
 }
 
@@ -79,8 +79,8 @@ async fn the_mail_of_a_worker_that_was_stopped_past_its_lease_does_not_replace_t
         let api = survivor.operator().await;
         let mail = succeeded(&api, &tenant, "deliver-mail").await;
         continue_and_drain(stale).await;
-        assert_eq!(books::active_links(&stand.database, "acme").await, 1, "{place}");
-        let code = code(stand.mail(), mail.name.rsplit('/').next().unwrap());
+        assert_eq!(books::active_links(&stand.scene.database, "acme").await, 1, "{place}");
+        let code = code(&stand.scene.mail, &mail.name);
         let activate = v1::ActivateUserRequest { code, password: "a password of her own".into() };
         api.client.users().activate_user(activate).await.unwrap();
     }
@@ -110,7 +110,7 @@ async fn when_all_replicas_were_killed_the_next_one_goes_on() {
     succeeded(&api, &tenant, "provision").await;
     succeeded(&api, &tenant, "deliver-mail").await;
     delete(&api, &tenant).await;
-    books::check(&stand.database, "acme").await;
+    books::check(&stand.scene.database, "acme", &Account::with_one_return()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,6 +162,6 @@ async fn what_a_stopped_replica_holds_in_the_database_is_soon_given_to_others() 
         succeeded(&api, "tenants/acme", "deliver-mail").await;
         continue_and_drain(stale).await;
         delete(&api, "tenants/acme").await;
-        books::check(&stand.database, "acme").await;
+        books::check(&stand.scene.database, "acme", &Account::with_one_return()).await;
     }
 }

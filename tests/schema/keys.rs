@@ -33,7 +33,7 @@ const BETWEEN_TENANTS: &[(&str, &str)] = &[
         "sessions_active_tenant_id_fkey",
         "a session of a user's home can be active in a tenant where the user is a guest",
     ),
-    ("users_default_tenant_id_fkey", "sessions may start where the user is a guest, and log-in says so when it is not"),
+    ("users_default_tenant_id_fkey", "a user's sessions can start in a tenant where the user is a guest"),
 ];
 
 async fn indexes_not_led_by_the_tenant(client: &Client) -> Vec<String> {

@@ -5,6 +5,7 @@ mod diesel;
 mod isolation;
 mod keys;
 mod lifecycle;
+mod list_changes;
 mod migrations;
 mod rights;
 mod state;

@@ -9,6 +9,8 @@ use landlord::proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::mail::link_code;
+
 /// A caller.
 #[derive(Clone)]
 pub struct Api {
@@ -126,11 +128,7 @@ pub async fn activation_code(folder: &Path) -> String {
             .flatten()
             .filter(|f| f.path().extension().is_some_and(|e| e == "eml"))
             .collect();
-        let text = std::fs::read_to_string(mails.first()?.path()).ok()?;
-        // Long lines of quoted-printable text are broken with `=` at their ends.
-        let text = text.replace("=\r\n", "").replace("=3D", "=");
-        let code = text.split("/activate?code=").nth(1)?;
-        Some(code.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect())
+        link_code(&std::fs::read(mails.first()?.path()).ok()?)
     })
     .await
 }

@@ -1,7 +1,5 @@
 //! One private Postgres for the whole run, and a database for each test, cloned from a migrated template.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use landlord::dev::postgres::{Cluster, ClusterOptions};
@@ -9,13 +7,14 @@ use landlord::store::migrate;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
+use super::reaper::Reaper;
+
 static SHARED: OnceCell<Shared> = OnceCell::const_new();
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 struct Shared {
     cluster: Cluster,
-    /// Stops the cluster and removes its files when this process is gone, however it went.
-    _reaper: Child,
+    _reaper: Reaper,
 }
 
 async fn shared() -> &'static Shared {
@@ -23,9 +22,9 @@ async fn shared() -> &'static Shared {
 }
 
 async fn start() -> Shared {
-    let folder = folder();
-    let cluster = Cluster::start(&folder, ClusterOptions { durable: false, max_connections: 500 }).await.unwrap();
-    let reaper = reaper(&folder, cluster.pid());
+    let reaper = Reaper::new();
+    let options = ClusterOptions { durable: false, max_connections: 500 };
+    let cluster = Cluster::start(reaper.folder(), options).await.unwrap();
     let admin = connect(&cluster.superuser_url("postgres")).await;
     create_template(&admin, &cluster).await;
     Shared { cluster, _reaper: reaper }
@@ -38,28 +37,6 @@ async fn create_template(admin: &Client, cluster: &Cluster) {
         admin.batch_execute(statement).await.unwrap();
     }
     migrate::migrate(&url(cluster, "template_landlord", "landlord_owner").into()).await.unwrap();
-}
-
-fn folder() -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    // Everybody may pass through, so that Postgres' own account can.
-    let passable = std::fs::Permissions::from_mode(0o755);
-    tempfile::Builder::new().prefix("landlord-test-").permissions(passable).tempdir().unwrap().keep()
-}
-
-/// A shell that waits for the end of its input, which is the end of this process.
-fn reaper(folder: &std::path::Path, postmaster: u32) -> Child {
-    let script = format!(
-        "read -r _; kill -QUIT {postmaster} 2>/dev/null; while kill -0 {postmaster} 2>/dev/null; do sleep 0.1; done; rm -rf '{}'",
-        folder.display()
-    );
-    Command::new("sh")
-        .args(["-c", &script])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
 }
 
 fn url(cluster: &Cluster, database: &str, role: &str) -> String {

@@ -7,6 +7,8 @@ pub mod database;
 pub mod directory;
 pub mod golden;
 pub mod lifecycle;
+pub mod mail;
 pub mod outage;
 pub mod process;
+pub mod reaper;
 pub mod server;

@@ -3,15 +3,14 @@
 use landlord::dev::postgres::{Cluster, ClusterOptions};
 use landlord::store::migrate;
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
-use super::command::folder;
 use super::database::{Database, connect};
+use super::reaper::Reaper;
 
 /// A durable cluster of this test alone, which can be stopped at once and started again.
 pub struct Outage {
-    folder: TempDir,
     cluster: Option<Cluster>,
+    reaper: Reaper,
     pub database: Database,
 }
 
@@ -20,14 +19,14 @@ const DURABLE: ClusterOptions = ClusterOptions { durable: true, max_connections:
 impl Outage {
     /// One with a migrated database.
     pub async fn new() -> Self {
-        let folder = folder();
-        let cluster = Cluster::start(folder.path(), DURABLE).await.unwrap();
+        let reaper = Reaper::new();
+        let cluster = Cluster::start(reaper.folder(), DURABLE).await.unwrap();
         let admin = connect(&cluster.superuser_url("postgres")).await;
         admin.batch_execute("CREATE ROLE landlord_owner LOGIN CREATEROLE").await.unwrap();
         admin.batch_execute("CREATE DATABASE landlord OWNER landlord_owner").await.unwrap();
         let database = Database::at(&cluster.superuser_url("landlord"));
         migrate::migrate(&database.url("landlord_owner").await.into()).await.unwrap();
-        Self { folder, cluster: Some(cluster), database }
+        Self { cluster: Some(cluster), reaper, database }
     }
 
     /// Stops Postgres as `pg_ctl stop -m immediate` does: no transaction is finished, nothing is written any more.
@@ -40,7 +39,7 @@ impl Outage {
 
     /// Starts it again.
     pub async fn end(&mut self) {
-        self.cluster = Some(Cluster::start(self.folder.path(), DURABLE).await.unwrap());
+        self.cluster = Some(Cluster::start(self.reaper.folder(), DURABLE).await.unwrap());
     }
 
     /// Stops all its processes where they are: whoever asks gets no answer, and no error either.

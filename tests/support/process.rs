@@ -79,7 +79,12 @@ impl Process {
 
     /// Waits until the process has ended, and says how.
     pub async fn exit(&mut self) -> ExitStatus {
-        tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await.expect("an end").unwrap()
+        tokio::time::timeout(Duration::from_secs(30), self.end()).await.expect("an end")
+    }
+
+    /// The same, however long that takes.
+    pub async fn end(&mut self) -> ExitStatus {
+        self.child.wait().await.unwrap()
     }
 
     /// Sends it a signal.
@@ -90,12 +95,13 @@ impl Process {
 
     /// Waits until the process is stopped, as by kill -STOP.
     pub async fn stopped(&self) {
-        let stat = format!("/proc/{}/stat", self.pid());
-        eventually("a stopped process", || async {
-            let text = std::fs::read_to_string(&stat).ok()?;
-            text.rsplit_once(") ")?.1.starts_with('T').then_some(())
-        })
-        .await;
+        eventually("a stopped process", || async { self.is_stopped().then_some(()) }).await;
+    }
+
+    /// Whether it is.
+    pub fn is_stopped(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
     }
 
     /// kill -9.

@@ -103,3 +103,25 @@ async fn access_is_denied_where_nobody_can_be_acted_for() {
     let (status, reason, _) = seen(&operator, &name).await;
     assert_eq!((status, reason.as_str()), (AccessStatus::AccessDenied, "IMPERSONATION_NOT_PERMITTED"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_is_offered_that_an_operation_keeps_off() {
+    let server = TestServer::with(&[("operations.workers", "0".into())]).await;
+    let operator = server.operator().await;
+    let worker = TestServer::on(server.database.clone(), &[]).await;
+    let (acme, beta) = (operator.active_tenant("Acme").await, operator.active_tenant("Beta").await);
+    operator.prepare_fully(&acme).await;
+    operator.prepare_fully(&beta).await;
+    worker.stop().await.unwrap();
+    operator.delete(&acme, "Acme").await.unwrap();
+    let purged = seen(&operator, &acme).await;
+    assert_eq!(purged, expected(AccessStatus::Prepared, "PURGE_STARTED", &[]), "its purge runs");
+    assert_refused(operator.delete(&acme, "Acme").await, Code::Aborted, "OPERATION_IN_PROGRESS");
+    let thaw = operator.cancel_deletion(&beta).await.unwrap().operation;
+    let locked = |actions| expected(AccessStatus::Locked, "UNDELETED", actions);
+    assert_eq!(seen(&operator, &beta).await, locked(&ALWAYS), "its thaw runs");
+    assert_refused(operator.prepare(&beta).await, Code::Aborted, "OPERATION_IN_PROGRESS");
+    let _worker = TestServer::on(server.database.clone(), &[]).await;
+    operator.succeed(thaw).await;
+    assert_eq!(seen(&operator, &beta).await, locked(&with(&["UnlockTenant", "PrepareTenantDeletion"])));
+}

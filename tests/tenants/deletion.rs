@@ -143,7 +143,7 @@ async fn while_participants_are_thawed_the_tenant_cannot_be_prepared_again() {
     let name = operator.active_tenant("Acme").await;
     operator.prepare_fully(&name).await;
     // A worker needs the steps' table before it ends the operation.
-    let held = server.hold("servers, participant_ledger").await;
+    let held = server.hold("operation_steps").await;
     let back = operator.cancel_deletion(&name).await.unwrap();
     let thaw = back.operation.unwrap();
     let waiting = tokio::spawn({

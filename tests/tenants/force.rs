@@ -111,4 +111,6 @@ async fn a_forced_deletion_is_turned_back_until_its_purge_has_begun() {
     assert_eq!(operator.wait(&begun.name).await.state(), Done::Cancelled);
     let tenant = operator.tenant(&name).await;
     assert_eq!((tenant.state(), tenant.lock_reason()), (State::Locked, LockReason::Undeleted));
+    let preview = operator.prepare(&name).await.unwrap().preview.unwrap();
+    assert_eq!(preview.blockers, [], "what blocked a deletion that was turned back blocks nothing now");
 }

@@ -75,6 +75,56 @@ async fn a_maximum_of_users_is_reserved_from_the_base_seats_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_ten_who_change_the_system_licence_with_one_etag_one_wins_and_the_audit_trail_has_both_numbers() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let request = v1::GetSystemLicenseRequest {};
+    let license = operator.client.admin().get_system_license(request).await.unwrap().into_inner().license.unwrap();
+    let set = async |quantity| {
+        let kinds = vec![v1::SystemLicenseKind { kind: "base".into(), quantity: Some(quantity), ..Default::default() }];
+        let license = Some(v1::SystemLicense { kinds, etag: license.etag.clone() });
+        let request = v1::UpdateSystemLicenseRequest { license, ..Default::default() };
+        operator.client.admin().update_system_license(request).await
+    };
+    let all = futures::future::join_all((101..=110).map(set)).await;
+    let (won, lost): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
+    assert_eq!((won.len(), lost.len()), (1, 9));
+    for answer in lost {
+        assert_refused(answer, Code::Aborted, "ETAG_MISMATCH");
+    }
+    let quantity = operator.base_seats().await.quantity.unwrap();
+    operator.set_base_seats(None).await.unwrap();
+    let audit = operator.audit("tenants/infrastructure", "method = UpdateSystemLicense").await.unwrap();
+    let told: Vec<_> = audit.iter().rev().map(|record| record.details["quantity"].clone()).collect();
+    assert_eq!(told, [format!("base: none to {quantity}"), format!("base: {quantity} to none")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_are_warned_once_when_the_seats_run_out_whoever_takes_them() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let (acme, beta) = (operator.active_tenant("Acme").await, operator.active_tenant("Beta").await);
+    operator.set_base_seats(Some(10)).await.unwrap();
+    operator.set_max_users(&acme, Some(8)).await.unwrap();
+    assert_eq!(warnings(&operator).await, []);
+    operator.set_max_users(&beta, Some(1)).await.unwrap();
+    let warning = |kind: &str, numbers: &str| {
+        (kind.to_owned(), format!("{numbers} seats of the kind base are reserved by tenants' limits"))
+    };
+    let mut wanted = vec![warning("SEATS_NEARLY_RESERVED", "9 of 10")];
+    assert_eq!(warnings(&operator).await, wanted);
+    operator.set_max_users(&beta, Some(2)).await.unwrap();
+    wanted.push(warning("SEATS_ALL_RESERVED", "10 of 10"));
+    assert_eq!(warnings(&operator).await, wanted, "each is told once");
+    operator.set_base_seats(Some(20)).await.unwrap();
+    operator.set_base_seats(Some(11)).await.unwrap();
+    wanted.push(warning("SEATS_NEARLY_RESERVED", "10 of 11"));
+    assert_eq!(warnings(&operator).await, wanted, "fewer seats are as good as more tenants");
+    let about = operator.events("tenants/infrastructure", "resource = systemLicense AND severity = WARNING").await;
+    assert_eq!(about.unwrap().total_size, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_reserve_the_last_seats_at_once_no_more_get_some_than_there_are() {
     let server = TestServer::start().await;
     let second = TestServer::on(server.database.clone(), &[]).await;
@@ -128,7 +178,7 @@ async fn nobody_adds_more_users_than_the_limit_and_people_are_warned_on_the_way_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provisioning_that_needs_more_users_than_the_limit_lets_fails_and_says_so() {
+async fn a_new_tenant_has_the_limits_of_the_settings_or_its_own_and_is_refused_when_no_seats_are_left() {
     let server = TestServer::start().await;
     let operator = server.operator().await;
     let settings =

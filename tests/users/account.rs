@@ -100,6 +100,8 @@ async fn an_update_changes_what_the_mask_names_or_what_is_populated_and_minds_th
     };
     let changed = change(&anna, all, &["user_name", "email", "given_name"]).await.unwrap();
     assert_eq!((changed.user_name.as_str(), changed.given_name.as_str()), ("benno", ""));
+    let last = anna.audit(&acme, "method = UpdateUser").await.unwrap().remove(0);
+    assert_eq!((&last.resource, last.details["user_name"].as_str()), (&ben.name, "ben to benno"));
     for path in ["state", "guest", "roles", "password", ""] {
         let refused = change(&anna, sent.clone(), &[path]).await;
         assert_eq!(fields(&assert_refused(refused, Code::InvalidArgument, "FIELDS_INVALID"))[0].0, "update_mask");

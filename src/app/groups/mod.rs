@@ -94,7 +94,14 @@ async fn update(tx: &mut Tx, id: GroupId, patch: &GroupPatch, etag: &str) -> Res
     }
     group.check_etag(etag)?;
     groups::update(tx, id, patch).await?;
-    reload(tx, id).await
+    let changed = reload(tx, id).await?;
+    tx.tell_changes(facts(&group), facts(&changed));
+    Ok(changed)
+}
+
+/// The group by field, for people.
+fn facts(group: &Group) -> [(&'static str, String); 2] {
+    [("display_name", group.display_name.clone()), ("description", group.description.clone())]
 }
 
 async fn delete(tx: &mut Tx, id: GroupId, etag: &str) -> Result<()> {

@@ -19,7 +19,8 @@ impl App {
         Ok(asked)
     }
 
-    /// Begins again what an operation was given up at, or cancelled: a new operation of the same kind.
+    /// Begins again what an operation was given up at, or cancelled: a new operation of the same kind, or the purge that a
+    /// forced deletion had got to.
     pub async fn retry_operation(&self, op: OpContext, id: OperationId) -> Result<Operation> {
         let begun = self.db.change(op, "retry-operation", id, |tx, id| retry(tx, *id).boxed()).await?;
         self.notify();
@@ -65,7 +66,7 @@ async fn retry(tx: &mut Tx, id: OperationId) -> Result<Operation> {
     let Some(params) = operations::params(tx, id).await? else {
         return Err(not_retryable(&operation, "its tenant is gone"));
     };
-    let begun = begin_again(tx, &params).await?;
+    let begun = begin_again(tx, id, &params).await?;
     let begun = begun.ok_or_else(|| not_retryable(&operation, "the tenant has gone on since"))?;
     tx.tell("begun", operations::name(&operation.tenant_code, begun));
     loaded(tx, begun).await

@@ -99,7 +99,14 @@ async fn update(tx: &mut Tx, id: RoleId, patch: &RolePatch, etag: &str) -> Resul
     }
     role.check_etag(etag)?;
     roles::update(tx, id, patch).await?;
-    reload(tx, id).await
+    let changed = reload(tx, id).await?;
+    tx.tell_changes(facts(&role), facts(&changed));
+    Ok(changed)
+}
+
+/// The role by field, for people.
+fn facts(role: &Role) -> [(&'static str, String); 2] {
+    [("display_name", role.display_name.clone()), ("description", role.description.clone())]
 }
 
 async fn delete(tx: &mut Tx, id: RoleId, etag: &str) -> Result<()> {

@@ -6,7 +6,7 @@ use super::read::SeenTenant;
 use crate::authz::decision::{Facts, allows};
 use crate::authz::policy::{self, Policy};
 use crate::domain::access::{Access, Viewer, status};
-use crate::domain::lifecycle::{Standing, State};
+use crate::domain::lifecycle::Standing;
 use crate::domain::limits::{Limits, Warning};
 use crate::domain::privilege::Privilege;
 use crate::domain::tenant::{Condition, ConditionKind, Overview, Tenant};
@@ -24,8 +24,9 @@ pub(super) fn seen(listed: Listed, facts: &Facts) -> SeenTenant {
     let (status, reason) = status(&tenant, viewer);
     let actions =
         policy::ALL.iter().copied().filter(|p| p.change && p.names_tenant() && p.path.starts_with(OF_TENANTS));
+    let busy = overview.current_operation.is_some();
     let allowed =
-        actions.filter(|p| possible(p, &tenant, force_enabled) && allows(p, facts, tenant.uid)).map(|p| p.name);
+        actions.filter(|p| possible(p, &tenant, busy, force_enabled) && allows(p, facts, tenant.uid)).map(|p| p.name);
     let access = Access { status, reason, allowed_actions: allowed.collect() };
     let conditions = conditions(&tenant, server_reachable, &waiting_for, &overview, &limits);
     SeenTenant { tenant, conditions, access, overview }
@@ -46,10 +47,9 @@ fn conditions(
     if !server_reachable {
         add(ConditionKind::ServerUnreachable, format!("servers/{} can't be reached", tenant.server));
     }
-    let leaving = tenant.state == State::PreparingDeletion || tenant.purge_started;
-    if leaving && !waiting_for.is_empty() {
+    if tenant.is_leaving() && !waiting_for.is_empty() {
         add(ConditionKind::DeletionBlocked, waiting_for.to_owned());
-    } else if leaving && overview.current_operation.is_none() {
+    } else if tenant.is_leaving() && overview.current_operation.is_none() {
         let text = "its deletion was given up: its last operation says why, and can be begun again with RetryOperation";
         add(ConditionKind::DeletionBlocked, text.to_owned());
     }
@@ -59,8 +59,8 @@ fn conditions(
     found
 }
 
-/// Whether the tenant, as it stands, lets the call be made by whoever may make it.
-fn possible(policy: &'static Policy, tenant: &Tenant, force_enabled: bool) -> bool {
+/// Whether the tenant, as it stands, lets the call be made by whoever may make it. Busy: an operation keeps others off it.
+fn possible(policy: &'static Policy, tenant: &Tenant, busy: bool, force_enabled: bool) -> bool {
     if tenant.uid.is_infrastructure() {
         return policy.infrastructure;
     }
@@ -69,14 +69,15 @@ fn possible(policy: &'static Policy, tenant: &Tenant, force_enabled: bool) -> bo
     }
     let is = |other: &'static Policy| ptr::eq(policy, other);
     if is(&policy::TENANT_SERVICE_UNLOCK_TENANT) {
-        return matches!(tenant.standing(), Standing::Locked(_));
+        return !busy && matches!(tenant.standing(), Standing::Locked(_));
     }
     if is(&policy::TENANT_SERVICE_PREPARE_TENANT_DELETION) {
-        return !tenant.protected && matches!(tenant.standing(), Standing::Active(_) | Standing::Locked(_));
+        return !busy && !tenant.protected && matches!(tenant.standing(), Standing::Active(_) | Standing::Locked(_));
     }
     if is(&policy::TENANT_SERVICE_DELETE_TENANT) {
         // Also of one whose purge was given up: it is begun again this way.
-        return !tenant.protected
+        return !busy
+            && !tenant.protected
             && match tenant.standing() {
                 Standing::Prepared(_) | Standing::Failed(_) => tenant.cooldown_left.is_none(),
                 Standing::Active(_) | Standing::Locked(_) => force_enabled,

@@ -79,7 +79,7 @@ async fn create(tx: &mut Tx, input: &CreateTenant) -> Result<Created> {
 
 /// The server to place the tenant on: the one named, or the default one.
 async fn place(tx: &mut Tx, wanted: Option<&str>) -> Result<Server> {
-    let found = servers::load(tx, wanted.unwrap_or(DEFAULT_SERVER)).await?;
+    let found = servers::load_to_stay(tx, wanted.unwrap_or(DEFAULT_SERVER)).await?;
     let server =
         found.ok_or_else(|| Error::field("tenant.server", "must be an existing server, `servers/{server}`"))?;
     server.check_reachable()?;

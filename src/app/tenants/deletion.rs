@@ -10,7 +10,8 @@ use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::lifecycle::{Standing, State, Transition};
 use crate::domain::operation::{Operation, Params};
-use crate::domain::tenant::{BlastRadius, Tenant};
+use crate::domain::tenant::{BlastRadius, Blocker, Tenant};
+use crate::store::ledger::{self, Phase};
 use crate::store::tx::Tx;
 use crate::store::{directory, limits, operations, settings, transitions};
 
@@ -87,7 +88,7 @@ async fn prepare(tx: &mut Tx, etag: &str, participants: &Names) -> Result<Deleti
     };
     tenant.check_unprotected()?;
     tenant.check_etag(etag)?;
-    let preview = blast_radius(tx, participants).await?;
+    let preview = blast_radius(tx, &tenant, participants).await?;
     leave(tx, step).await?;
     Ok(Deletion { operation: begin(tx, &Params::PrepareDeletion {}).await?, preview })
 }
@@ -114,6 +115,8 @@ async fn cancel(tx: &mut Tx, etag: &str) -> Result<Undeleted> {
         operations::cancel_at_once(tx, running.id).await?;
     }
     transitions::append(tx, step, &because(tx, "")).await?;
+    // Struck out before anybody is thawed: one that thaws unheard must not count as frozen in the next preparation.
+    ledger::strike(tx, tenant.generation, Phase::Frozen).await?;
     Ok(Undeleted { operation: begin(tx, &Params::Thaw {}).await?, tenant: reload(tx).await? })
 }
 
@@ -122,7 +125,7 @@ async fn delete(tx: &mut Tx, input: &DeleteTenant, participants: &Names) -> Resu
     let tenant = target(tx).await?;
     let running = operations::exclusive(tx).await?;
     if tenant.state == State::PreparingDeletion
-        && let Some(blocker) = operations::blockers(tx).await?.first()
+        && let Some(blocker) = blockers(tx, &tenant).await?.first()
     {
         return Err(blocker.refusal(&tenant));
     }
@@ -134,7 +137,7 @@ async fn delete(tx: &mut Tx, input: &DeleteTenant, participants: &Names) -> Resu
     tenant.check_unprotected()?;
     tenant.check_confirmation(&input.confirm_name)?;
     tenant.check_etag(&input.etag)?;
-    let preview = blast_radius(tx, participants).await?;
+    let preview = blast_radius(tx, &tenant, participants).await?;
     if let Some(step) = whole {
         tx.tell("force", "true");
         leave(tx, step).await?;
@@ -161,14 +164,20 @@ async fn whole_deletion(tx: &mut Tx, tenant: &Tenant, force: bool) -> Result<Opt
         Standing::Locked(locked) if force => locked.prepare(),
         _ => return Err(Error::state(&tenant.state_text(), &[State::Prepared, State::Failed])),
     };
+    check_force_enabled(tx, tenant).await?;
+    Ok(Some(step))
+}
+
+/// Refuses to prepare and delete in one unless the settings let it.
+pub(super) async fn check_force_enabled(tx: &mut Tx, tenant: &Tenant) -> Result<()> {
     if settings::load(tx).await?.force_delete_enabled {
-        return Ok(Some(step));
+        return Ok(());
     }
     let text = "deleting in one call is switched off; prepare the tenant first, or set force_delete_enabled with AdminService.UpdateSettings";
     Err(Refusal::new(Reason::ForceDisabled, text).about(tenant.name()).into())
 }
 
-async fn blast_radius(tx: &mut Tx, participants: &Names) -> Result<BlastRadius> {
+async fn blast_radius(tx: &mut Tx, tenant: &Tenant, participants: &Names) -> Result<BlastRadius> {
     let counts = directory::counts(tx).await?;
     let used = limits::load(tx).await?;
     Ok(BlastRadius {
@@ -179,6 +188,15 @@ async fn blast_radius(tx: &mut Tx, participants: &Names) -> Result<BlastRadius> 
         sessions: counts.sessions,
         storage_bytes: used.map_or(0, |used| used.storage_bytes),
         participants: participants.clone(),
-        blockers: operations::blockers(tx).await?,
+        blockers: blockers(tx, tenant).await?,
     })
+}
+
+/// What keeps a deletion that is under way from going on. What once kept another one is over.
+async fn blockers(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<Blocker>> {
+    if !tenant.is_leaving() {
+        return Ok(Vec::new());
+    }
+    let Some(last) = operations::last_way_out(tx).await? else { return Ok(Vec::new()) };
+    operations::blockers(tx, last).await
 }

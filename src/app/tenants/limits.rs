@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
-use crate::domain::limits::{Features, FeaturesPatch, Limits, LimitsPatch};
+use crate::domain::limits::{Features, FeaturesPatch, Limits, LimitsPatch, limit_text};
 use crate::store::tx::Tx;
 use crate::store::{limits, tenants};
 
@@ -76,16 +76,15 @@ async fn update_limits(tx: &mut Tx, patch: &LimitsPatch, etag: &str) -> Result<(
     let current = limits_of(tx).await?;
     check_etag(etag, &current.etag(), &name)?;
     current.check_use(patch)?;
-    let shown = |limit: Option<i64>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
-    for (key, old, new) in
-        [("max_users", current.max_users, patch.max_users), ("disk_quota_bytes", current.disk_quota, patch.disk_quota)]
-    {
-        if let Some(new) = new {
-            tx.tell(key, format!("{} to {}", shown(old), shown(new)));
-        }
-    }
     limits::update(tx, patch).await?;
-    Ok((name, limits_of(tx).await?))
+    let changed = limits_of(tx).await?;
+    tx.tell_changes(facts(&current), facts(&changed));
+    Ok((name, changed))
+}
+
+/// The limits by field, for people.
+fn facts(limits: &Limits) -> [(&'static str, String); 2] {
+    [("max_users", limit_text(limits.max_users)), ("disk_quota_bytes", limit_text(limits.disk_quota))]
 }
 
 async fn limits_of(tx: &mut Tx) -> Result<Limits> {
@@ -108,12 +107,10 @@ async fn features_of(tx: &mut Tx) -> Result<Features> {
 async fn update_defaults(tx: &mut Tx, patch: &FeaturesPatch, etag: &str) -> Result<Features> {
     const NAME: &str = "defaultFeatures";
     tx.about(NAME.to_owned());
-    let current = limits::default_features(tx).await?;
+    let current = limits::default_features_for_change(tx).await?;
     check_etag(etag, &current.etag(), NAME)?;
     tell(tx, patch);
-    if !limits::set_default_features(tx, &current.after(patch)?, current.version).await? {
-        return Err(stale(NAME));
-    }
+    limits::set_default_features(tx, &current.after(patch)?).await?;
     limits::default_features(tx).await
 }
 
@@ -126,11 +123,9 @@ fn tell(tx: &mut Tx, patch: &FeaturesPatch) {
 }
 
 fn check_etag(sent: &str, current: &str, name: &str) -> Result<()> {
-    if sent.is_empty() || sent == current { Ok(()) } else { Err(stale(name)) }
-}
-
-fn stale(name: &str) -> Error {
-    Refusal::new(Reason::EtagMismatch, format!("it has changed since it was read; read {name} again"))
-        .about(name)
-        .into()
+    if sent.is_empty() || sent == current {
+        return Ok(());
+    }
+    let text = format!("it has changed since it was read; read {name} again");
+    Err(Refusal::new(Reason::EtagMismatch, text).about(name).into())
 }

@@ -5,8 +5,8 @@ use futures::FutureExt as _;
 use super::{because, reload, target, wrong_state};
 use crate::app::App;
 use crate::context::OpContext;
-use crate::domain::error::Result;
-use crate::domain::lifecycle::Standing;
+use crate::domain::error::{Error, Result};
+use crate::domain::lifecycle::{LockReason, Standing};
 use crate::domain::name::Note;
 use crate::domain::tenant::Tenant;
 use crate::store::tx::Tx;
@@ -51,6 +51,10 @@ async fn unlock(tx: &mut Tx, etag: &str) -> Result<Tenant> {
     // Participants that are still being thawed would refuse the tenant's users.
     if let Some(running) = operations::exclusive(tx).await? {
         return Err(operations::in_progress(&running));
+    }
+    if tenant.lock_reason == Some(LockReason::Undeleted) && !operations::last_thaw_succeeded(tx).await? {
+        let text = "LOCKED (UNDELETED), and its thaw was given up: begin that again with RetryOperation";
+        return Err(Error::state(text, tx.op().call().map_or(&[], |c| c.policy.states)));
     }
     transitions::append(tx, locked.unlock(), &because(tx, "")).await?;
     reload(tx).await

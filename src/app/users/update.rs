@@ -31,9 +31,19 @@ impl App {
 
 async fn update(tx: &mut Tx, input: &UpdateUser) -> Result<Account> {
     let account = held_at_home(tx, input.user, &input.etag).await?;
-    if let Some(name) = input.patch.user_name.as_ref().filter(|name| name.as_str() != account.user_name) {
-        tx.tell("user_name", format!("{} to {name}", account.user_name));
-    }
     accounts::update(tx, &account, &input.patch).await?;
-    reload(tx, account.id).await
+    let changed = reload(tx, account.id).await?;
+    tx.tell_changes(facts(&account), facts(&changed));
+    Ok(changed)
+}
+
+/// The account by field, for people.
+fn facts(account: &Account) -> [(&'static str, String); 5] {
+    [
+        ("user_name", account.user_name.clone()),
+        ("email", account.email.clone()),
+        ("given_name", account.given_name.clone()),
+        ("family_name", account.family_name.clone()),
+        ("language", account.language.clone()),
+    ]
 }

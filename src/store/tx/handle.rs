@@ -60,6 +60,15 @@ impl Tx {
         self.story.details.insert(key, value.into());
     }
 
+    /// Adds what has changed, by field: `old to new`.
+    pub fn tell_changes<const N: usize>(&mut self, old: [(&'static str, String); N], new: [(&'static str, String); N]) {
+        for ((field, before), (_, after)) in old.into_iter().zip(new) {
+            if before != after {
+                self.tell(field, format!("{before} to {after}"));
+            }
+        }
+    }
+
     /// The connection as the platform's role, for a look at all tenants in the middle of a change of one.
     pub(in crate::store) async fn across_tenants(&mut self) -> Result<&mut AsyncPgConnection> {
         if !self.op.permit().crosses_tenants() {
