@@ -23,7 +23,7 @@ impl<'a> Relay<'a> {
     /// Begins with `victim`. None: it was killed before it served.
     pub async fn new(stand: &'a Stand, victim: Option<Process>) -> Self {
         let api = match &victim {
-            Some(victim) => operator(victim).await,
+            Some(victim) => operator(victim.address).await,
             None => None,
         };
         let mut relay = Self { stand, api, victim, survivor: None, killed_at: None };

@@ -1,5 +1,6 @@
 //! What a life is led on: a database with a first operator, and replicas that share a folder for mails.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use landlord::proto::v1;
@@ -69,8 +70,8 @@ impl Stand {
 }
 
 /// A client of the operator, if the replica lives until it is logged in.
-pub async fn operator(process: &Process) -> Option<Api> {
-    let client = landlord::client::Client::connect(format!("http://{}", process.address)).await.ok()?;
+pub async fn operator(replica: SocketAddr) -> Option<Api> {
+    let client = landlord::client::Client::connect(format!("http://{replica}")).await.ok()?;
     let anonymous = Api { client };
     let session = anonymous.session("operator@infrastructure", PASSWORD).await.ok()?;
     Some(anonymous.with_token(&session.access_token))

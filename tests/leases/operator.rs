@@ -47,7 +47,9 @@ impl Leases {
             }
             Asked::RetryOperation(number) => {
                 let operation = world.operations.get(number);
-                let effect = rules::begin_again(world.tenant, operation.kind, operation.state, at)?;
+                let out = world.operations.iter().filter(|(_, operation)| rules::leads_out(operation.kind)).last();
+                let last = out.is_some_and(|(way_out, _)| way_out == number);
+                let effect = rules::begin_again(world.tenant, operation.kind, operation.state, last, at)?;
                 if self.has(Flaw::RetryWithoutCompare) {
                     world.retrying = Some(number);
                 } else {

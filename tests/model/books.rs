@@ -29,8 +29,7 @@ impl Page {
     }
 
     fn last_way_out(&self) -> Option<usize> {
-        let ways_out = [Kind::PrepareDeletion, Kind::ForceDeletion, Kind::Purge];
-        self.operations.iter().rposition(|operation| ways_out.contains(&operation.kind))
+        self.operations.iter().rposition(|operation| rules::leads_out(operation.kind))
     }
 
     /// The operation that a call means by that number.

@@ -148,6 +148,11 @@ pub fn cancel(kind: Kind, state: State) -> Result<State, Reason> {
     }
 }
 
+/// Whether work of that kind leads a tenant out.
+pub const fn leads_out(kind: Kind) -> bool {
+    matches!(kind, Kind::PrepareDeletion | Kind::ForceDeletion | Kind::Purge)
+}
+
 /// RetryOperation: work that did not succeed begins again where the tenant stands, if it stands where that work begins.
 /// Of the ways out only the last one is gone on with.
 pub fn begin_again(now: Tenant, kind: Kind, state: State, last: bool, at: Circumstances) -> Result<Effect, Reason> {
