@@ -77,6 +77,12 @@ impl OpContext {
         Self { target: Some(target), ..self }
     }
 
+    /// The same work by another leave.
+    #[must_use]
+    pub fn by(self, permit: Permit) -> Self {
+        Self { permit, ..self }
+    }
+
     /// The leave.
     pub fn permit(&self) -> &Permit {
         &self.permit

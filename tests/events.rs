@@ -83,7 +83,7 @@ async fn log_ins_and_log_outs_stand_in_the_logs_of_the_home_tenant_and_what_is_w
     let anonymous = server.anonymous().await;
     let wrong = anonymous.session("anna@acme", "not her password").await;
     assert_refused(wrong, Code::Unauthenticated, "CREDENTIALS_INVALID");
-    anna.client.sessions().delete_session(v1::DeleteSessionRequest {}).await.unwrap();
+    anna.client.sessions().delete_session(v1::DeleteSessionRequest::default()).await.unwrap();
     let filter = "method = CreateSession OR method = DeleteSession";
     let audit = operator.audit(&name, filter).await.unwrap();
     let methods: Vec<_> = audit.iter().rev().map(|r| r.method.rsplit('/').next().unwrap()).collect();

@@ -325,7 +325,7 @@ async fn log_ins_and_passwords() {
     let anonymous = server.anonymous().await;
     let log_in = async |user_name: &str, password: &str, tenant: &str| {
         let (user_name, password, tenant) = (user_name.into(), password.into(), tenant.into());
-        let request = v1::CreateSessionRequest { user_name, password, tenant };
+        let request = v1::CreateSessionRequest { user_name, password, tenant, ..Default::default() };
         anonymous.client.sessions().create_session(request).await.map(|_| ())
     };
     assert_field(log_in("", PASSWORD, "acme").await, "user_name", "1 to 64 characters");

@@ -37,4 +37,10 @@ impl App {
         let name = code_or_uid.to_owned();
         self.db.platform(op, "resolve-tenant", name, |tx, name| identities::resolve(tx, name).boxed()).await
     }
+
+    /// The code of a tenant that is or was there.
+    pub async fn code_of(&self, tenant: TenantUid) -> Result<String> {
+        let found = self.resolve_tenant(&tenant.to_string()).await?;
+        Ok(found.map_or_else(|| tenant.to_string(), |(_, code)| code))
+    }
 }

@@ -49,8 +49,7 @@ pub fn public(policy: &'static Policy) -> Result<Permit> {
 /// with `named` as the request named it.
 pub fn decide(policy: &'static Policy, facts: &Facts, target: Target, named: &str) -> Result<Permit> {
     if facts.must_change_password && !policy.before_password_change {
-        let text = "the password must be changed first: call UserService.ChangePassword";
-        return Err(Refusal::new(Reason::PasswordChangeRequired, text).into());
+        return Err(password_change_required());
     }
     let permit = |needed, platform| Ok(Permit(Ground::Caller { caller: facts.caller, needed, platform }));
     if policy.access != Access::Privileged {
@@ -68,6 +67,33 @@ pub fn decide(policy: &'static Policy, facts: &Facts, target: Target, named: &st
         Target::One(tenant) if tenant != active && !operator => Err(Error::not_found(named)),
         _ => Err(missing(policy, operator)),
     }
+}
+
+/// Leave for what a method that is open to every caller does to others than the caller. That needs a privilege in the
+/// tenant that is named, which must be the active one.
+pub fn over_others(
+    facts: &Facts,
+    tenant: Option<TenantUid>,
+    needed: &'static Privilege,
+    named: &str,
+) -> Result<Permit> {
+    if tenant != Some(facts.caller.active) {
+        return Err(Error::not_found(named));
+    }
+    if facts.must_change_password {
+        return Err(password_change_required());
+    }
+    if !facts.privileges.contains(needed) {
+        let text = format!("what is not your own needs {}", needed.name());
+        return Err(Refusal::new(Reason::PrivilegeMissing, text).with("privilege", needed.name()).into());
+    }
+    let needed = std::slice::from_ref(needed);
+    Ok(Permit(Ground::Caller { caller: facts.caller, needed, platform: false }))
+}
+
+fn password_change_required() -> Error {
+    let text = "the password must be changed first: call UserService.ChangePassword";
+    Refusal::new(Reason::PasswordChangeRequired, text).into()
 }
 
 /// Whether the caller is at home and at work in the infrastructure tenant, and so may know of every tenant.

@@ -37,6 +37,8 @@ pub enum Purpose {
     LogIn,
     /// Refreshes a session.
     Refresh,
+    /// Tells a user where it works, and moves its session there.
+    Switch,
     /// Uses up an activation or reset link.
     Link,
     /// Claims and runs operations.

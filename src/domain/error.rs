@@ -135,10 +135,16 @@ names! {
         UserIsGuest = "USER_IS_GUEST",
         /// The user's state does not allow it.
         UserStateInvalid = "USER_STATE_INVALID",
+        /// The user has no e-mail address that a link could go to.
+        EmailMissing = "EMAIL_MISSING",
         /// The user does not work there, or is not in the group.
         NotAMember = "NOT_A_MEMBER",
         /// Nobody can log in to a locked tenant.
         TenantLocked = "TENANT_LOCKED",
+        /// The user works in no tenant.
+        NoTenantAssigned = "NO_TENANT_ASSIGNED",
+        /// The user does not work in its default tenant any more.
+        DefaultTenantRequired = "DEFAULT_TENANT_REQUIRED",
         /// The password must be changed before anything else.
         PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED",
         /// A participant can't be reached.
@@ -196,6 +202,9 @@ impl Reason {
             | Self::UserStateInvalid
             | Self::NotAMember
             | Self::TenantLocked
+            | Self::NoTenantAssigned
+            | Self::DefaultTenantRequired
+            | Self::EmailMissing
             | Self::PasswordChangeRequired => Class::FailedPrecondition,
             Self::LicensesExhausted
             | Self::UserLimitReached

@@ -78,6 +78,9 @@ pub struct User {
     pub must_change_password: bool,
     /// Grows when the user's tokens must end.
     pub epoch: i64,
+    /// Where its sessions start; none: at home.
+    #[serde(default)]
+    pub default_tenant: Option<TenantUid>,
 }
 
 /// Refuses a password that is too easy to guess. There are no rules of composition.

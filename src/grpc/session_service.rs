@@ -1,12 +1,14 @@
 //! SessionService: decode, call the use case, encode.
 
 use super::convert::fields::timestamp;
+use super::convert::{names, page, session};
 use super::guarded::SessionServiceHandler;
 use crate::app::App;
-use crate::app::sessions::LogIn;
+use crate::app::sessions::{Issued, LogIn, Whose};
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::proto::v1;
+use crate::store::my_tenants::MyTenant;
 
 /// The service.
 pub struct SessionService(pub App);
@@ -19,13 +21,18 @@ impl SessionServiceHandler for SessionService {
         request: v1::CreateSessionRequest,
     ) -> Result<v1::CreateSessionResponse> {
         let session = self.0.log_in(&op, log_in(request)?).await?;
+        let tenant = |tenant: MyTenant| v1::SessionTenant {
+            tenant: format!("tenants/{}", tenant.code),
+            display_name: tenant.display_name,
+        };
         Ok(v1::CreateSessionResponse {
-            access_token: session.access_token,
-            access_expire_time: Some(timestamp(session.access_expires)),
-            refresh_token: session.refresh_token,
-            user: format!("tenants/{}/users/{}", session.tenant_code, session.user.id),
-            tenant: format!("tenants/{}", session.tenant_code),
+            access_token: session.tokens.access_token,
+            access_expire_time: Some(timestamp(session.tokens.access_expires)),
+            refresh_token: session.tokens.refresh_token,
+            user: format!("tenants/{}/users/{}", session.home_code, session.user.id),
+            tenant: format!("tenants/{}", session.active_code),
             password_change_required: session.user.must_change_password,
+            tenants: session.tenants.into_iter().map(tenant).collect(),
         })
     }
 
@@ -34,14 +41,67 @@ impl SessionServiceHandler for SessionService {
         _: OpContext,
         request: v1::RefreshSessionRequest,
     ) -> Result<v1::RefreshSessionResponse> {
-        let (access_token, expires, refresh_token) = self.0.refresh(&request.refresh_token).await?;
-        let access_expire_time = Some(timestamp(expires));
+        let Issued { access_token, access_expires, refresh_token } = self.0.refresh(&request.refresh_token).await?;
+        let access_expire_time = Some(timestamp(access_expires));
         Ok(v1::RefreshSessionResponse { access_token, access_expire_time, refresh_token })
     }
 
-    async fn delete_session(&self, op: OpContext, _: v1::DeleteSessionRequest) -> Result<v1::DeleteSessionResponse> {
-        self.0.log_out(op).await?;
+    async fn switch_tenant(&self, op: OpContext, request: v1::SwitchTenantRequest) -> Result<v1::SwitchTenantResponse> {
+        let wanted = names::tenant("tenant", &request.tenant)?;
+        let (Issued { access_token, access_expires, refresh_token }, code) = self.0.switch_tenant(op, wanted).await?;
+        let (access_expire_time, tenant) = (Some(timestamp(access_expires)), format!("tenants/{code}"));
+        Ok(v1::SwitchTenantResponse { access_token, access_expire_time, refresh_token, tenant })
+    }
+
+    async fn list_my_tenants(
+        &self,
+        op: OpContext,
+        request: v1::ListMyTenantsRequest,
+    ) -> Result<v1::ListMyTenantsResponse> {
+        let after = page::open(&self.0.root, &op, "", &request.page_token)?;
+        let found = self.0.list_my_tenants(op.clone(), after, page::size(request.page_size)?).await?;
+        Ok(v1::ListMyTenantsResponse {
+            next_page_token: page::seal(&self.0.root, &op, "", found.page.next.as_ref())?,
+            total_size: page::total(found.total),
+            total_size_estimated: page::is_estimate(found.total),
+            switcher: found.total > 1,
+            tenants: session::my_tenants(&op, found),
+        })
+    }
+
+    async fn list_sessions(&self, op: OpContext, request: v1::ListSessionsRequest) -> Result<v1::ListSessionsResponse> {
+        let parent = Some(&request.parent).filter(|parent| !parent.is_empty());
+        let parent = parent.map(|parent| names::named("parent", parent)).transpose()?;
+        let after = page::open(&self.0.root, &op, &request.parent, &request.page_token)?;
+        let (found, user) = self.0.list_sessions(op.clone(), parent, after, page::size(request.page_size)?).await?;
+        Ok(v1::ListSessionsResponse {
+            next_page_token: page::seal(&self.0.root, &op, &request.parent, found.next.as_ref())?,
+            sessions: found.rows.into_iter().map(|row| session::session(&op, &user, row)).collect(),
+        })
+    }
+
+    async fn delete_session(
+        &self,
+        op: OpContext,
+        request: v1::DeleteSessionRequest,
+    ) -> Result<v1::DeleteSessionResponse> {
+        let name = Some(&request.name).filter(|name| !name.is_empty());
+        let named = name.map(|name| names::session("name", name)).transpose()?;
+        self.0.end_session(op, named.map(|(user, session)| Whose { user, session })).await?;
         Ok(v1::DeleteSessionResponse {})
+    }
+
+    async fn test_privileges(
+        &self,
+        op: OpContext,
+        request: v1::TestPrivilegesRequest,
+    ) -> Result<v1::TestPrivilegesResponse> {
+        if request.privileges.len() > 100 {
+            return Err(Error::field("privileges", "must name at most 100"));
+        }
+        let asked = names::privileges("privileges", &request.privileges, 0)?;
+        let held = self.0.held_privileges(op, asked).await?;
+        Ok(v1::TestPrivilegesResponse { privileges: held })
     }
 
     async fn get_caller_identity(
@@ -51,15 +111,12 @@ impl SessionServiceHandler for SessionService {
     ) -> Result<v1::GetCallerIdentityResponse> {
         let facts = op.call().and_then(|call| call.facts.clone());
         let facts = facts.ok_or_else(|| Error::internal("context", "the call has no caller"))?;
-        let name = |code: Option<String>, uid: String| format!("tenants/{}", code.unwrap_or(uid));
-        let (home, active) = (facts.caller.user.home, facts.caller.active);
-        let code = |found: Option<(_, String)>| found.map(|(_, code)| code);
-        let home = name(code(self.0.resolve_tenant(&home.to_string()).await?), home.to_string());
-        let tenant = name(code(self.0.resolve_tenant(&active.to_string()).await?), active.to_string());
+        let home = self.0.code_of(facts.caller.user.home).await?;
+        let tenant = self.0.code_of(facts.caller.active).await?;
         Ok(v1::GetCallerIdentityResponse {
-            user: format!("{home}/users/{}", facts.caller.user.user),
+            user: format!("tenants/{home}/users/{}", facts.caller.user.user),
             user_name: facts.user_name.clone(),
-            tenant,
+            tenant: format!("tenants/{tenant}"),
             privileges: facts.privileges.iter().map(|p| p.name().to_owned()).collect(),
             acting_for: String::new(),
         })
@@ -85,5 +142,9 @@ fn log_in(request: v1::CreateSessionRequest) -> Result<LogIn> {
     if tenant.as_ref().is_some_and(|tenant| tenant.len() > 64) {
         return Err(Error::field("tenant", "must be the code or the uid of a tenant"));
     }
-    Ok(LogIn { user_name, password: request.password.into(), tenant })
+    let active_tenant = Some(request.active_tenant).filter(|tenant| !tenant.is_empty());
+    if active_tenant.as_ref().is_some_and(|tenant| tenant.len() > 64) {
+        return Err(Error::field("active_tenant", "must be the code or the uid of a tenant"));
+    }
+    Ok(LogIn { user_name, password: request.password.into(), tenant, active_tenant })
 }

@@ -21,6 +21,7 @@ pub mod links;
 mod log_filter;
 pub mod memberships;
 pub mod migrate;
+pub mod my_tenants;
 pub mod operations;
 pub mod privileges;
 pub mod progress;

@@ -25,6 +25,13 @@ pub async fn existing(tx: &mut Tx, keys: &[&str]) -> Result<Vec<String>> {
     found.load(tx.conn()).await.map_err(failed)
 }
 
+/// Those of these keys that a user holds in the transaction's tenant.
+pub async fn held(tx: &mut Tx, user: UserId, keys: &[String]) -> Result<Vec<String>> {
+    let held = up::table.filter(up::tenant_id.eq(tx.tenant().0)).filter(up::user_id.eq(user.0));
+    let found = held.filter(up::privilege.eq_any(keys)).select(up::privilege).distinct();
+    found.load(tx.conn()).await.map_err(failed)
+}
+
 /// Defines a privilege.
 pub async fn insert(tx: &mut Tx, new: &NewPrivilege) -> Result<()> {
     let key = new.key.as_str();

@@ -225,7 +225,12 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        previous_hash -> Nullable<Bytea>,
     }
+}
+
+diesel::table! {
+    attempts (kind, slot) { kind -> Int2, slot -> Int4, count -> Int4, last_at -> Timestamptz, }
 }
 
 diesel::table! {
@@ -360,5 +365,7 @@ diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(directory_users, group_members, user_roles);
 diesel::allow_tables_to_appear_in_same_query!(memberships, tenant_identities);
+diesel::allow_tables_to_appear_in_same_query!(memberships, tenants);
+diesel::allow_tables_to_appear_in_same_query!(sessions, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(users, user_privileges);
 diesel::allow_tables_to_appear_in_same_query!(role_privileges, group_roles);

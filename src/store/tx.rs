@@ -303,9 +303,10 @@ impl Db {
     }
 }
 
-/// Whether what a token says still holds, as far as the database knows; the transaction then is on the active tenant.
-pub(super) async fn stands(tx: &mut Tx, caller: &Caller) -> Result<()> {
-    enter_as(&mut tx.conn, caller, caller.active, &[], false).await?;
+/// Whether what a token says still holds, as far as the database knows; the transaction then is on the active tenant. For a
+/// change it holds until the transaction ends.
+pub(super) async fn stands(tx: &mut Tx, caller: &Caller, for_change: bool) -> Result<()> {
+    enter_as(&mut tx.conn, caller, caller.active, &[], for_change).await?;
     tx.tenant = caller.active;
     Ok(())
 }

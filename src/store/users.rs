@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::clock::clock_timestamp;
+use super::enter::set_tenant;
 use super::error::failed;
 use super::schema::{tenants as t, user_privileges as up, users as u};
 use super::tx::{Tx, stands};
@@ -16,12 +17,15 @@ use crate::domain::lifecycle::State;
 use crate::domain::privilege::Privilege;
 use crate::domain::user::{User, UserState};
 
-type Row = (Uuid, Uuid, String, String, String, bool, i64);
+type Row = (Uuid, Uuid, String, String, String, bool, i64, Option<Uuid>);
 
-const COLUMNS: (u::tenant_id, u::id, u::user_name, u::email, u::state, u::must_change_password, u::epoch) =
-    (u::tenant_id, u::id, u::user_name, u::email, u::state, u::must_change_password, u::epoch);
+type Columns =
+    (u::tenant_id, u::id, u::user_name, u::email, u::state, u::must_change_password, u::epoch, u::default_tenant_id);
 
-fn user((tenant, id, user_name, email, state, must_change_password, epoch): Row) -> Result<User> {
+const COLUMNS: Columns =
+    (u::tenant_id, u::id, u::user_name, u::email, u::state, u::must_change_password, u::epoch, u::default_tenant_id);
+
+fn user((tenant, id, user_name, email, state, must_change_password, epoch, default_tenant): Row) -> Result<User> {
     Ok(User {
         tenant: TenantUid(tenant),
         id: UserId(id),
@@ -30,12 +34,19 @@ fn user((tenant, id, user_name, email, state, must_change_password, epoch): Row)
         state: UserState::parse(&state).ok_or_else(|| Error::internal("stored user state", state))?,
         must_change_password,
         epoch,
+        default_tenant: default_tenant.map(TenantUid),
     })
 }
 
 /// A user of the transaction's tenant.
 pub async fn load(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
     let row = u::table.find((tx.tenant().0, id.0)).select(COLUMNS).first::<Row>(tx.conn()).await;
+    row.optional().map_err(failed)?.map(user).transpose()
+}
+
+/// The same, held: whoever locks the user or ends its sessions waits until this transaction ends.
+pub async fn load_held(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
+    let row = u::table.find((tx.tenant().0, id.0)).select(COLUMNS).for_share().first::<Row>(tx.conn()).await;
     row.optional().map_err(failed)?.map(user).transpose()
 }
 
@@ -89,22 +100,27 @@ pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<()> {
 
 /// State and epoch of a tenant, held so that a lock that commits later waits for this transaction.
 pub async fn hold_tenant(tx: &mut Tx) -> Result<Option<(State, i64)>> {
-    let uid = tx.tenant().0;
-    let row: Option<(String, i64)> = t::table
-        .find(uid)
-        .select((t::state, t::epoch))
-        .for_share()
-        .first(tx.conn())
-        .await
-        .optional()
-        .map_err(failed)?;
+    hold_tenant_at(tx, tx.tenant()).await
+}
+
+/// The same of another tenant, in which a user of the transaction's tenant is to work.
+pub async fn hold_tenant_at(tx: &mut Tx, tenant: TenantUid) -> Result<Option<(State, i64)>> {
+    let own = tx.tenant();
+    if tenant != own {
+        set_tenant(tx.conn(), tenant).await?;
+    }
+    let held = t::table.find(tenant.0).select((t::state, t::epoch)).for_share();
+    let row: Option<(String, i64)> = held.first(tx.conn()).await.optional().map_err(failed)?;
+    if tenant != own {
+        set_tenant(tx.conn(), own).await?;
+    }
     row.map(|(state, epoch)| Ok((State::parse(&state).ok_or_else(|| Error::internal("stored state", state))?, epoch)))
         .transpose()
 }
 
 /// What is known of a caller besides the token, if the token still holds.
 pub async fn facts(tx: &mut Tx, caller: &Caller) -> Result<Option<Facts>> {
-    stands(tx, caller).await?;
+    stands(tx, caller, false).await?;
     let names: Vec<String> = up::table
         .filter(up::tenant_id.eq(caller.active.0))
         .filter(up::user_id.eq(caller.user.user.0))

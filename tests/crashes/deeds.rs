@@ -140,7 +140,7 @@ impl<R: Replicas> Life<'_, R> {
 
     async fn log_in(&mut self) -> String {
         let user_name = format!("anna@{}", self.tenant.strip_prefix("tenants/").unwrap());
-        let request = v1::CreateSessionRequest { user_name, password: ADMIN_PASSWORD.into(), tenant: String::new() };
+        let request = v1::CreateSessionRequest { user_name, password: ADMIN_PASSWORD.into(), ..Default::default() };
         self.call(async |api: Api| api.client.sessions().create_session(request.clone()).await).await.access_token
     }
 

@@ -7,6 +7,7 @@ use crate::support::database::Database;
 /// Tables without tenants' rows, each with the reason why it needs no row-level security.
 pub const PLATFORM_TABLES: &[(&str, &str)] = &[
     ("__diesel_schema_migrations", "diesel's list of migrations; the application only reads it"),
+    ("attempts", "counts by keyed hashes, also of accounts and tenants that are not there"),
     ("default_features", "one row: what new tenants get"),
     (
         "function_privileges",

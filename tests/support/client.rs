@@ -31,8 +31,8 @@ impl Api {
 
     /// Asks for a session.
     pub async fn session(&self, user_name: &str, password: &str) -> Result<v1::CreateSessionResponse, Status> {
-        let request =
-            v1::CreateSessionRequest { user_name: user_name.into(), password: password.into(), tenant: String::new() };
+        let (user_name, password) = (user_name.into(), password.into());
+        let request = v1::CreateSessionRequest { user_name, password, ..Default::default() };
         self.client.sessions().create_session(request).await.map(tonic::Response::into_inner)
     }
 

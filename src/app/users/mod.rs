@@ -37,6 +37,13 @@ pub(super) async fn held_at_home(tx: &mut Tx, id: UserId, etag: &str) -> Result<
     Ok(account)
 }
 
+/// Whether the tenant that the call is on is that user's home; refused for a guest.
+pub(super) async fn at_home(tx: &mut Tx, id: UserId) -> Result<bool> {
+    let account = user_list::one(tx, id).await?;
+    account.as_ref().map_or(Ok(()), Account::check_at_home)?;
+    Ok(account.is_some())
+}
+
 /// The user as the transaction leaves it.
 pub(super) async fn reload(tx: &mut Tx, id: UserId) -> Result<Account> {
     user_list::one(tx, id).await?.ok_or_else(|| Error::internal("user", "it went away in its own transaction"))

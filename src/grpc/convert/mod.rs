@@ -9,5 +9,6 @@ pub mod operation;
 pub mod page;
 pub mod role;
 pub mod server;
+pub mod session;
 pub mod tenant;
 pub mod user;

@@ -1,7 +1,7 @@
 //! Resource names of the directory, in requests.
 
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{GroupId, RoleId, UserId};
+use crate::domain::id::{GroupId, RoleId, SessionId, UserId};
 use crate::domain::named::Named;
 use crate::domain::role::{Held, PrivilegeKey};
 
@@ -47,6 +47,14 @@ pub fn named<I: Resource>(field: &str, name: &str) -> Result<Named<I>> {
         _ => None,
     };
     parsed.ok_or_else(|| Error::field(field, format!("must be `tenants/{{tenant}}/{}/{{id}}`", I::COLLECTION)))
+}
+
+/// `tenants/{tenant}/users/{user}/sessions/{session}`: the user, and its session.
+pub fn session(field: &str, name: &str) -> Result<(Named<UserId>, SessionId)> {
+    let parsed = name
+        .split_once("/sessions/")
+        .and_then(|(user, session)| Some((named::<UserId>(field, user).ok()?, SessionId::parse(session)?)));
+    parsed.ok_or_else(|| Error::field(field, "must be `tenants/{tenant}/users/{user}/sessions/{session}`"))
 }
 
 /// The id in such a name.

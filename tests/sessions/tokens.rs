@@ -67,7 +67,7 @@ async fn a_home_tenant_is_named_once_by_code_or_uid_or_is_the_only_one() {
     let anonymous = server.anonymous().await;
     let log_in = async |user_name: &str, tenant: &str| {
         let (user_name, tenant, password) = (user_name.into(), tenant.into(), ADMIN_PASSWORD.into());
-        let request = v1::CreateSessionRequest { user_name, password, tenant };
+        let request = v1::CreateSessionRequest { user_name, password, tenant, ..Default::default() };
         anonymous.client.sessions().create_session(request).await.map(Response::into_inner)
     };
     let me = who(&anna).await.unwrap().user;
@@ -100,8 +100,8 @@ async fn wrong_user_wrong_password_and_wrong_tenant_are_answered_alike_to_the_by
         ("superuser", "acme", "wrong"),
         ("anna", "acme", "invited, and without a password"),
     ] {
-        let request =
-            v1::CreateSessionRequest { user_name: user_name.into(), password: password.into(), tenant: tenant.into() };
+        let (user_name, password, tenant) = (user_name.into(), password.into(), tenant.into());
+        let request = v1::CreateSessionRequest { user_name, password, tenant, ..Default::default() };
         let mut request = tonic::Request::new(request);
         request.metadata_mut().insert("x-landlord-request-id", "one".parse().unwrap());
         let status = anonymous.client.sessions().create_session(request).await;
@@ -143,6 +143,37 @@ async fn a_lost_answer_does_not_end_the_session_but_the_token_before_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_not_carried_on_by_two() {
+    let server = TestServer::with(&[("tokens.refresh_grace_seconds", "600".into())]).await;
+    let anonymous = server.anonymous().await;
+    let first = anonymous.session("operator@infrastructure", PASSWORD).await.unwrap().refresh_token;
+    let (one, two) = futures::future::join(refresh(&anonymous, &first), refresh(&anonymous, &first)).await;
+    let (one, two) = (one.unwrap().refresh_token, two.unwrap().refresh_token);
+    let both = futures::future::join(refresh(&anonymous, &one), refresh(&anonymous, &two)).await;
+    assert!(both.0.is_err() || both.1.is_err(), "one of the two answers has got lost");
+    for token in [&one, &two].into_iter().chain(both.0.ok().iter().chain(&both.1.ok()).map(|next| &next.refresh_token))
+    {
+        assert_refused(refresh(&anonymous, token).await, Code::Unauthenticated, "TOKEN_INVALID");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_grace_of_a_lost_answer_is_counted_from_the_first_one() {
+    let server = TestServer::with(&[("tokens.refresh_grace_seconds", "600".into())]).await;
+    let anonymous = server.anonymous().await;
+    let first = anonymous.session("operator@infrastructure", PASSWORD).await.unwrap().refresh_token;
+    for _ in 0..3 {
+        refresh(&anonymous, &first).await.expect("an answer may get lost several times");
+    }
+    let sql = server.sql().await;
+    sql.batch_execute("UPDATE sessions SET refreshed_at = refreshed_at - interval '599 seconds'").await.unwrap();
+    let last = refresh(&anonymous, &first).await.unwrap();
+    sql.batch_execute("UPDATE sessions SET refreshed_at = refreshed_at - interval '2 seconds'").await.unwrap();
+    assert_refused(refresh(&anonymous, &first).await, Code::Unauthenticated, "TOKEN_INVALID");
+    assert_refused(refresh(&anonymous, &last.refresh_token).await, Code::Unauthenticated, "TOKEN_INVALID");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_token_is_of_our_making_and_of_a_session_that_lasts() {
     let server = TestServer::start().await;
     let anonymous = server.anonymous().await;
@@ -167,7 +198,7 @@ async fn a_log_out_ends_both_tokens_of_this_session_and_of_no_other() {
     let mine = anonymous.session("operator@infrastructure", PASSWORD).await.unwrap();
     let other = server.operator().await;
     let api = anonymous.with_token(&mine.access_token);
-    api.client.sessions().delete_session(v1::DeleteSessionRequest {}).await.unwrap();
+    api.client.sessions().delete_session(v1::DeleteSessionRequest::default()).await.unwrap();
     assert_refused(who(&api).await, Code::Unauthenticated, "TOKEN_INVALID");
     assert_refused(refresh(&anonymous, &mine.refresh_token).await, Code::Unauthenticated, "TOKEN_INVALID");
     who(&other).await.unwrap();
@@ -306,7 +337,7 @@ async fn ten_log_outs_of_one_session_at_once_end_it_and_disturb_nobody() {
     let operator = server.operator().await;
     let all = (0..10).map(|_| {
         let operator = operator.clone();
-        async move { operator.client.sessions().delete_session(v1::DeleteSessionRequest {}).await }
+        async move { operator.client.sessions().delete_session(v1::DeleteSessionRequest::default()).await }
     });
     let all = futures::future::join_all(all).await;
     assert!(all.iter().any(Result::is_ok));

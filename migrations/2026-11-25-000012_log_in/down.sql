@@ -1,0 +1,2 @@
+DROP TABLE attempts;
+ALTER TABLE sessions DROP COLUMN previous_hash;

@@ -1,0 +1,6 @@
+//! SessionService, and the passwords and links of UserService.
+
+mod own;
+mod start;
+mod switch;
+mod tokens;
