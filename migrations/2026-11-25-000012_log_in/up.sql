@@ -7,7 +7,7 @@ ALTER TABLE sessions ADD COLUMN previous_hash bytea;
 -- the address that is meant, whether it is there or not: rows tell nobody who tried what, and they are not many, whatever
 -- is tried.
 CREATE TABLE attempts (
-    kind    smallint NOT NULL,
+    kind    integer NOT NULL,
     slot    integer NOT NULL CHECK (slot BETWEEN 0 AND 1048575),
     count   integer NOT NULL DEFAULT 1 CHECK (count > 0),
     last_at timestamptz NOT NULL DEFAULT clock_timestamp(),

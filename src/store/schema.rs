@@ -230,7 +230,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    attempts (kind, slot) { kind -> Int2, slot -> Int4, count -> Int4, last_at -> Timestamptz, }
+    attempts (kind, slot) { kind -> Int4, slot -> Int4, count -> Int4, last_at -> Timestamptz, }
 }
 
 diesel::table! {

@@ -239,6 +239,7 @@ async fn the_platform_role_writes_claims_signing_keys_and_the_end_of_what_has_ex
     assert_eq!(
         allowed,
         [
+            "DELETE attempts",
             "DELETE links",
             "DELETE requests",
             "DELETE sessions",

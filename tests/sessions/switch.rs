@@ -30,7 +30,7 @@ async fn a_switch_moves_the_session_and_voids_the_tokens_until_then() {
     let next = anonymous.refresh(&moved.refresh_token).await.unwrap();
     assert_eq!(anonymous.with_token(&next.access_token).who().await.unwrap().tenant, beta);
     let log = anna.audit(&acme, "").await.unwrap();
-    assert!(log.iter().any(|r| r.method.ends_with("/SwitchTenant") && r.actor == ben), "{log:?}");
+    assert!(log.iter().any(|r| r.method.ends_with("/SwitchTenant") && r.actor_name == "ben"), "{log:?}");
     let reused = anonymous.refresh(&session.refresh_token).await;
     assert_refused(reused, Code::Unauthenticated, "TOKEN_INVALID");
 }
