@@ -43,6 +43,8 @@ pub struct Call {
     pub validate_only: bool,
     /// The resource as the request names it; empty: none.
     pub named: String,
+    /// Where it comes from.
+    pub client: Option<std::net::IpAddr>,
 }
 
 /// A request id with a hash of what was asked for under it.

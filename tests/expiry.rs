@@ -38,7 +38,9 @@ async fn old_answers_sessions_and_links_go_and_young_ones_stay() {
     let age_one = "
         UPDATE requests SET created_at = created_at - interval '3 days' WHERE ctid = (SELECT min(ctid) FROM requests);
         UPDATE sessions SET ended_at = clock_timestamp() - interval '3 days' WHERE ctid = (SELECT max(ctid) FROM sessions);
-        UPDATE links SET expires_at = expires_at - interval '60 days' WHERE ctid = (SELECT min(ctid) FROM links)";
+        UPDATE links SET expires_at = expires_at - interval '60 days' WHERE ctid = (SELECT min(ctid) FROM links);
+        INSERT INTO attempts (kind, slot, last_at) VALUES (1, 1, clock_timestamp() - interval '61 minutes'),
+            (1, 2, clock_timestamp() - interval '59 minutes')";
     superuser.batch_execute(age_one).await.unwrap();
 
     let config = DbConfig {
@@ -48,7 +50,7 @@ async fn old_answers_sessions_and_links_go_and_young_ones_stay() {
         repeat_window: Duration::from_secs(86_400),
     };
     let db = Db::new(&config).unwrap();
-    for (what, table) in Expiring::ALL.into_iter().zip(["requests", "sessions", "links"]) {
+    for (what, table) in Expiring::ALL.into_iter().zip(["requests", "sessions", "links", "attempts"]) {
         let before = count(table).await;
         let op = OpContext::system(Purpose::Expiry, None);
         let remove =

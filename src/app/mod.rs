@@ -1,6 +1,7 @@
 //! The use cases, by noun. Each owns its transaction; none knows of gRPC.
 
 mod administrators;
+mod attempts;
 pub mod bootstrap;
 pub mod caller;
 pub mod directory;

@@ -25,6 +25,8 @@ pub enum Purpose {
     RefreshToken,
     /// Looks at a status log.
     SeenToken,
+    /// Hashes of accounts and addresses by which attempts are counted.
+    Attempts,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
             Self::RequestBody => b"landlord request body v1",
             Self::RefreshToken => b"landlord refresh token v1",
             Self::SeenToken => b"landlord seen token v1",
+            Self::Attempts => b"landlord attempts v1",
         }
     }
 }

@@ -88,6 +88,15 @@ impl Account {
         Err(Refusal::new(Reason::UserIsGuest, text).about(self.name()).into())
     }
 
+    /// Refuses to send a link to a user without an address.
+    pub fn check_email(&self) -> Result<()> {
+        if !self.email.is_empty() {
+            return Ok(());
+        }
+        let text = "the user has no e-mail address that the link could go to; set one with UpdateUser first";
+        Err(Refusal::new(Reason::EmailMissing, text).about(self.name()).into())
+    }
+
     /// Refuses to give groups or roles to a user that does not work in the tenant.
     pub fn check_member(&self) -> Result<()> {
         if self.member {

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod account;
+pub mod attempts;
 pub mod error;
 pub mod event;
 pub mod filter;

@@ -125,6 +125,8 @@ impl Params {
 pub enum Mail {
     /// User name, log-in address and an activation link.
     Activation,
+    /// A link to set a new password.
+    Reset,
 }
 
 /// The first administrator of a tenant.

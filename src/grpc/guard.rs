@@ -105,6 +105,7 @@ impl Guard {
         request: Request<Q>,
         correlation: &CorrelationId,
     ) -> Result<(OpContext, Q)> {
+        let client = request.remote_addr().map(|address| address.ip());
         let (_, extensions, mut message) = request.into_parts();
         let facts = extensions.get::<Authenticated>().map(|a| a.0.clone());
         let hint = extensions.get::<TenantContext>().and_then(|context| context.0.clone());
@@ -124,6 +125,7 @@ impl Guard {
             request: self.request_key(policy, &request_id, &message)?,
             validate_only: message.validate_only(),
             named: message.tenant_field().to_owned(),
+            client,
         };
         Ok((OpContext::of_call(permit, target, correlation.to_string(), call), message))
     }

@@ -123,24 +123,10 @@ impl SessionServiceHandler for SessionService {
     }
 }
 
-/// The tenant stands in the user name or beside it, not in both.
 fn log_in(request: v1::CreateSessionRequest) -> Result<LogIn> {
-    let given = Some(request.tenant).filter(|tenant| !tenant.is_empty());
-    let (user_name, tenant) = match (request.user_name.rsplit_once('@'), given) {
-        (Some(_), Some(_)) => {
-            return Err(Error::field("tenant", "must be empty when user_name is written as name@code"));
-        }
-        (Some((name, code)), None) => (name.to_owned(), Some(code.to_owned())),
-        (None, given) => (request.user_name, given),
-    };
-    if user_name.is_empty() || user_name.len() > 1024 {
-        return Err(Error::field("user_name", "must have 1 to 64 characters, alone or as name@code"));
-    }
+    let (user_name, tenant) = session::account(request.user_name, request.tenant)?;
     if request.password.is_empty() || request.password.len() > 4096 {
         return Err(Error::field("password", "must have 1 to 256 characters"));
-    }
-    if tenant.as_ref().is_some_and(|tenant| tenant.len() > 64) {
-        return Err(Error::field("tenant", "must be the code or the uid of a tenant"));
     }
     let active_tenant = Some(request.active_tenant).filter(|tenant| !tenant.is_empty());
     if active_tenant.as_ref().is_some_and(|tenant| tenant.len() > 64) {

@@ -1,6 +1,6 @@
 //! UserService: decode, call the use case, encode; `directory/` does it for users, groups and roles.
 
-use super::directory::{groups, memberships, privileges, roles, users};
+use super::directory::{groups, memberships, passwords, privileges, roles, users};
 use super::guarded::UserServiceHandler;
 use crate::app::App;
 use crate::context::OpContext;
@@ -12,13 +12,36 @@ pub struct UserService(pub App);
 
 #[tonic::async_trait]
 impl UserServiceHandler for UserService {
-    async fn activate_user(&self, op: OpContext, request: v1::ActivateUserRequest) -> Result<v1::ActivateUserResponse> {
-        if request.code.len() > 256 {
-            return Err(Error::field("code", "must be the code of an activation link, as it stands in the mail"));
-        }
-        let (user, tenant) = self.0.activate(&op, &request.code, request.password.into()).await?;
-        let name = format!("tenants/{tenant}/users/{}", user.id);
-        Ok(v1::ActivateUserResponse { user: name, user_name: user.user_name })
+    async fn activate_user(&self, op: OpContext, r: v1::ActivateUserRequest) -> Result<v1::ActivateUserResponse> {
+        passwords::activate(&self.0, &op, r).await
+    }
+
+    async fn complete_password_reset(
+        &self,
+        op: OpContext,
+        r: v1::CompletePasswordResetRequest,
+    ) -> Result<v1::CompletePasswordResetResponse> {
+        passwords::complete_reset(&self.0, &op, r).await
+    }
+
+    async fn request_password_reset(
+        &self,
+        op: OpContext,
+        r: v1::RequestPasswordResetRequest,
+    ) -> Result<v1::RequestPasswordResetResponse> {
+        passwords::request_reset(&self.0, &op, r).await
+    }
+
+    async fn reset_password(&self, op: OpContext, r: v1::ResetPasswordRequest) -> Result<v1::ResetPasswordResponse> {
+        passwords::reset(&self.0, op, r).await
+    }
+
+    async fn send_activation_link(
+        &self,
+        op: OpContext,
+        r: v1::SendActivationLinkRequest,
+    ) -> Result<v1::SendActivationLinkResponse> {
+        passwords::send_activation_link(&self.0, op, r).await
     }
 
     async fn change_password(

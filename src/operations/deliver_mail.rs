@@ -21,8 +21,15 @@ use crate::store::links::{self, LinkPurpose};
 use crate::store::tx::Tx;
 use crate::store::{claims, users};
 
-/// How long an activation link works.
-const ACTIVATION: Duration = Duration::from_secs(24 * 3600);
+impl Mail {
+    /// What its link is for, how long it works, and how far its reader must be.
+    const fn link(self) -> (LinkPurpose, Duration, UserState) {
+        match self {
+            Self::Activation => (LinkPurpose::Activation, Duration::from_secs(24 * 3600), UserState::Invited),
+            Self::Reset => (LinkPurpose::Reset, Duration::from_secs(30 * 60), UserState::Active),
+        }
+    }
+}
 
 /// How often is looked whether mail is set up by now.
 const NO_MAILER: Duration = Duration::from_secs(60);
@@ -52,30 +59,30 @@ impl Work for DeliverMail {
     type Step = MailStep;
 
     async fn outside(&self, job: &Job, _: MailStep, _: Units) -> Result<Outside> {
-        let Mail::Activation = self.mail;
         let (code, hash) = seal::link_code()?;
         let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
-        let input = (job.claimed.claim, self.user, hash);
-        let addressee = self.app.db.change(op, "mint-link", input, |tx, (claim, user, hash)| {
+        let input = (job.claimed.claim, self.user, self.mail, hash);
+        let addressee = self.app.db.change(op, "mint-link", input, |tx, (claim, user, mail, hash)| {
             async move {
                 claims::fence(tx, claim).await?;
+                let (purpose, life, state) = mail.link();
                 let user = users::load(tx, *user).await?;
-                let Some(user) = user.filter(|u| u.state == UserState::Invited && !u.email.is_empty()) else {
+                let Some(user) = user.filter(|u| u.state == state && !u.email.is_empty()) else {
                     return Ok(None);
                 };
-                links::insert(tx, user.id, LinkPurpose::Activation, hash, ACTIVATION).await?;
+                links::insert(tx, user.id, purpose, hash, life).await?;
                 Ok(Some((user, tenant_of(tx).await?)))
             }
             .boxed()
         });
-        // Who has gone, or is active by now, needs no mail.
+        // Who has gone, or is further by now, needs no mail.
         let Some((user, tenant)) = addressee.await? else { return Ok(Outside::Done) };
         let Some(mailer) = &self.mailer else {
             let reason = "mail is not set up: see the options mail.*".to_owned();
             return Ok(Outside::Wait { reason, again_in: NO_MAILER });
         };
         fail::fail_point!("mail.before");
-        mailer.send(&self.activation(job, &user, &tenant, &code)).await?;
+        mailer.send(&self.written(job, &user, &tenant, &code)).await?;
         fail::fail_point!("mail.after");
         Ok(Outside::Done)
     }
@@ -86,22 +93,34 @@ impl Work for DeliverMail {
 }
 
 impl DeliverMail {
-    fn activation(&self, job: &Job, user: &User, tenant: &Tenant, code: &str) -> OutgoingMail {
+    fn written(&self, job: &Job, user: &User, tenant: &Tenant, code: &str) -> OutgoingMail {
         let url = self.public_url.trim_end_matches('/');
         let (name, tenant_name, tenant_code) = (&user.user_name, &tenant.display_name, &tenant.code);
-        OutgoingMail {
-            id: job.claimed.claim.id.to_string(),
-            attempt: job.claimed.claim.epoch,
-            to: (name.clone(), user.email.clone()),
-            subject: format!("Your account at {tenant_name}"),
-            text: format!(
-                "An account was made for you at {tenant_name}.\n\n\
-                 User name:    {name}\n\
-                 Company code: {tenant_code}\n\
-                 Log in at:    {url}\n\n\
-                 Set your password within 24 hours with this link, which works once:\n\n\
-                 {url}/activate?code={code}\n"
+        let account = format!(
+            "User name:    {name}\n\
+             Company code: {tenant_code}\n\
+             Log in at:    {url}\n\n"
+        );
+        let (subject, text) = match self.mail {
+            Mail::Activation => (
+                format!("Your account at {tenant_name}"),
+                format!(
+                    "An account was made for you at {tenant_name}.\n\n{account}\
+                     Set your password within 24 hours with this link, which works once:\n\n\
+                     {url}/activate?code={code}\n"
+                ),
             ),
-        }
+            Mail::Reset => (
+                format!("Your password at {tenant_name}"),
+                format!(
+                    "A new password was asked for, for your account at {tenant_name}.\n\n{account}\
+                     Set it within 30 minutes with this link, which works once:\n\n\
+                     {url}/reset?code={code}\n\n\
+                     If it was not you who asked, you need not do anything.\n"
+                ),
+            ),
+        };
+        let id = job.claimed.claim.id.to_string();
+        OutgoingMail { id, attempt: job.claimed.claim.epoch, to: (name.clone(), user.email.clone()), subject, text }
     }
 }

@@ -102,6 +102,16 @@ pub async fn lock(tx: &mut Tx, id: UserId) -> Result<()> {
     super::sessions::end_all(tx, id).await
 }
 
+/// Voids the password of a user: its sessions end, and its tokens stop working.
+pub async fn void_password(tx: &mut Tx, id: UserId) -> Result<()> {
+    diesel::update(u::table.find((tx.tenant().0, id.0)))
+        .set((u::password_hash.eq(None::<String>), u::must_change_password.eq(false), u::epoch.eq(u::epoch + 1)))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    super::sessions::end_all(tx, id).await
+}
+
 /// Unlocks a user, who is as far as it was: without a password it is invited.
 pub async fn unlock(tx: &mut Tx, id: UserId) -> Result<()> {
     let row = u::table.find((tx.tenant().0, id.0));

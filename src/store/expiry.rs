@@ -19,11 +19,13 @@ pub enum Expiring {
     Sessions,
     /// Links, a month after their end.
     Links,
+    /// Counts of attempts, once they are forgotten.
+    Attempts,
 }
 
 impl Expiring {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Requests, Self::Sessions, Self::Links];
+    pub const ALL: [Self; 4] = [Self::Requests, Self::Sessions, Self::Links, Self::Attempts];
 
     const fn batch(self) -> &'static str {
         match self {
@@ -41,6 +43,10 @@ impl Expiring {
                      SELECT ctid FROM links
                      WHERE expires_at < clock_timestamp() - interval '30 days' LIMIT 1000))"
             }
+            Self::Attempts => {
+                "DELETE FROM attempts WHERE ctid = ANY (ARRAY(
+                     SELECT ctid FROM attempts WHERE last_at < clock_timestamp() - interval '1 hour' LIMIT 1000))"
+            }
         }
     }
 }
@@ -50,7 +56,7 @@ pub async fn remove(tx: &mut PlatformTx, what: Expiring, repeat_window: Duration
     let batch = diesel::sql_query(what.batch());
     let removed = match what {
         Expiring::Requests => batch.bind::<Interval, _>(interval(repeat_window)).execute(tx.conn()).await,
-        Expiring::Sessions | Expiring::Links => batch.execute(tx.conn()).await,
+        Expiring::Sessions | Expiring::Links | Expiring::Attempts => batch.execute(tx.conn()).await,
     };
     removed.map_err(failed)
 }

@@ -19,6 +19,8 @@ names! {
     LinkPurpose {
         /// The first password.
         Activation = "ACTIVATION",
+        /// A new password in the place of a forgotten one.
+        Reset = "RESET",
     }
 }
 

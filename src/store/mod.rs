@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod administrators;
+pub mod attempts;
 pub mod audit;
 pub mod claims;
 mod clock;

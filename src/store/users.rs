@@ -83,6 +83,23 @@ pub async fn activate(tx: &mut Tx, id: UserId, hash: &str) -> Result<bool> {
     Ok(activated == 1)
 }
 
+/// Gives an active user a new password in the place of one that is forgotten; tokens issued before stop working. False: the
+/// user is not active.
+pub async fn replace_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<bool> {
+    let active = u::table.find((tx.tenant().0, id.0)).filter(u::state.eq(UserState::Active.name()));
+    let replaced = diesel::update(active)
+        .set((
+            u::password_hash.eq(hash),
+            u::must_change_password.eq(false),
+            u::epoch.eq(u::epoch + 1),
+            u::updated_at.eq(clock_timestamp()),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(replaced == 1)
+}
+
 /// Gives a user a new password; tokens issued before stop working.
 pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<()> {
     diesel::update(u::table.find((tx.tenant().0, id.0)))

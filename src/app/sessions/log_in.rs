@@ -6,18 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{Issued, open, open_tenant, works_in};
 use crate::app::App;
+use crate::app::attempts::too_early;
+use crate::app::passwords::account;
 use crate::authn::Caller;
 use crate::authn::token::RefreshToken;
 use crate::authz::permit::Purpose;
 use crate::authz::policy;
 use crate::context::OpContext;
+use crate::domain::attempts::Slot;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{SessionId, TenantUid, UserId, UserRef};
 use crate::domain::name::UserName;
 use crate::domain::user::{User, UserState};
 use crate::store::my_tenants::{self, MyTenant};
 use crate::store::tx::Tx;
-use crate::store::{audit, sessions, tenants, users};
+use crate::store::{attempts, audit, sessions, tenants, users};
 
 /// Tenants that the answer names. Who works in more asks for the list.
 const MOST_TENANTS: i64 = 100;
@@ -56,6 +59,7 @@ struct Begin {
     /// Uid and name of the tenant that was asked for.
     wanted: Option<(TenantUid, String)>,
     life: std::time::Duration,
+    slots: Vec<Slot>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,13 +78,24 @@ impl App {
         let searched = home.as_ref().map_or(TenantUid(uuid::Uuid::nil()), |(uid, _)| *uid);
         let op = OpContext::system(Purpose::LogIn, Some(searched));
         let key = UserName::parse(&log_in.user_name).map(|name| name.key()).unwrap_or_default();
-        let known = self.db.read(op, "find-user", key, |tx, key| users::find_for_log_in(tx, key).boxed()).await?;
+        let account = account(home.as_ref().map(|home| home.0), log_in.tenant.as_deref(), &key, &log_in.user_name);
+        let slots = self.password_slots(call, &account)?;
+        let input = (key, slots.clone());
+        let known = self.db.read(op, "find-user", input, |tx, (key, slots)| {
+            async move {
+                check_wait(tx, slots).await?;
+                users::find_for_log_in(tx, key).await
+            }
+            .boxed()
+        });
+        let known = known.await?;
         let (user, hash) = known.map_or((None, None), |(user, hash)| (Some(user), hash));
         let fits = self.passwords.verify(log_in.password, hash).await?;
-        let (Some(user), Some((home, home_code)), true) = (user, home, fits) else { return Err(wrong()) };
-        if user.state != UserState::Active {
+        let user = user.filter(|user| user.state == UserState::Active);
+        let (Some(user), Some((home, home_code)), true) = (user, home, fits) else {
+            self.count_wrong_password(searched, slots).await?;
             return Err(wrong());
-        }
+        };
         let wanted = match log_in.active_tenant {
             None => None,
             Some(name) => match self.resolve_tenant(&name).await? {
@@ -89,12 +104,25 @@ impl App {
             },
         };
         let token = RefreshToken::new(home, SessionId::new(), 1)?;
-        let input = Begin { user: user.clone(), token: token.clone(), wanted, life: self.sessions.refresh };
+        let input = Begin { user: user.clone(), token: token.clone(), wanted, life: self.sessions.refresh, slots };
         let op = OpContext::system(Purpose::LogIn, Some(home)).in_answer_to(call.correlation_id().to_owned());
         let Begun { caller, tenants } =
             self.db.change(op, "log-in", input, |tx, input| begin(tx, input).boxed()).await?;
         let active_code = self.code_of(caller.active).await?;
         Ok(LoggedIn { tokens: self.issue(&caller, &token)?, user, home_code, active_code, tenants })
+    }
+
+    /// Counts a wrong password; one that came while others had to wait is told that alone.
+    pub(in crate::app) async fn count_wrong_password(&self, home: TenantUid, slots: Vec<Slot>) -> Result<()> {
+        let op = OpContext::system(Purpose::LogIn, Some(home));
+        let count = self.db.change(op, "count-wrong-password", slots, |tx, slots| {
+            async move {
+                check_wait(tx, slots).await?;
+                attempts::count(tx, slots).await
+            }
+            .boxed()
+        });
+        count.await
     }
 
     /// The tenant named, or the only operational one.
@@ -114,8 +142,14 @@ impl App {
     }
 }
 
+async fn check_wait(tx: &mut Tx, slots: &[Slot]) -> Result<()> {
+    attempts::wait(tx, slots).await?.map_or(Ok(()), |wait| Err(too_early(wait)))
+}
+
 async fn begin(tx: &mut Tx, input: &Begin) -> Result<Begun> {
     let home = tx.tenant();
+    // Of many who guess at once, those that come too early learn nothing, not even that they were right.
+    check_wait(tx, &input.slots).await?;
     open_tenant(tx).await?;
     // As it was found before, if nothing has changed since.
     let user = users::load_held(tx, input.user.id).await?;
@@ -138,6 +172,7 @@ async fn begin(tx: &mut Tx, input: &Begin) -> Result<Begun> {
     };
     sessions::insert(tx, &caller, &input.token, input.life).await?;
     audit::record_user(tx, &policy::SESSION_SERVICE_CREATE_SESSION, &user, Some(caller.session)).await?;
+    attempts::forgive(tx, &input.slots).await?;
     let mut tenants = my_tenants::page(tx, user.id, "", MOST_TENANTS).await?;
     tenants.retain(|tenant| tenant.usable);
     Ok(Begun { caller, tenants })

@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod lock;
+mod password;
 mod read;
 mod update;
 

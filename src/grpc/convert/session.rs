@@ -3,6 +3,7 @@
 use super::fields::timestamp;
 use crate::app::sessions::MyTenants;
 use crate::context::OpContext;
+use crate::domain::error::{Error, Result};
 use crate::proto::v1;
 use crate::store::sessions::OpenSession;
 
@@ -31,4 +32,23 @@ pub fn session(op: &OpContext, user: &str, row: OpenSession) -> v1::Session {
         refresh_time: Some(timestamp(row.refreshed_at)),
         expire_time: Some(timestamp(row.expires_at)),
     }
+}
+
+/// A user name, and the code or the uid of its home: it stands in the user name or beside it, not in both.
+pub fn account(user_name: String, tenant: String) -> Result<(String, Option<String>)> {
+    let given = Some(tenant).filter(|tenant| !tenant.is_empty());
+    let (user_name, tenant) = match (user_name.rsplit_once('@'), given) {
+        (Some(_), Some(_)) => {
+            return Err(Error::field("tenant", "must be empty when user_name is written as name@code"));
+        }
+        (Some((name, code)), None) => (name.to_owned(), Some(code.to_owned())),
+        (None, given) => (user_name, given),
+    };
+    if user_name.is_empty() || user_name.len() > 1024 {
+        return Err(Error::field("user_name", "must have 1 to 64 characters, alone or as name@code"));
+    }
+    if tenant.as_ref().is_some_and(|tenant| tenant.len() > 64) {
+        return Err(Error::field("tenant", "must be the code or the uid of a tenant"));
+    }
+    Ok((user_name, tenant))
 }

@@ -2,6 +2,7 @@
 
 pub mod groups;
 pub mod memberships;
+pub mod passwords;
 pub mod privileges;
 pub mod roles;
 pub mod users;

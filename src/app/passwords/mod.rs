@@ -1,0 +1,7 @@
+//! Passwords: set by link, changed by their owners.
+
+mod change;
+mod link;
+mod request;
+
+pub(in crate::app) use request::account;

@@ -1,0 +1,74 @@
+//! RequestPasswordReset: for everybody, and so it tells nothing of who is there.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::time::{Instant, sleep_until};
+
+use crate::app::App;
+use crate::app::attempts::too_early;
+use crate::authz::permit::Purpose;
+use crate::context::OpContext;
+use crate::domain::attempts::Slot;
+use crate::domain::error::Result;
+use crate::domain::id::TenantUid;
+use crate::domain::lifecycle::State;
+use crate::domain::name::UserName;
+use crate::domain::operation::{Actor, Mail, Params};
+use crate::domain::user::UserState;
+use crate::store::tx::Tx;
+use crate::store::{attempts, operations, users};
+
+/// How long each answer takes at least: longer than what is done, so that the time tells nothing of it.
+const ANSWERED_AFTER: Duration = Duration::from_millis(200);
+
+impl App {
+    /// Mails a link to the user of that name, if there is one who can have it.
+    pub async fn request_password_reset(&self, call: &OpContext, user_name: &str, tenant: Option<&str>) -> Result<()> {
+        let answered = Instant::now() + ANSWERED_AFTER;
+        let asked = self.ask_for_reset(call, user_name, tenant).await;
+        sleep_until(answered).await;
+        asked
+    }
+
+    async fn ask_for_reset(&self, call: &OpContext, user_name: &str, tenant: Option<&str>) -> Result<()> {
+        let home = self.home_of(tenant).await?;
+        let key = UserName::parse(user_name).map(|name| name.key()).unwrap_or_default();
+        let account = account(home.as_ref().map(|(uid, _)| *uid), tenant, &key, user_name);
+        let slots = self.reset_slots(call, &account)?;
+        let searched = home.map_or(TenantUid(uuid::Uuid::nil()), |(uid, _)| uid);
+        let op = OpContext::system(Purpose::Link, Some(searched)).in_answer_to(call.correlation_id().to_owned());
+        self.db.change(op, "ask-for-reset", (key, slots), |tx, (key, slots)| ask(tx, key, slots).boxed()).await?;
+        self.notify();
+        Ok(())
+    }
+}
+
+/// The account that is meant, whether it is there or not.
+pub(in crate::app) fn account(home: Option<TenantUid>, tenant: Option<&str>, key: &str, user_name: &str) -> String {
+    let home = home.map_or_else(|| tenant.unwrap_or_default().to_lowercase(), |uid| uid.to_string());
+    format!("{home}\n{}", if key.is_empty() { user_name } else { key })
+}
+
+async fn ask(tx: &mut Tx, key: &str, [address, account]: &[Slot; 2]) -> Result<()> {
+    if let Some(wait) = attempts::wait(tx, &[*address]).await? {
+        return Err(too_early(wait));
+    }
+    let flooded = attempts::wait(tx, &[*account]).await?.is_some();
+    attempts::count(tx, &[*address]).await?;
+    if flooded {
+        return Ok(());
+    }
+    attempts::count(tx, &[*account]).await?;
+    let open = matches!(users::hold_tenant(tx).await?, Some((State::Active, _)));
+    let found = users::find_for_log_in(tx, key).await?.filter(|(user, _)| open && !user.email.is_empty());
+    let Some((user, _)) = found else { return Ok(()) };
+    let mail = match user.state {
+        UserState::Active => Mail::Reset,
+        UserState::Invited => Mail::Activation,
+        UserState::Locked => return Ok(()),
+    };
+    let nobody = Actor { user: None, acted_for: None };
+    operations::enqueue(tx, &Params::DeliverMail { mail, user: user.id }, nobody).await?;
+    Ok(())
+}
