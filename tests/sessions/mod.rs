@@ -1,6 +1,8 @@
 //! SessionService, and the passwords and links of UserService.
 
+mod guesses;
 mod own;
+mod resets;
 mod start;
 mod switch;
 mod tokens;

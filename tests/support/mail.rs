@@ -4,8 +4,19 @@ use quoted_printable::{ParseMode, decode};
 
 /// The code of the activation link in a mail, if there is one.
 pub fn link_code(mail: &[u8]) -> Option<String> {
+    code(mail, "/activate?code=")
+}
+
+/// The codes of the links for new passwords in the mails of a folder.
+pub fn reset_codes(folder: &std::path::Path) -> Vec<String> {
+    let mails = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mails = mails.filter(|file| file.path().extension().is_some_and(|e| e == "eml"));
+    mails.filter_map(|file| code(&std::fs::read(file.path()).ok()?, "/reset?code=")).collect()
+}
+
+fn code(mail: &[u8], before: &str) -> Option<String> {
     let text = body(mail);
-    let code = text.split("/activate?code=").nth(1)?;
+    let code = text.split(before).nth(1)?;
     Some(code.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect())
 }
 

@@ -46,6 +46,34 @@ impl Api {
         self.client.sessions().list_sessions(request).await.map(|r| r.into_inner().sessions)
     }
 
+    /// ResetPassword; gives the operation.
+    pub async fn reset_password(&self, name: &str) -> Result<String, Status> {
+        let request = v1::ResetPasswordRequest { name: name.into(), ..Default::default() };
+        self.client.users().reset_password(request).await.map(|r| r.into_inner().operation)
+    }
+
+    /// SendActivationLink; gives the operation.
+    pub async fn send_activation_link(&self, name: &str) -> Result<String, Status> {
+        let request = v1::SendActivationLinkRequest { name: name.into(), ..Default::default() };
+        self.client.users().send_activation_link(request).await.map(|r| r.into_inner().operation)
+    }
+
+    /// RequestPasswordReset.
+    pub async fn request_reset(&self, user_name: &str) -> Result<v1::RequestPasswordResetResponse, Status> {
+        let request = v1::RequestPasswordResetRequest { user_name: user_name.into(), ..Default::default() };
+        self.client.users().request_password_reset(request).await.map(Response::into_inner)
+    }
+
+    /// CompletePasswordReset.
+    pub async fn complete_reset(
+        &self,
+        code: &str,
+        password: &str,
+    ) -> Result<v1::CompletePasswordResetResponse, Status> {
+        let request = v1::CompletePasswordResetRequest { code: code.into(), password: password.into() };
+        self.client.users().complete_password_reset(request).await.map(Response::into_inner)
+    }
+
     /// DeleteSession.
     pub async fn end_session(&self, name: &str) -> Result<(), Status> {
         let request = v1::DeleteSessionRequest { name: name.into() };
