@@ -31,3 +31,4 @@ mod smoke;
 mod steering;
 mod tenants;
 mod tour;
+mod users;

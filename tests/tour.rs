@@ -32,6 +32,7 @@ async fn e2e_the_tour_works_as_the_readme_has_it() {
     std::fs::create_dir(folder.path().join(".landlord")).unwrap();
     let connection = format!("{{\n  \"password\": \"{}\"\n}}", crate::support::server::PASSWORD);
     std::fs::write(folder.path().join(".landlord/connection.json"), connection).unwrap();
+    std::os::unix::fs::symlink(server.mail_folder(), folder.path().join(".landlord/mail")).unwrap();
 
     let mut script = String::from("set -euo pipefail\n");
     let tour = tour(include_str!("../README.md"));

@@ -1,18 +1,24 @@
 //! The use cases, by noun. Each owns its transaction; none knows of gRPC.
 
+mod administrators;
 pub mod bootstrap;
 pub mod caller;
 pub mod directory;
 pub mod events;
 pub mod expiry;
+pub mod groups;
 pub mod licenses;
+pub mod memberships;
 pub mod operations;
 pub mod passwords;
+pub mod privileges;
+pub mod roles;
 pub mod servers;
 pub mod sessions;
 pub mod settings;
 pub mod signing;
 pub mod tenants;
+pub mod users;
 
 use std::sync::Arc;
 use std::time::Duration;

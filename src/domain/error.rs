@@ -127,6 +127,16 @@ names! {
         LinkUsed = "LINK_USED",
         /// The link's time is over.
         LinkExpired = "LINK_EXPIRED",
+        /// Without that account or right the tenant has no administrator any more.
+        LastAdministrator = "LAST_ADMINISTRATOR",
+        /// The resource is one that every tenant starts with, and stays as it is.
+        ResourceProtected = "RESOURCE_PROTECTED",
+        /// A guest's account is changed at home only.
+        UserIsGuest = "USER_IS_GUEST",
+        /// The user's state does not allow it.
+        UserStateInvalid = "USER_STATE_INVALID",
+        /// The user does not work there, or is not in the group.
+        NotAMember = "NOT_A_MEMBER",
         /// Nobody can log in to a locked tenant.
         TenantLocked = "TENANT_LOCKED",
         /// The password must be changed before anything else.
@@ -180,6 +190,11 @@ impl Reason {
             | Self::ServerUnreachable
             | Self::LinkUsed
             | Self::LinkExpired
+            | Self::LastAdministrator
+            | Self::ResourceProtected
+            | Self::UserIsGuest
+            | Self::UserStateInvalid
+            | Self::NotAMember
             | Self::TenantLocked
             | Self::PasswordChangeRequired => Class::FailedPrecondition,
             Self::LicensesExhausted
@@ -291,6 +306,13 @@ impl Error {
         Refusal::new(Reason::ResourceNotFound, format!("there is no {resource}, or you may not see it"))
             .about(resource)
             .into()
+    }
+
+    /// The resource changed since the caller read it.
+    pub fn stale(resource: impl Into<String>) -> Self {
+        let resource = resource.into();
+        let text = format!("{resource} has changed since it was read; read it again");
+        Refusal::new(Reason::EtagMismatch, text).about(resource).into()
     }
 
     /// The tenant is not in a state that allows the call.

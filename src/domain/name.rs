@@ -57,6 +57,14 @@ texts! {
     Region(region);
     /// A language by its tag, such as `en` or `de-CH`.
     Locale(locale);
+    /// The language that a user reads, by its tag with an upper-case region; also none: the tenant's.
+    Language(language);
+    /// What a group or a role is for: up to 500 characters, also none.
+    Description(note);
+    /// The name of a role: 1 to 100 characters.
+    RoleName(role_name);
+    /// The name of a privilege that a tenant defines: up to 200 characters, also none.
+    PrivilegeName(company_name);
 }
 
 /// Codes that mean something else where a code may stand.
@@ -156,6 +164,38 @@ fn locale(text: &str) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err("must be the tag of a language, such as en or de-CH".into()) }
 }
 
+fn language(text: &str) -> Result<String, String> {
+    let of = |part: &str, lengths: std::ops::RangeInclusive<usize>, fits: fn(&u8) -> bool| {
+        lengths.contains(&part.len()) && part.bytes().all(|b| fits(&b))
+    };
+    let script = |part: &str| {
+        let (first, rest) = part.split_at(part.len().min(1));
+        part.len() == 4 && of(first, 1..=1, u8::is_ascii_uppercase) && of(rest, 3..=3, u8::is_ascii_lowercase)
+    };
+    let region = |part: &str| of(part, 2..=2, u8::is_ascii_uppercase) || of(part, 3..=3, u8::is_ascii_digit);
+    let parts: Vec<_> = text.split('-').collect();
+    let fits = text.is_ascii()
+        && match parts.as_slice() {
+            [""] => true,
+            [language, rest @ ..] if of(language, 2..=3, u8::is_ascii_lowercase) => match rest {
+                [] => true,
+                [one] => script(one) || region(one),
+                [one, two] => script(one) && region(two),
+                _ => false,
+            },
+            _ => false,
+        };
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("must be the tag of a language, such as en, de-CH or sr-Latn-RS".into())
+    }
+}
+
+fn role_name(text: &str) -> Result<String, String> {
+    visible(text, 1, 100)
+}
+
 fn user_name(text: &str) -> Result<String, String> {
     let text = visible(text, 1, 64)?;
     if text.contains(['@', '/']) || text.chars().any(char::is_whitespace) {
@@ -251,6 +291,16 @@ mod tests {
                 assert!(TenantCode::parse(random.as_str()).is_ok(), "{random}");
             }
         });
+    }
+
+    #[test]
+    fn languages_are_tags_with_script_and_region_as_they_are_written() {
+        for good in ["", "en", "gsw", "de-CH", "sr-Latn", "sr-Latn-RS", "es-419"] {
+            assert!(Language::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["e", "EN", "en-", "en-us", "english", "sr-latn", "de-CH-1996", "en_US", "-", "é", "en-é"] {
+            assert!(Language::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod admin_service;
 pub mod call;
 pub mod codec;
 pub mod convert;
+mod directory;
 pub mod event_service;
 pub mod guard;
 pub mod guarded;

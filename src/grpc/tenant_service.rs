@@ -35,19 +35,14 @@ impl TenantServiceHandler for TenantService {
     }
 
     async fn list_tenants(&self, op: OpContext, request: v1::ListTenantsRequest) -> Result<v1::ListTenantsResponse> {
-        if request.search.chars().count() > 200 {
-            return Err(Error::field("search", "must have at most 200 characters"));
-        }
-        if request.search.chars().any(char::is_control) {
-            return Err(Error::field("search", "must not have control characters"));
-        }
-        let (order, descending) = order(&request.order_by)?;
+        let (order, descending) = page::order(&request.order_by, &Order::ALL, Order::field)?;
         let filter = tenant_filter(&request.filter)?;
         let full = tenant::is_full(request.view)?;
         let arguments = format!("{}\n{}\n{}", request.search, request.order_by, request.filter);
         let after = page::open(&self.0.root, &op, &arguments, &request.page_token)?;
         let limit = usize::try_from(page::size(request.page_size)?).unwrap_or(usize::MAX);
-        let query = Query { search: request.search, filter, order, descending, after, limit };
+        let search = page::search(request.search)?;
+        let query = Query { search, filter, order, descending, after, limit };
         let found = self.0.list_tenants(op.clone(), query).await?;
         Ok(v1::ListTenantsResponse {
             rows: found.rows.into_iter().map(|row| tenant::row(row, full)).collect(),
@@ -185,16 +180,3 @@ impl TenantServiceHandler for TenantService {
 
 /// The resource name of the default features.
 const DEFAULT_FEATURES: &str = "defaultFeatures";
-
-fn order(text: &str) -> Result<(Order, bool)> {
-    let (field, descending) = text.strip_suffix(" desc").map_or((text, false), |field| (field, true));
-    if field.is_empty() && !descending {
-        return Ok((Order::DisplayName, false));
-    }
-    let order = Order::ALL.into_iter().find(|order| order.field() == field);
-    let order = order.ok_or_else(|| {
-        let fields = Order::ALL.map(Order::field).join(", ");
-        Error::field("order_by", format!("must be one of {fields}, with ` desc` behind it for the reverse"))
-    })?;
-    Ok((order, descending))
-}

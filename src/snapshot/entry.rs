@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use chrono::{DateTime, Utc};
 
-use super::names::{fold, sort_key};
+use super::names::sort_key;
+use crate::domain::fold::fold;
 use crate::domain::id::TenantUid;
 use crate::domain::lifecycle::{LockReason, State};
 use crate::domain::name::Labels;

@@ -4,9 +4,9 @@ use roaring::RoaringBitmap;
 
 use super::entry::{Entry, Place};
 use super::index::Index;
-use super::names::fold;
 use super::postings::{Term, Text};
 use crate::domain::filter::{Compare, Filter};
+use crate::domain::fold::fold;
 use crate::domain::id::TenantUid;
 use crate::domain::page::EXACT_TOTAL;
 use crate::domain::tenant_list::{Cursor, Order, TenantCondition, TenantFilter, texts};

@@ -7,9 +7,10 @@ use chrono::DateTime;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::names::{fold, sort_key};
+use super::names::sort_key;
 use super::{Change, Entry, Facts, Index, Query, Snapshot};
 use crate::domain::filter::{Compare, Filter};
+use crate::domain::fold::fold;
 use crate::domain::id::TenantUid;
 use crate::domain::lifecycle::{LockReason, State};
 use crate::domain::name::Labels;

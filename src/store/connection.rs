@@ -36,7 +36,8 @@ impl Address {
     }
 
     /// Connects, with limits for whatever the connection is used for. A transaction is idle for moments only, unless its
-    /// process is stopped or cut off; what it holds is then given to others soon.
+    /// process is stopped or cut off; what it holds is then given to others soon. Statements are short: none is worth
+    /// being compiled.
     pub(super) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
         let mut config = Config::from_str(self.url()).map_err(bad)?;
         config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5)));
@@ -58,7 +59,7 @@ impl Address {
         };
         conn.batch_execute(
             "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5s';
-             SET timezone = 'UTC'",
+             SET timezone = 'UTC'; SET jit = off",
         )
         .await
         .map_err(bad)?;

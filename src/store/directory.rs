@@ -10,6 +10,7 @@ use super::schema::{
     groups as g, memberships as m, role_privileges as rp, roles as r, sessions as s, user_roles as ur, users as u,
 };
 use super::tx::Tx;
+use crate::domain::account::folded;
 use crate::domain::error::Result;
 use crate::domain::id::{GroupId, RoleId, UserId};
 use crate::domain::name::DisplayName;
@@ -100,6 +101,7 @@ pub async fn insert_user(tx: &mut Tx, user: &NewUser<'_>, role: RoleId) -> Resul
             u::password_hash.eq(user.password_hash),
             u::must_change_password.eq(user.must_change_password),
             u::impersonation_target.eq(user.impersonation_target),
+            u::folded.eq(folded(user.user_name, user.given_name, user.family_name, user.email)),
         ))
         .execute(tx.conn())
         .await
@@ -154,7 +156,7 @@ pub async fn rows(tx: &mut Tx) -> Result<i64> {
 }
 
 /// The tables of the directory in the order in which their rows can go.
-const IN_ORDER_OF_REMOVAL: [&str; 13] = [
+const IN_ORDER_OF_REMOVAL: [&str; 14] = [
     "events",
     "event_marks",
     "links",
@@ -165,6 +167,7 @@ const IN_ORDER_OF_REMOVAL: [&str; 13] = [
     "group_members",
     "memberships",
     "role_privileges",
+    "privileges",
     "roles",
     "groups",
     "users",

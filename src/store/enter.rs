@@ -28,8 +28,8 @@ pub(super) async fn enter(
 }
 
 /// Takes the locks that a change of the caller's own account or own tenant needs in the end. Entering only shares these
-/// rows, and two who share a row would wait for each other to change it. The order is that of entering: the user, then
-/// the tenant. Sessions need nothing: who has the user alone has them alone.
+/// rows, and two who share a row would wait for each other to change it. The order is that of entering: the tenant, then
+/// the user. Sessions need nothing: who has the user alone has them alone.
 pub(super) async fn hold_own_rows(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid) -> Result<()> {
     let Some(caller) = op.permit().caller() else { return Ok(()) };
     let (home, user) = (caller.user.home, caller.user.user);
@@ -37,18 +37,18 @@ pub(super) async fn hold_own_rows(conn: &mut AsyncPgConnection, op: &OpContext, 
     if home != tenant && !changes_tenant {
         return Ok(());
     }
-    set_tenant(conn, home).await?;
-    let row = u::table.find((home.0, user.0)).select(u::id);
-    let row = if home == tenant {
+    set_tenant(conn, caller.active).await?;
+    let row = t::table.find(caller.active.0).select(t::tenant_id);
+    let row = if changes_tenant {
         row.for_no_key_update().first::<uuid::Uuid>(conn).await
     } else {
         row.for_share().first::<uuid::Uuid>(conn).await
     };
     row.optional().map_err(failed)?;
-    if changes_tenant {
-        set_tenant(conn, tenant).await?;
-        let row = t::table.find(tenant.0).select(t::tenant_id).for_no_key_update().first::<uuid::Uuid>(conn).await;
-        row.optional().map_err(failed)?;
+    if home == tenant {
+        set_tenant(conn, home).await?;
+        let row = u::table.find((home.0, user.0)).select(u::id).for_no_key_update();
+        row.first::<uuid::Uuid>(conn).await.optional().map_err(failed)?;
     }
     Ok(())
 }

@@ -44,6 +44,15 @@ pub fn is_reference(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _))
 }
 
+/// The error of a statement that refers to what may go at the same time, held by another tenant's transaction.
+pub fn gone_or_failed(error: DieselError) -> Error {
+    if !is_reference(&error) {
+        return failed(error);
+    }
+    let text = "a user or a tenant that the call names went away at the same time; read it again";
+    Refusal::new(Reason::EtagMismatch, text).into()
+}
+
 /// The database can't be reached, or went away. Whether a commit that was under way took place is not known.
 pub fn unavailable(source: impl std::fmt::Display) -> Error {
     tracing::warn!(error = %source, "the database is unavailable");

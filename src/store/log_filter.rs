@@ -12,7 +12,7 @@ use crate::domain::filter::{Compare, Filter};
 type Condition<T> = Box<dyn BoxableExpression<T, Pg, SqlType = Bool>>;
 
 /// A pattern for LIKE that means the text itself.
-fn literally(text: &str) -> String {
+pub(super) fn literally(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 

@@ -1,5 +1,7 @@
 //! The only room that speaks to Postgres. One file per noun; `tx` hands out the transactions that they need.
 
+pub mod accounts;
+pub mod administrators;
 pub mod audit;
 pub mod claims;
 mod clock;
@@ -9,6 +11,7 @@ mod enter;
 pub mod error;
 pub mod events;
 pub mod expiry;
+pub mod groups;
 pub mod identities;
 pub mod keys;
 pub mod ledger;
@@ -16,11 +19,14 @@ pub mod licenses;
 pub mod limits;
 pub mod links;
 mod log_filter;
+pub mod memberships;
 pub mod migrate;
 pub mod operations;
+pub mod privileges;
 pub mod progress;
 pub mod records;
 pub mod requests;
+pub mod roles;
 mod schema;
 pub mod servers;
 pub mod sessions;
@@ -30,4 +36,6 @@ pub mod tenant_list;
 pub mod tenants;
 pub mod transitions;
 pub mod tx;
+mod user_filter;
+pub mod user_list;
 pub mod users;

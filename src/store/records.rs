@@ -8,8 +8,17 @@ use super::tx::Tx;
 use crate::domain::error::Result;
 
 /// The tables, in an order in which their rows can be added.
-pub const TABLES: &[&str] =
-    &["users", "memberships", "groups", "group_members", "roles", "role_privileges", "user_roles", "group_roles"];
+pub const TABLES: &[&str] = &[
+    "users",
+    "memberships",
+    "groups",
+    "group_members",
+    "privileges",
+    "roles",
+    "role_privileges",
+    "user_roles",
+    "group_roles",
+];
 
 diesel::define_sql_function! {
     /// See the migration.

@@ -114,16 +114,50 @@ diesel::table! {
         default_tenant_id -> Nullable<Uuid>,
         language -> Text,
         version -> Int8,
+        folded -> Text,
     }
 }
 
 diesel::table! {
-    memberships (tenant_id, user_id) { tenant_id -> Uuid, user_id -> Uuid, home_tenant_id -> Uuid, }
+    directory_users (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        home_tenant_id -> Uuid,
+        user_name -> Text,
+        user_name_key -> Text,
+        email -> Text,
+        email_key -> Text,
+        given_name -> Text,
+        family_name -> Text,
+        family_key -> Text,
+        folded -> Text,
+        state -> Text,
+        language -> Text,
+        default_tenant_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+        member -> Bool,
+    }
+}
+
+diesel::table! {
+    memberships (tenant_id, user_id) {
+        tenant_id -> Uuid, user_id -> Uuid, home_tenant_id -> Uuid, created_at -> Timestamptz,
+    }
 }
 
 diesel::table! {
     groups (tenant_id, id) {
-        tenant_id -> Uuid, id -> Uuid, own_name -> Nullable<Text>, tenant_name -> Nullable<Text>, name -> Text,
+        tenant_id -> Uuid,
+        id -> Uuid,
+        own_name -> Nullable<Text>,
+        tenant_name -> Nullable<Text>,
+        name -> Text,
+        created_at -> Timestamptz,
+        description -> Text,
+        updated_at -> Timestamptz,
+        version -> Int8,
     }
 }
 
@@ -132,11 +166,29 @@ diesel::table! {
 }
 
 diesel::table! {
-    roles (tenant_id, id) { tenant_id -> Uuid, id -> Uuid, name -> Text, built_in -> Bool, read_only -> Bool, }
+    roles (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        built_in -> Bool,
+        read_only -> Bool,
+        description -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
 }
 
 diesel::table! {
     role_privileges (tenant_id, role_id, privilege) { tenant_id -> Uuid, role_id -> Uuid, privilege -> Text, }
+}
+
+diesel::table! {
+    privileges (tenant_id, id) { tenant_id -> Uuid, id -> Text, display_name -> Text, created_at -> Timestamptz, }
+}
+
+diesel::table! {
+    group_roles (tenant_id, group_id, role_id) { tenant_id -> Uuid, group_id -> Uuid, role_id -> Uuid, }
 }
 
 diesel::table! {
@@ -306,3 +358,7 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(tenants, users, tenant_limits, servers, settings, operations);
 diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);
+diesel::allow_tables_to_appear_in_same_query!(directory_users, group_members, user_roles);
+diesel::allow_tables_to_appear_in_same_query!(memberships, tenant_identities);
+diesel::allow_tables_to_appear_in_same_query!(users, user_privileges);
+diesel::allow_tables_to_appear_in_same_query!(role_privileges, group_roles);

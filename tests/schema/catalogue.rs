@@ -74,10 +74,28 @@ async fn policies_that_bind_the_application_name_the_tenant_of_the_transaction_o
         // A transaction on a tenant may tell the operators of that tenant, and of no other.
         let operators =
             "((tenant_id = '11111111-1111-1111-1111-111111111111'::uuid) AND (subject_id = current_tenant()))";
+        // For users and guests: home sees where its users work, the host who its guests are, and each where the other is.
+        let known = |text: &str| {
+            let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let host = "EXISTS ( SELECT FROM memberships m WHERE";
+            match (table.as_str(), name.as_str()) {
+                ("memberships", "home_read" | "home_remove") => text == "(home_tenant_id = current_tenant())",
+                ("users", "guests") => {
+                    text == "((tenant_id <> current_tenant()) AND (EXISTS ( SELECT FROM memberships m WHERE ((m.tenant_id = current_tenant()) AND (m.user_id = users.id) AND (m.home_tenant_id = users.tenant_id)))))"
+                }
+                ("tenant_identities", "between_home_and_host") => {
+                    text == format!(
+                        "({host} (((m.tenant_id = tenant_identities.uid) AND (m.home_tenant_id = current_tenant())) OR ((m.tenant_id = current_tenant()) AND (m.home_tenant_id = tenant_identities.uid)))))"
+                    )
+                }
+                _ => false,
+            }
+        };
         let fine = |text: &str| {
             text == own("current_tenant")
                 || table == "requests" && text == own("current_actor_tenant")
                 || name == "operators_log" && (text.is_empty() || text == operators)
+                || known(text)
         };
         assert!(
             permissive == "PERMISSIVE" && fine(using) && (check.is_empty() || fine(check)),

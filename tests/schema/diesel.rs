@@ -76,8 +76,8 @@ async fn what_diesel_is_told_of_the_tables_is_so() {
         }
         for (column, kind) in columns {
             let real = real_columns.get(&column).unwrap_or_else(|| panic!("there is no {table}.{column}"));
-            let real =
-                if real_key.is_empty() { real.trim_start_matches("Nullable<").trim_end_matches('>') } else { real };
+            let plain = |kind: &str| kind.trim_start_matches("Nullable<").trim_end_matches('>').to_owned();
+            let (kind, real) = if real_key.is_empty() { (plain(&kind), plain(real)) } else { (kind, real.clone()) };
             assert_eq!(kind, real, "{table}.{column}");
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use super::world::{A, B, run_for, two_tenants};
+use super::world::{A, B, run_for, three_tenants};
 use crate::support::database::Database;
 
 /// A client of the platform's role.
@@ -28,7 +28,7 @@ const RENAME: &str = "UPDATE tenants SET company_name = company_name || 'x'";
 
 #[tokio::test]
 async fn each_change_is_told_once_also_while_another_transaction_stays_open() {
-    let database = two_tenants().await;
+    let database = three_tenants().await;
     let (reader, app, slow) =
         (platform(&database).await, database.connect("landlord_app").await, database.connect("landlord_app").await);
     let first = changed(&reader, None, 10).await;
@@ -49,7 +49,7 @@ async fn each_change_is_told_once_also_while_another_transaction_stays_open() {
 
 #[tokio::test]
 async fn more_than_was_asked_for_and_readings_from_elsewhere_are_not_answered_in_part() {
-    let database = two_tenants().await;
+    let database = three_tenants().await;
     let (reader, app) = (platform(&database).await, database.connect("landlord_app").await);
     let first = changed(&reader, None, 10).await;
     for tenant in [A, B] {

@@ -40,6 +40,8 @@ async fn the_rights_of_each_role_are_the_written_ones() {
     }
     writeln!(text, "\n# Policies: which rows, for what and for whom.").unwrap();
     for policy in rows(&client, POLICIES).await {
+        let policy = policy.iter().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        let policy: Vec<_> = policy.collect();
         let [table, name, command, roles, using, check] = &policy[..] else { panic!("{policy:?}") };
         let check = if check.is_empty() { String::new() } else { format!(" | with check {check}") };
         writeln!(text, "{table}.{name} | {command} | {roles} | using {using}{check}").unwrap();

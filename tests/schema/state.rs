@@ -1,7 +1,7 @@
 //! The application can change a tenant's state by adding to the log, and in no other way.
 
 use super::world::{
-    A, B, INFRASTRUCTURE, assert_state, attempt, begin_for, column, one_server, rows, run, run_for, two_tenants,
+    A, B, INFRASTRUCTURE, assert_state, attempt, begin_for, column, one_server, rows, run, run_for, three_tenants,
 };
 
 /// The columns of `tenants` that people change. All others follow from the log, or stay as they are.
@@ -13,7 +13,7 @@ const LOCK: &str =
 
 #[tokio::test]
 async fn the_application_updates_what_people_change_and_no_other_column_of_a_tenant() {
-    let app = two_tenants().await.connect("landlord_app").await;
+    let app = three_tenants().await.connect("landlord_app").await;
     begin_for(&app, A).await;
     let columns = "SELECT attname FROM pg_attribute WHERE attrelid = 'tenants'::regclass AND attnum > 0 ORDER BY 1";
     let mut changed = Vec::new();
@@ -56,7 +56,7 @@ async fn a_tenant_without_a_first_transition_is_not_committed() {
 
 #[tokio::test]
 async fn what_is_written_for_ever_is_neither_changed_nor_removed() {
-    let app = two_tenants().await.connect("landlord_app").await;
+    let app = three_tenants().await.connect("landlord_app").await;
     begin_for(&app, A).await;
     for statement in [
         "UPDATE tenant_transitions SET note = ''",
@@ -81,7 +81,7 @@ async fn what_is_written_for_ever_is_neither_changed_nor_removed() {
 
 #[tokio::test]
 async fn a_transition_reaches_the_tenant_even_when_a_temporary_table_has_taken_its_name() {
-    let app = two_tenants().await.connect("landlord_app").await;
+    let app = three_tenants().await.connect("landlord_app").await;
     begin_for(&app, A).await;
     run(&app, "CREATE TEMPORARY TABLE tenants AS SELECT * FROM public.tenants").await.unwrap();
     run(&app, "GRANT ALL ON pg_temp.tenants TO PUBLIC").await.unwrap();
@@ -91,7 +91,7 @@ async fn a_transition_reaches_the_tenant_even_when_a_temporary_table_has_taken_i
 
 #[tokio::test]
 async fn a_tenant_that_leaves_active_leaves_its_sessions_behind() {
-    let app = two_tenants().await.connect("landlord_app").await;
+    let app = three_tenants().await.connect("landlord_app").await;
     begin_for(&app, A).await;
     let epoch = "SELECT epoch FROM tenants";
     assert_eq!(column(&app, epoch).await, ["1"], "provisioning has no sessions to end");
@@ -101,7 +101,7 @@ async fn a_tenant_that_leaves_active_leaves_its_sessions_behind() {
 
 #[tokio::test]
 async fn a_transition_names_the_tenant_of_its_transaction() {
-    let app = two_tenants().await.connect("landlord_app").await;
+    let app = three_tenants().await.connect("landlord_app").await;
     begin_for(&app, A).await;
     let other = LOCK.replace("current_tenant()", &format!("'{B}'"));
     assert_state(attempt(&app, &other).await, "42501", "a transition of B");
@@ -109,7 +109,7 @@ async fn a_transition_names_the_tenant_of_its_transaction() {
 
 #[tokio::test]
 async fn the_root_group_is_called_what_the_tenant_is_called() {
-    let app = two_tenants().await.connect("landlord_app").await;
+    let app = three_tenants().await.connect("landlord_app").await;
     begin_for(&app, A).await;
     let name = "SELECT name FROM groups WHERE tenant_name IS NOT NULL";
     assert_eq!(column(&app, name).await, ["Name of alpha"]);
@@ -122,7 +122,7 @@ async fn the_root_group_is_called_what_the_tenant_is_called() {
 
 #[tokio::test]
 async fn version_and_time_follow_every_change() {
-    let app = two_tenants().await.connect("landlord_app").await;
+    let app = three_tenants().await.connect("landlord_app").await;
     begin_for(&app, A).await;
     let before = column(&app, "SELECT version FROM tenants").await;
     run(&app, "UPDATE tenants SET company_name = 'Alpha GmbH'").await.unwrap();

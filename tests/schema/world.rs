@@ -1,4 +1,4 @@
-//! A database with two tenants that have rows in every table, and a few words to speak to it with.
+//! A database with three tenants that have rows in every table, and a few words to speak to it with.
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -8,6 +8,10 @@ use crate::support::database::Database;
 pub const PLATFORM_TABLES: &[(&str, &str)] = &[
     ("__diesel_schema_migrations", "diesel's list of migrations; the application only reads it"),
     ("default_features", "one row: what new tenants get"),
+    (
+        "function_privileges",
+        "the names that role_privileges refers to, the same for every tenant; the application only reads it",
+    ),
     ("servers", "where tenants are placed: of the platform as a whole"),
     ("settings", "one row: of the platform as a whole"),
     ("signing_keys", "sealed, of the platform as a whole; only the platform role reaches them"),
@@ -23,6 +27,7 @@ pub fn tenant_column(table: &str) -> &'static str {
 pub const INFRASTRUCTURE: &str = "11111111-1111-1111-1111-111111111111";
 pub const A: &str = "aaaaaaaa-0000-0000-0000-000000000001";
 pub const B: &str = "bbbbbbbb-0000-0000-0000-000000000002";
+pub const C: &str = "cccccccc-0000-0000-0000-000000000003";
 
 /// A row in every table, for the tenant `$t` with the code `$c`. Whoever adds a table adds a row here.
 const ROWS: &str = "
@@ -36,8 +41,10 @@ const ROWS: &str = "
     INSERT INTO memberships (tenant_id, user_id, home_tenant_id) VALUES ('$t', '$t', '$t');
     INSERT INTO groups (tenant_id, id, tenant_name) VALUES ('$t', '$t', 'Name of $c');
     INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ('$t', '$t', '$t');
+    INSERT INTO privileges (tenant_id, id) VALUES ('$t', 'category.finance');
     INSERT INTO roles (tenant_id, id, name) VALUES ('$t', '$t', 'administrators');
     INSERT INTO role_privileges (tenant_id, role_id, privilege) VALUES ('$t', '$t', 'user-administrator');
+    INSERT INTO role_privileges (tenant_id, role_id, privilege) VALUES ('$t', '$t', 'category.finance');
     INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ('$t', '$t', '$t');
     INSERT INTO group_roles (tenant_id, group_id, role_id) VALUES ('$t', '$t', '$t');
     INSERT INTO links (tenant_id, id, user_id, purpose, code_hash, expires_at)
@@ -56,13 +63,29 @@ const ROWS: &str = "
     INSERT INTO event_marks (tenant_id, user_id, seen) VALUES ('$t', '$t', pg_current_snapshot());
     INSERT INTO event_clears (tenant_id, cleared) VALUES ('$t', pg_current_snapshot());";
 
-/// A database with the tenants [`A`] and [`B`], made by the application's role.
-pub async fn two_tenants() -> Database {
+/// The user of [`A`] works in [`B`] as well.
+const GUEST: &str = "
+    INSERT INTO memberships (tenant_id, user_id, home_tenant_id) VALUES ('$b', '$a', '$a');
+    INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ('$b', '$a', '$b');
+    INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ('$b', '$b', '$a')";
+
+/// What a tenant sees of others for its users and its guests: how many rows of which table, and which they are.
+pub const SEEN_BESIDES: &[(&str, &str, u64, &str)] = &[
+    (A, "memberships", 1, "home_tenant_id = 'aaaaaaaa-0000-0000-0000-000000000001'"),
+    (A, "tenant_identities", 1, "uid = 'bbbbbbbb-0000-0000-0000-000000000002'"),
+    (B, "users", 1, "id = 'aaaaaaaa-0000-0000-0000-000000000001'"),
+    (B, "tenant_identities", 1, "uid = 'aaaaaaaa-0000-0000-0000-000000000001'"),
+];
+
+/// A database with the tenants [`A`] and [`B`], a guest of B whose home is A, and the tenant [`C`] that has nothing to do with
+/// either, made by the application's role.
+pub async fn three_tenants() -> Database {
     let database = one_server().await;
     let app = database.connect("landlord_app").await;
-    for (tenant, code) in [(A, "alpha"), (B, "bravo")] {
+    for (tenant, code) in [(A, "alpha"), (B, "bravo"), (C, "charlie")] {
         run_for(&app, tenant, &ROWS.replace("$t", tenant).replace("$c", code)).await.unwrap();
     }
+    run_for(&app, B, &GUEST.replace("$a", A).replace("$b", B)).await.unwrap();
     database
 }
 

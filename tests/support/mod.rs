@@ -4,6 +4,7 @@ pub mod calls;
 pub mod client;
 pub mod command;
 pub mod database;
+pub mod directory;
 pub mod golden;
 pub mod lifecycle;
 pub mod mail;

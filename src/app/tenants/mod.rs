@@ -26,7 +26,7 @@ use crate::store::transitions::Because;
 use crate::store::tx::Tx;
 
 /// The tenant that the call is on, held for the change, in a state that the method's policy allows.
-async fn target(tx: &mut Tx) -> Result<Tenant> {
+pub(super) async fn target(tx: &mut Tx) -> Result<Tenant> {
     let found = tenants::load_for_change(tx).await?;
     let tenant = found.ok_or_else(|| tx.op().not_found())?;
     tx.about(tenant.name());

@@ -19,6 +19,27 @@ pub fn size(asked: i32) -> Result<i64> {
     }
 }
 
+/// A text that is searched for, or what is allowed.
+pub fn search(text: String) -> Result<String> {
+    if text.chars().count() > 200 {
+        return Err(Error::field("search", "must have at most 200 characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Error::field("search", "must not have control characters"));
+    }
+    Ok(text)
+}
+
+/// The order that `order_by` names, the first one if it is empty; and whether it is the other way round.
+pub fn order<T: Copy>(text: &str, all: &[T], field: impl Fn(T) -> &'static str) -> Result<(T, bool)> {
+    let (name, descending) = text.strip_suffix(" desc").map_or((text, false), |name| (name, true));
+    let found = all.iter().copied().find(|order| field(*order) == name || text.is_empty());
+    found.map(|order| (order, descending)).ok_or_else(|| {
+        let fields = all.iter().map(|order| field(*order)).collect::<Vec<_>>().join(", ");
+        Error::field("order_by", format!("must be one of {fields}, with ` desc` behind it for the reverse"))
+    })
+}
+
 /// A total as messages have it: exact up to [`EXACT_TOTAL`].
 pub fn total(counted: i64) -> i32 {
     i32::try_from(counted.min(EXACT_TOTAL)).unwrap_or(i32::MAX)

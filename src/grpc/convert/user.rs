@@ -1,0 +1,108 @@
+//! Users as messages, and the requests that make and change them.
+
+use super::fields::{Fields, timestamp};
+use super::names;
+use crate::app::memberships::Workplaces;
+use crate::app::users::{CreateUser, UpdateUser};
+use crate::domain::account::{Account, AccountPatch, NewAccount};
+use crate::domain::error::Result;
+use crate::domain::name::{Email, Language, PersonName, UserName};
+use crate::domain::user::UserState;
+use crate::proto::v1;
+
+/// A user as a message.
+pub fn user(account: Account) -> v1::User {
+    let tenant = format!("tenants/{}", account.tenant_code);
+    v1::User {
+        name: account.name(),
+        etag: account.etag(),
+        user_name: account.user_name,
+        email: account.email,
+        given_name: account.given_name,
+        family_name: account.family_name,
+        state: state(account.state).into(),
+        guest: account.guest,
+        home: format!("tenants/{}", account.home_code),
+        member: account.member,
+        default_tenant: account.default_tenant.map(|code| format!("tenants/{code}")).unwrap_or_default(),
+        language: account.language,
+        groups: account.groups.iter().map(|id| format!("{tenant}/groups/{id}")).collect(),
+        roles: account.roles.iter().map(|id| format!("{tenant}/roles/{id}")).collect(),
+        create_time: Some(timestamp(account.created_at)),
+        update_time: Some(timestamp(account.updated_at)),
+    }
+}
+
+fn state(state: UserState) -> v1::user::State {
+    match state {
+        UserState::Invited => v1::user::State::Invited,
+        UserState::Active => v1::user::State::Active,
+        UserState::Locked => v1::user::State::Locked,
+    }
+}
+
+/// The tenants in which a user works, as messages.
+pub fn workplaces(found: &Workplaces) -> Vec<v1::UserTenant> {
+    let default = found.account.default_tenant.as_ref().unwrap_or(&found.account.home_code);
+    let tenant = |row: &crate::store::memberships::Workplace| v1::UserTenant {
+        tenant: format!("tenants/{}", row.code),
+        home: row.tenant == found.account.home,
+        default_tenant: row.code == *default,
+        assign_time: Some(timestamp(row.since)),
+    };
+    found.page.rows.iter().map(tenant).collect()
+}
+
+/// No address, or one.
+fn email(text: &str) -> Result<Option<Email>, String> {
+    if text.is_empty() { Ok(None) } else { Email::parse(text).map(Some) }
+}
+
+/// What CreateUser asks for.
+pub fn create(request: v1::CreateUserRequest) -> Result<CreateUser> {
+    names::tenant("parent", &request.parent)?;
+    let sent = request.user.unwrap_or_default();
+    let mut fields = Fields::default();
+    let user_name = fields.take("user.user_name", UserName::parse(&sent.user_name));
+    let email = fields.take("user.email", email(&sent.email));
+    let given_name = fields.take("user.given_name", PersonName::parse(&sent.given_name));
+    let family_name = fields.take("user.family_name", PersonName::parse(&sent.family_name));
+    let language = fields.take("user.language", Language::parse(&sent.language));
+    let account = || {
+        let (given_name, family_name, language) = (given_name?, family_name?, language?);
+        Some(NewAccount { user_name: user_name?, email: email?, given_name, family_name, language })
+    };
+    let account = fields.finish(account())?;
+    let groups = names::all("user.groups", &sent.groups, 0)?;
+    let roles = names::all("user.roles", &sent.roles, 0)?;
+    Ok(CreateUser { account, groups, roles })
+}
+
+/// The fields that UpdateUser changes.
+const CHANGEABLE: [&str; 5] = ["user_name", "email", "given_name", "family_name", "language"];
+
+/// What UpdateUser asks for.
+pub fn update(request: v1::UpdateUserRequest) -> Result<UpdateUser> {
+    let sent = request.user.unwrap_or_default();
+    let user = names::id("user.name", &sent.name)?;
+    let texts = [&sent.user_name, &sent.email, &sent.given_name, &sent.family_name, &sent.language];
+    let populated = || CHANGEABLE.iter().zip(texts).filter(|(_, text)| !text.is_empty());
+    let populated = || populated().map(|(path, _)| (*path).to_owned()).collect();
+    let paths: Vec<String> = request.update_mask.map_or_else(populated, |mask| mask.paths);
+    let mut fields = Fields::default();
+    let mut patch = AccountPatch::default();
+    for path in &paths {
+        match path.as_str() {
+            "user_name" => patch.user_name = fields.take("user.user_name", UserName::parse(&sent.user_name)),
+            "email" => patch.email = fields.take("user.email", email(&sent.email)),
+            "given_name" => patch.given_name = fields.take("user.given_name", PersonName::parse(&sent.given_name)),
+            "family_name" => patch.family_name = fields.take("user.family_name", PersonName::parse(&sent.family_name)),
+            "language" => patch.language = fields.take("user.language", Language::parse(&sent.language)),
+            _ => fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", "))),
+        }
+    }
+    if paths.is_empty() {
+        fields.refuse("update_mask", format!("must name at least one of {}", CHANGEABLE.join(", ")));
+    }
+    fields.finish(Some(UpdateUser { user, patch, etag: sent.etag }))
+}

@@ -1,0 +1,13 @@
+//! Users, where they work, their groups and roles, and the privileges of these.
+
+mod account;
+mod administrators;
+mod assignment;
+mod groups;
+mod guests;
+mod isolation;
+mod list;
+mod privileges;
+mod races;
+mod revocation;
+mod roles;

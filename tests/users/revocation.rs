@@ -1,0 +1,82 @@
+//! What is taken away is gone for sessions that are running.
+
+use landlord::proto::v1;
+use tonic::Code;
+
+use crate::support::client::{Api, assert_refused, eventually};
+use crate::support::server::TestServer;
+
+/// A tenant with two administrators: its name, the clients of both, and the name of the second one.
+async fn two(server: &TestServer) -> (String, Api, Api, String) {
+    let (acme, anna) = server.administrator("Acme").await;
+    let name = anna.new_user(&acme, "ben").await.unwrap().name;
+    let role = anna.role_named(&acme, "Administrator").await;
+    anna.give(&role, &[&name]).await.unwrap();
+    let ben = server.enter("ben@acme").await;
+    ben.user(&name).await.unwrap();
+    (acme, anna, ben, name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_a_group_and_a_privilege_are_missed_by_the_next_call_and_no_new_log_in_is_needed() {
+    let server = TestServer::start().await;
+    let (acme, anna, ben, name) = two(&server).await;
+    let built_in = anna.role_named(&acme, "Administrator").await;
+    let missing = || async { assert_refused(ben.user(&name).await, Code::PermissionDenied, "PRIVILEGE_MISSING") };
+    anna.take(&built_in, &[&name]).await.unwrap();
+    missing().await;
+    let role = anna.new_role(&acme, "Head", &["privileges/user-administrator"]).await.unwrap();
+    anna.give(&role, &[&name]).await.unwrap();
+    ben.user(&name).await.unwrap();
+    anna.revoke(&role, &["privileges/user-administrator"]).await.unwrap();
+    missing().await;
+    anna.grant(&role, &["privileges/user-administrator"]).await.unwrap();
+    anna.take(&role, &[&name]).await.unwrap();
+    let group = anna.new_group(&acme, "Heads").await.unwrap();
+    let groups = vec![group.clone()];
+    anna.assign_role(v1::AssignRoleRequest { role, groups, ..Default::default() }).await.unwrap();
+    anna.add(&group, &[&name]).await.unwrap();
+    ben.user(&name).await.unwrap();
+    anna.remove(&group, &[&name]).await.unwrap();
+    missing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_taken_out_of_the_tenant_is_out_and_coming_back_begins_anew() {
+    let server = TestServer::start().await;
+    let (acme, anna, ben, name) = two(&server).await;
+    anna.unassign_users(&acme, &[&name]).await.unwrap();
+    assert_refused(ben.user(&name).await, Code::Unauthenticated, "TOKEN_INVALID");
+    anna.assign_users(&acme, &[&name]).await.unwrap();
+    assert_refused(ben.user(&name).await, Code::Unauthenticated, "TOKEN_INVALID");
+    assert!(anna.user(&name).await.unwrap().roles.is_empty(), "roles don't come back by themselves");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_runs_while_its_caller_is_locked_is_waited_for_and_none_comes_after() {
+    let server = TestServer::start().await;
+    let (acme, anna, ben, name) = two(&server).await;
+    // While groups are held, whatever ben has begun can't end.
+    let held = server.hold("groups").await;
+    let running = tokio::spawn({
+        let (acme, ben) = (acme.clone(), ben.clone());
+        async move { ben.new_group(&acme, "Late").await }
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                 AND datname = current_database() AND query ILIKE '%groups%'";
+    let sql = server.sql().await;
+    eventually("ben's call waits", || async {
+        sql.query_one(waits, &[]).await.ok().filter(|row| row.get::<_, i64>(0) > 0)
+    })
+    .await;
+    let locking = tokio::spawn({
+        let (anna, name) = (anna.clone(), name.clone());
+        async move { anna.lock_out(&name).await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!locking.is_finished(), "it waits for what is running");
+    drop(held);
+    running.await.unwrap().expect("it had begun before");
+    locking.await.unwrap().unwrap();
+    assert_refused(ben.new_group(&acme, "Later").await, Code::Unauthenticated, "TOKEN_INVALID");
+}
