@@ -61,6 +61,7 @@ pub struct Platform {
     pub first_list_after: Duration,
     anonymous: Client,
     token: tokio::sync::Mutex<(String, Instant)>,
+    sql: tokio_postgres::Client,
     child: Child,
     _folder: TempDir,
 }
@@ -78,15 +79,24 @@ impl Platform {
         first.kill().await.unwrap();
 
         let began = Instant::now();
-        fill(&cluster.connect(&database).await, tenants).await;
+        let sql = cluster.connect(&database).await;
+        fill(&sql, tenants).await;
         let filled_in = began.elapsed();
 
         let began = Instant::now();
         let (child, address) = serve(&folder, &url).await;
         let anonymous = Client::connect(format!("http://{address}")).await.unwrap();
         let token = tokio::sync::Mutex::new((log_in(&anonymous).await, Instant::now()));
-        let mut platform =
-            Self { tenants, filled_in, first_list_after: Duration::ZERO, anonymous, token, child, _folder: folder };
+        let mut platform = Self {
+            tenants,
+            filled_in,
+            first_list_after: Duration::ZERO,
+            anonymous,
+            token,
+            sql,
+            child,
+            _folder: folder,
+        };
         let first = v1::ListTenantsRequest::default();
         platform.client().await.tenants().list_tenants(first).await.unwrap();
         platform.first_list_after = began.elapsed();
@@ -100,6 +110,13 @@ impl Platform {
             *token = (log_in(&self.anonymous).await, Instant::now());
         }
         self.anonymous.clone().with_token(&token.0).unwrap()
+    }
+
+    /// Gives so many tenants from all over the list other names.
+    pub async fn rename(&self, tenants: i64) {
+        let rename = "UPDATE tenants SET display_name = reverse(display_name) WHERE code = ANY (
+            ARRAY(SELECT 't-' || floor(random() * $1)::bigint FROM generate_series(1, $2)))";
+        self.sql.execute(rename, &[&(self.tenants as f64), &tenants]).await.unwrap();
     }
 
     /// The memory that the service holds.
@@ -198,6 +215,7 @@ async fn fill(sql: &tokio_postgres::Client, tenants: usize) {
          INSERT INTO tenant_features (tenant_id) SELECT uid FROM made;
          INSERT INTO users (tenant_id, id, user_name, user_name_key, state, impersonation_target)
              SELECT uid, gen_random_uuid(), 'superuser', 'superuser', 'ACTIVE', true FROM made;
+         RESET session_replication_role;
          ANALYZE"
     );
     sql.batch_execute(&rest).await.unwrap();

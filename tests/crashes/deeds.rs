@@ -118,6 +118,7 @@ impl<R: Replicas> Life<'_, R> {
             self.unlock().await;
         }
         let token = self.log_in().await;
+        self.account.logged_in();
         assert_eq!(self.caller(&token).await, Ok(()), "{}: a session that was answered stands", self.display_name);
         let request =
             v1::LockTenantRequest { name: self.tenant.clone(), request_id: request_id(), ..Default::default() };

@@ -56,7 +56,7 @@ impl Api {
     /// CreateUser of that user name, without an address.
     pub async fn new_user(&self, parent: &str, user_name: &str) -> Result<v1::User, Status> {
         let user = Some(v1::User { user_name: user_name.into(), ..Default::default() });
-        let request = v1::CreateUserRequest { parent: parent.into(), user, ..Default::default() };
+        let request = v1::CreateUserRequest { tenant: parent.into(), user, ..Default::default() };
         self.create_user(request).await.map(|r| r.user.unwrap())
     }
 

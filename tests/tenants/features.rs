@@ -50,9 +50,10 @@ async fn a_new_tenant_has_the_default_features_of_that_time_or_those_that_it_is_
 #[tokio::test(flavor = "multi_thread")]
 async fn features_are_turned_on_and_off_and_another_replica_sees_it_at_once() {
     let server = TestServer::start().await;
+    // Before there is another replica, which would deliver the mail to a folder of its own.
+    let (name, anna) = server.administrator("Acme").await;
     let second = TestServer::on(server.database.clone(), &[]).await;
     let (operator, other) = (server.operator().await, second.operator().await);
-    let (name, anna) = server.administrator("Acme").await;
     let on = operator.switch(&name, &["b", "a"], &[]).await.unwrap();
     assert_eq!((on.name.as_str(), on.features.clone()), ("tenants/acme/features", vec!["a".into(), "b".to_owned()]));
     assert_eq!(other.features(&name).await.unwrap(), on);

@@ -30,7 +30,7 @@ async fn a_user_with_an_address_gets_a_link_and_one_without_gets_none() {
         language: "de-CH".into(),
         ..Default::default()
     };
-    let request = v1::CreateUserRequest { parent: acme.clone(), user: Some(sent.clone()), ..Default::default() };
+    let request = v1::CreateUserRequest { tenant: acme.clone(), user: Some(sent.clone()), ..Default::default() };
     let made = anna.create_user(request).await.unwrap().user.unwrap();
     assert!(made.name.starts_with(&format!("{acme}/users/")), "{}", made.name);
     assert_eq!((made.state(), made.guest, made.member, &made.home), (State::Invited, false, true, &acme));
@@ -73,7 +73,7 @@ async fn what_a_user_cannot_be_is_refused_with_all_that_is_wrong_at_once() {
         language: "german".into(),
         ..Default::default()
     };
-    let request = v1::CreateUserRequest { parent: acme.clone(), user: Some(user), ..Default::default() };
+    let request = v1::CreateUserRequest { tenant: acme.clone(), user: Some(user), ..Default::default() };
     let refused = assert_refused(anna.create_user(request).await, Code::InvalidArgument, "FIELDS_INVALID");
     let named: Vec<_> = fields(&refused).into_iter().map(|(field, _)| field).collect();
     assert_eq!(named, ["user.user_name", "user.email", "user.given_name", "user.language"]);
@@ -199,7 +199,7 @@ async fn repeats_answer_as_the_first_time_and_what_is_only_tried_changes_nothing
     let (acme, anna) = server.administrator("Acme").await;
     let request_id = "0190a0a0-0000-7000-8000-000000000001".to_owned();
     let user = Some(v1::User { user_name: "ben".into(), ..Default::default() });
-    let request = v1::CreateUserRequest { parent: acme.clone(), user, request_id, ..Default::default() };
+    let request = v1::CreateUserRequest { tenant: acme.clone(), user, request_id, ..Default::default() };
     let made = anna.create_user(request.clone()).await.unwrap();
     anna.lock_out(&made.user.as_ref().unwrap().name).await.unwrap();
     assert_eq!(anna.create_user(request.clone()).await.unwrap(), made);

@@ -114,7 +114,7 @@ async fn a_user_can_be_made_with_groups_and_roles() {
         roles: vec![role.clone()],
         ..Default::default()
     };
-    let request = |user| v1::CreateUserRequest { parent: acme.clone(), user: Some(user), ..Default::default() };
+    let request = |user| v1::CreateUserRequest { tenant: acme.clone(), user: Some(user), ..Default::default() };
     let made = anna.create_user(request(user("ben", &group))).await.unwrap().user.unwrap();
     assert_eq!((made.groups, made.roles), (vec![group], vec![role.clone()]));
     let nowhere = format!("{acme}/groups/{}", uuid::Uuid::now_v7());

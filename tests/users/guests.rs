@@ -12,7 +12,7 @@ async fn a_host_sees_its_guests_with_their_homes_and_gives_them_groups_and_roles
     let (acme, anna) = server.administrator("Acme").await;
     let (beta, bert) = server.another("Beta", "bert").await;
     let sent = v1::User { user_name: "ben".into(), email: "ben@example.com".into(), ..Default::default() };
-    let request = v1::CreateUserRequest { parent: acme.clone(), user: Some(sent), ..Default::default() };
+    let request = v1::CreateUserRequest { tenant: acme.clone(), user: Some(sent), ..Default::default() };
     let ben = anna.create_user(request).await.unwrap().user.unwrap();
     server.operator().await.assign_users(&beta, &[&ben.name]).await.unwrap();
 

@@ -26,7 +26,7 @@ async fn add(api: &Api, parent: &str, (user_name, given, family, email): (&str, 
         email: email.into(),
         ..Default::default()
     };
-    let request = v1::CreateUserRequest { parent: parent.into(), user: Some(user), ..Default::default() };
+    let request = v1::CreateUserRequest { tenant: parent.into(), user: Some(user), ..Default::default() };
     api.create_user(request).await.unwrap().user.unwrap()
 }
 

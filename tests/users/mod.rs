@@ -7,6 +7,7 @@ mod groups;
 mod guests;
 mod isolation;
 mod list;
+mod model;
 mod privileges;
 mod races;
 mod revocation;

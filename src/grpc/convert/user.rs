@@ -60,7 +60,7 @@ fn email(text: &str) -> Result<Option<Email>, String> {
 
 /// What CreateUser asks for.
 pub fn create(request: v1::CreateUserRequest) -> Result<CreateUser> {
-    names::tenant("parent", &request.parent)?;
+    names::tenant("tenant", &request.tenant)?;
     let sent = request.user.unwrap_or_default();
     let mut fields = Fields::default();
     let user_name = fields.take("user.user_name", UserName::parse(&sent.user_name));
