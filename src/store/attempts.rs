@@ -18,7 +18,8 @@ use crate::domain::error::Result;
 pub async fn wait(tx: &mut Tx, slots: &[Slot]) -> Result<Option<Duration>> {
     let kinds: Vec<i32> = slots.iter().map(|slot| slot.counted as i32).collect();
     let numbers: Vec<i32> = slots.iter().map(|slot| slot.number).collect();
-    let found: Vec<(i32, i32, i32, DateTime<Utc>, DateTime<Utc>)> = a::table
+    type Row = (i32, i32, i32, DateTime<Utc>, DateTime<Utc>);
+    let found: Vec<Row> = a::table
         .filter(a::kind.eq_any(kinds))
         .filter(a::slot.eq_any(numbers))
         .filter(a::last_at.gt(ago(FORGOTTEN)))

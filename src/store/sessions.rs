@@ -67,7 +67,8 @@ pub struct Session {
 
 /// The session, unless it has ended.
 pub async fn load_for_change(tx: &mut Tx, id: SessionId, grace: Duration) -> Result<Option<Session>> {
-    let row: Option<(Uuid, Uuid, i64, i32, Vec<u8>, Option<Vec<u8>>, bool)> = s::table
+    type Row = (Uuid, Uuid, i64, i32, Vec<u8>, Option<Vec<u8>>, bool);
+    let row: Option<Row> = s::table
         .find((tx.tenant().0, id.0))
         .filter(s::ended_at.is_null())
         .filter(s::expires_at.gt(clock_timestamp()))

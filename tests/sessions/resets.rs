@@ -75,7 +75,7 @@ async fn an_activation_link_that_is_sent_again_replaces_the_one_before() {
         email: "ben@example.com".into(),
         ..Default::default()
     });
-    let request = landlord::proto::v1::CreateUserRequest { parent: acme, user, ..Default::default() };
+    let request = landlord::proto::v1::CreateUserRequest { tenant: acme, user, ..Default::default() };
     let clear =
         || std::fs::remove_dir_all(server.mail_folder()).and_then(|()| std::fs::create_dir(server.mail_folder()));
     clear().unwrap();
