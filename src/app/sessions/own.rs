@@ -64,11 +64,12 @@ impl App {
         self.db
             .change(op, "end-session", input, |tx, (user, session, name, absent)| {
                 async move {
+                    let Some(absent) = absent else { return sessions::end(tx, *session).await };
                     tx.about(name.clone());
-                    match absent {
-                        Some(absent) if !sessions::is_of(tx, *session, *user).await? => Err(Error::not_found(absent)),
-                        _ => sessions::end(tx, *session).await,
+                    if !sessions::is_of(tx, *session, *user).await? {
+                        return Err(Error::not_found(absent));
                     }
+                    sessions::end(tx, *session).await
                 }
                 .boxed()
             })
