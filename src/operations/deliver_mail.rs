@@ -102,6 +102,7 @@ impl DeliverMail {
                  Set your password within 24 hours with this link, which works once:\n\n\
                  {url}/activate?code={code}\n"
             ),
+            html: None,
         }
     }
 }

@@ -11,3 +11,4 @@ pub mod outage;
 pub mod process;
 pub mod reaper;
 pub mod server;
+pub mod smtp;
