@@ -126,7 +126,7 @@ async fn a_mail_server_that_is_away_fails_the_delivery_at_last_and_the_reason_is
     assert_eq!(failed.state(), State::Failed);
     assert!(format!("{failed:?}").contains("MAIL_SERVER_UNAVAILABLE"), "{failed:?}");
     let step = &failed.progress.unwrap().steps[0];
-    assert_eq!(step.attempts, 3, "{step:?}");
+    assert!(step.attempts > 1 && step.last_error.contains("at connecting"), "{step:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
