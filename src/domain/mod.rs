@@ -8,6 +8,7 @@ pub mod id;
 pub mod license;
 pub mod lifecycle;
 pub mod limits;
+pub mod mail;
 pub mod name;
 pub(crate) mod names;
 pub mod operation;

@@ -16,6 +16,7 @@ pub mod licenses;
 pub mod limits;
 pub mod links;
 mod log_filter;
+pub mod mail_texts;
 pub mod migrate;
 pub mod operations;
 pub mod progress;

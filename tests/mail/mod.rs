@@ -1,6 +1,7 @@
 //! Mail: what becomes of one by what the mail server answers, and what stands in it.
 
 mod smtp;
+mod texts;
 
 use landlord::proto::v1;
 use tonic::Status;

@@ -8,6 +8,7 @@ use crate::support::database::Database;
 pub const PLATFORM_TABLES: &[(&str, &str)] = &[
     ("__diesel_schema_migrations", "diesel's list of migrations; the application only reads it"),
     ("default_features", "one row: what new tenants get"),
+    ("mail_texts", "the operators' own texts, of the platform as a whole"),
     ("servers", "where tenants are placed: of the platform as a whole"),
     ("settings", "one row: of the platform as a whole"),
     ("signing_keys", "sealed, of the platform as a whole; only the platform role reaches them"),
