@@ -1,5 +1,6 @@
 //! Mail: what becomes of one by what the mail server answers, and what stands in it.
 
+mod real;
 mod smtp;
 mod texts;
 
