@@ -60,7 +60,7 @@ def main():
     def authenticate(server, session, envelope, mechanism, data):
         wanted = (given.user or "").encode(), (given.password or "").encode()
         right = all(hmac.compare_digest(a, b) for a, b in zip((data.login, data.password), wanted))
-        return AuthResult(success=right)
+        return AuthResult(success=right, handled=False)
 
     handler = Handler(given.folder, list(given.plan))
 
