@@ -141,6 +141,10 @@ names! {
         TenantLocked = "TENANT_LOCKED",
         /// The password must be changed before anything else.
         PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED",
+        /// The mail server refused the mail for good.
+        MailRefused = "MAIL_REFUSED",
+        /// The mail server can't be reached, or takes nothing for now.
+        MailServerUnavailable = "MAIL_SERVER_UNAVAILABLE",
         /// A participant can't be reached.
         ParticipantUnreachable = "PARTICIPANT_UNREACHABLE",
         /// The database can't be reached.
@@ -196,13 +200,17 @@ impl Reason {
             | Self::UserStateInvalid
             | Self::NotAMember
             | Self::TenantLocked
-            | Self::PasswordChangeRequired => Class::FailedPrecondition,
+            | Self::PasswordChangeRequired
+            | Self::MailRefused => Class::FailedPrecondition,
             Self::LicensesExhausted
             | Self::UserLimitReached
             | Self::DiskQuotaExceeded
             | Self::RateLimited
             | Self::MessageTooLarge => Class::ResourceExhausted,
-            Self::ParticipantUnreachable | Self::StoreUnavailable | Self::ShuttingDown => Class::Unavailable,
+            Self::ParticipantUnreachable
+            | Self::StoreUnavailable
+            | Self::ShuttingDown
+            | Self::MailServerUnavailable => Class::Unavailable,
             Self::DeadlineExceeded => Class::DeadlineExceeded,
             Self::MethodUnknown => Class::Unimplemented,
         }

@@ -119,12 +119,12 @@ impl Params {
     }
 }
 
-/// The mails that Landlord sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mail {
-    /// User name, log-in address and an activation link.
-    Activation,
+names! {
+    /// The mails that Landlord sends. `domain/mail/` has the texts of each.
+    Mail {
+        /// User name, log-in address and an activation link.
+        Activation = "activation",
+    }
 }
 
 /// The first administrator of a tenant.

@@ -12,3 +12,4 @@ pub mod outage;
 pub mod process;
 pub mod reaper;
 pub mod server;
+pub mod smtp;
