@@ -36,6 +36,7 @@ model:
 e2e: lint-chart
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
 	@printf '== grpcurl: '; sh tests/tools/grpcurl.sh
+	@printf '== aiosmtpd: '; sh tests/tools/aiosmtpd.sh
 	$(cargo_test) --test all -- --ignored e2e
 
 crash:

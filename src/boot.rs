@@ -17,11 +17,12 @@ use crate::app::{App, SessionRules};
 use crate::authn::password::Passwords;
 use crate::authn::seal::RootKey;
 use crate::authn::token::{TokenRules, Tokens};
-use crate::config::Config;
+use crate::config::{self, Config, SmtpTls};
 use crate::domain::error::Error;
 use crate::domain::operation::RetryPolicy;
 use crate::grpc::server::{self, ServeError, ServerConfig, end_health, report_health};
 use crate::infra::mail_folder::MailFolder;
+use crate::infra::mail_smtp::{Encryption, MailServer, MailSmtp};
 use crate::operations::runner::{Runner, RunnerConfig};
 use crate::ports::{Mailer, Participant};
 use crate::store::connection::Address;
@@ -121,8 +122,7 @@ pub async fn start(
     stop: CancellationToken,
 ) -> Result<Running, BootError> {
     let root = RootKey::parse(&read(&config.root_key_file)?).ok_or(BootError::RootKey)?;
-    let folder = config.mail.folder.clone().map(|folder| MailFolder::new(folder, &config.mail.from)).transpose()?;
-    let mailer = folder.map(|folder| Arc::new(folder) as Arc<dyn Mailer>);
+    let mailer = mailer(&config.mail)?;
     let tls = match (&config.tls.cert_file, &config.tls.key_file) {
         (Some(chain), Some(key)) => Some((read(chain)?.into_bytes(), read(key)?.into_bytes())),
         _ => None,
@@ -193,6 +193,33 @@ fn app(config: &Config, url: Address, root: RootKey, stopping: CancellationToken
         changed: Arc::new(watch::Sender::new(0)),
         stopping,
     })
+}
+
+fn mailer(config: &config::Mail) -> Result<Option<Arc<dyn Mailer>>, BootError> {
+    if let Some(folder) = &config.folder {
+        return Ok(Some(Arc::new(MailFolder::new(folder.clone(), &config.from)?)));
+    }
+    let smtp = &config.smtp;
+    let Some(host) = smtp.host.clone() else { return Ok(None) };
+    let (encryption, port) = match smtp.tls {
+        SmtpTls::None => (Encryption::None, 25),
+        SmtpTls::StartTls => (Encryption::StartTls, 587),
+        SmtpTls::Tls => (Encryption::Tls, 465),
+    };
+    let log_in = smtp.user_name.clone().zip(smtp.password_file.clone());
+    if let Some((_, file)) = &log_in {
+        // It is read for each mail; that it can't be is better known at once.
+        read(file)?;
+    }
+    let server = MailServer {
+        host,
+        port: smtp.port.unwrap_or(port),
+        encryption,
+        authorities: smtp.ca_file.as_deref().map(read).transpose()?.map(String::into_bytes),
+        log_in,
+        time: Duration::from_secs(smtp.timeout_seconds),
+    };
+    Ok(Some(Arc::new(MailSmtp::new(server, &config.from)?)))
 }
 
 fn runner(config: &Config) -> RunnerConfig {

@@ -17,7 +17,8 @@ use figment::{Figment, Metadata};
 
 pub use self::document::document;
 pub use self::options::{
-    Argon2, Config, Database, InitialOperator, LogFormat, Mail, Operations, Requests, Telemetry, Tls, Tokens,
+    Argon2, Config, Database, InitialOperator, LogFormat, Mail, Operations, Requests, Smtp, SmtpTls, Telemetry, Tls,
+    Tokens,
 };
 pub use self::secret::Secret;
 use self::sources::{Pairs, variable};
@@ -86,6 +87,7 @@ impl Config {
         }
         sources = sources.merge(Pairs::from_environment(variables)).merge(Pairs::from_flags(flags));
         let mut config: Self = sources.extract_lossy().map_err(|error| explained(error, &sources))?;
+        config.forget_empty();
         config.read_secrets()?;
         config.validate()?;
         Ok(config)
@@ -94,6 +96,12 @@ impl Config {
     /// What is in force, as TOML; secrets are hidden.
     pub fn render(&self) -> Result<String, ConfigError> {
         Ok(toml::to_string(self)?)
+    }
+
+    /// An empty text takes back what an earlier source says.
+    fn forget_empty(&mut self) {
+        self.mail.folder.take_if(|folder| folder.as_os_str().is_empty());
+        self.mail.smtp.host.take_if(|host| host.is_empty());
     }
 
     fn read_secrets(&mut self) -> Result<(), ConfigError> {

@@ -107,4 +107,6 @@ pub struct OutgoingMail {
     pub subject: String,
     /// Plain text.
     pub text: String,
+    /// The same as HTML; none: the mail is plain text alone.
+    pub html: Option<String>,
 }

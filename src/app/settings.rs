@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use serde::{Deserialize, Serialize};
 
 use super::App;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
 use crate::domain::limits::limit_text;
+use crate::domain::mail::OwnMailText;
+use crate::store::mail_texts;
 use crate::store::settings::{self, Settings};
 use crate::store::tx::Tx;
 
@@ -27,6 +30,25 @@ pub struct SettingsPatch {
     pub default_disk_quota: Option<Option<i64>>,
     /// From which part of a limit on people are warned.
     pub limit_warning_percent: Option<i32>,
+    /// The operators' own texts of mails, all of them.
+    pub mail_texts: Option<Vec<OwnMailText>>,
+}
+
+/// The settings with the texts that go with them. Once kept, an answer is read by later versions, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllSettings {
+    /// The settings.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// The operators' own texts of mails.
+    #[serde(default)]
+    pub mail_texts: Vec<OwnMailText>,
+}
+
+impl AllSettings {
+    async fn load(tx: &mut Tx) -> Result<Self> {
+        Ok(Self { settings: settings::load(tx).await?, mail_texts: mail_texts::load(tx).await? })
+    }
 }
 
 impl Settings {
@@ -50,19 +72,19 @@ impl Settings {
 
 impl App {
     /// The settings.
-    pub async fn get_settings(&self, op: OpContext) -> Result<Settings> {
+    pub async fn get_settings(&self, op: OpContext) -> Result<AllSettings> {
         let op = op.on(TenantUid::INFRASTRUCTURE);
-        self.db.read(op, "get-settings", (), |tx, ()| settings::load(tx).boxed()).await
+        self.db.read(op, "get-settings", (), |tx, ()| AllSettings::load(tx).boxed()).await
     }
 
     /// Changes settings, if they are as the caller has read them.
-    pub async fn update_settings(&self, op: OpContext, patch: SettingsPatch, etag: String) -> Result<Settings> {
+    pub async fn update_settings(&self, op: OpContext, patch: SettingsPatch, etag: String) -> Result<AllSettings> {
         let op = op.on(TenantUid::INFRASTRUCTURE);
         self.db.change(op, "update-settings", (patch, etag), |tx, (patch, etag)| update(tx, patch, etag).boxed()).await
     }
 }
 
-async fn update(tx: &mut Tx, patch: &SettingsPatch, etag: &str) -> Result<Settings> {
+async fn update(tx: &mut Tx, patch: &SettingsPatch, etag: &str) -> Result<AllSettings> {
     tx.about("settings".to_owned());
     let current = settings::load_for_change(tx).await?;
     if !etag.is_empty() && etag != current.etag() {
@@ -70,9 +92,19 @@ async fn update(tx: &mut Tx, patch: &SettingsPatch, etag: &str) -> Result<Settin
         return Err(Error::from(Refusal::new(Reason::EtagMismatch, text)));
     }
     settings::update(tx, &current.after(patch)).await?;
-    let changed = settings::load(tx).await?;
-    tx.tell_changes(facts(&current), facts(&changed));
+    if let Some(texts) = &patch.mail_texts {
+        mail_texts::replace(tx, texts).await?;
+        tx.tell("mail_texts", listed(texts));
+    }
+    let changed = AllSettings::load(tx).await?;
+    tx.tell_changes(facts(&current), facts(&changed.settings));
     Ok(changed)
+}
+
+/// Which texts there are, for people.
+fn listed(texts: &[OwnMailText]) -> String {
+    let names: Vec<_> = texts.iter().map(|own| format!("{} {}", own.mail.name(), own.language)).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// The settings by field, for people.

@@ -16,15 +16,21 @@ pub fn document() -> Result<String, fmt::Error> {
          an error that names it. `landlord config` prints what is in force, secrets hidden. This page is made from\n\
          `src/config/options.rs`.\n",
     );
-    let is_section = |(name, _): &&Documented| SECTIONS.iter().any(|(section, _)| section == name);
-    let plain: Vec<_> = Config::OPTIONS.iter().filter(|option| !is_section(option)).copied().collect();
-    table(&mut page, "", &plain, &defaults)?;
-    for (name, lines) in Config::OPTIONS.iter().filter(is_section) {
-        let options = SECTIONS.iter().find(|(section, _)| section == name).map_or(&[][..], |(_, options)| options);
-        write!(page, "\n## {name}\n\n{}\n", joined(lines))?;
-        table(&mut page, &format!("{name}."), options, &defaults[name])?;
-    }
+    section(&mut page, "", Config::OPTIONS, &defaults)?;
     Ok(page)
+}
+
+/// The table of a section's options, then the sections in it.
+fn section(page: &mut String, prefix: &str, options: &[Documented], defaults: &Value) -> fmt::Result {
+    let inner = |name: &str| SECTIONS.iter().find(|(section, _)| *section == format!("{prefix}{name}"));
+    let plain: Vec<_> = options.iter().filter(|(name, _)| inner(name).is_none()).copied().collect();
+    table(page, prefix, &plain, defaults)?;
+    for (name, lines) in options {
+        let Some((path, options)) = inner(name) else { continue };
+        write!(page, "\n## {path}\n\n{}\n", joined(lines))?;
+        section(page, &format!("{path}."), options, &defaults[name])?;
+    }
+    Ok(())
 }
 
 fn table(page: &mut String, prefix: &str, options: &[Documented], defaults: &Value) -> fmt::Result {

@@ -39,6 +39,7 @@ macro_rules! sections {
 pub(super) const SECTIONS: &[(&str, &[Documented])] = &[
     ("database", Database::OPTIONS),
     ("mail", Mail::OPTIONS),
+    ("mail.smtp", Smtp::OPTIONS),
     ("tls", Tls::OPTIONS),
     ("tokens", Tokens::OPTIONS),
     ("operations", Operations::OPTIONS),
@@ -101,12 +102,33 @@ sections! {
         migration_url_file: Option<PathBuf> = None;
     }
 
-    /// Outgoing mail.
+    /// Outgoing mail. Without `mail.smtp.host` and `mail.folder` mails wait as operations.
     Mail {
-        /// Folder to write mails to as files, for development and tests. Without one, mails wait as operations.
-        folder: Option<PathBuf> = None;
-        /// Address that mails come from.
+        /// Address that mails come from, with or without a name: `Landlord <landlord@example.com>`.
         from: String = "landlord@localhost".into();
+        /// Folder to write mails to as files, for development and tests, in place of a mail server.
+        folder: Option<PathBuf> = None;
+        /// The server that takes mails.
+        smtp: Smtp = Smtp::default();
+    }
+
+    /// The server that takes mails, by SMTP.
+    Smtp {
+        /// Its name or address.
+        host: Option<String> = None;
+        /// Its port. Without one, 587 with `starttls`, 465 with `tls`, and 25 with `none`.
+        port: Option<u16> = None;
+        /// How the connection is encrypted: `starttls` asks for it and goes no further without, `tls` begins with it, `none`
+        /// is for a relay on the same machine.
+        tls: SmtpTls = SmtpTls::StartTls;
+        /// Name to log in with. Without one, nobody logs in.
+        user_name: Option<String> = None;
+        /// File with the password that goes with it, read anew for each mail.
+        password_file: Option<PathBuf> = None;
+        /// File with the certificates of who vouches for the server, as PEM. Without one, the system's authorities count.
+        ca_file: Option<PathBuf> = None;
+        /// How long handing over one mail may take in all, in seconds, from connecting to the last answer.
+        timeout_seconds: u64 = 30;
     }
 
     /// Transport security of the gRPC listener. Without a certificate it speaks plain HTTP/2.
@@ -184,6 +206,18 @@ sections! {
         /// How many hashes are computed at the same time.
         concurrency: usize = 2;
     }
+}
+
+/// How the connection to the mail server is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Not at all.
+    None,
+    /// From STARTTLS on.
+    StartTls,
+    /// From the first byte on.
+    Tls,
 }
 
 /// How log lines look.

@@ -46,7 +46,9 @@ pub(super) fn variable(option: &str) -> String {
 /// Kubernetes gives every pod variables such as `LANDLORD_PORT_50051_TCP` for a service that is called `landlord`.
 fn is_service_link(name: &str) -> bool {
     let numbered = name.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
-    numbered || name.ends_with("_PORT") || name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT")
+    // An option of that name stands in a section.
+    let port = name.ends_with("_PORT") && !name.ends_with("__PORT");
+    numbered || port || name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT")
 }
 
 impl Provider for Pairs {

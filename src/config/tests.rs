@@ -84,6 +84,34 @@ fn bounds_are_kept() {
 }
 
 #[test]
+fn options_of_mail_that_contradict_each_other_are_named() {
+    let host = ("LANDLORD_MAIL__SMTP__HOST", "mail");
+    let cases: [(&[(&str, &str)], &str); 8] = [
+        (&[host, ("LANDLORD_MAIL__FOLDER", "/mail")], "mail.folder must not be set together with mail.smtp.host"),
+        (&[("LANDLORD_MAIL__SMTP__PORT", "25")], "mail.smtp.port needs mail.smtp.host"),
+        (&[("LANDLORD_MAIL__SMTP__CA_FILE", "/ca")], "mail.smtp.ca_file needs mail.smtp.host"),
+        (&[host, ("LANDLORD_MAIL__SMTP__USER_NAME", "me")], "mail.smtp.password_file is required"),
+        (&[host, ("LANDLORD_MAIL__SMTP__PASSWORD_FILE", "/pw")], "mail.smtp.user_name is required"),
+        (&[host, ("LANDLORD_MAIL__SMTP__TIMEOUT_SECONDS", "0")], "mail.smtp.timeout_seconds must be from 1"),
+        (&[host, ("LANDLORD_MAIL__SMTP__TLS", "maybe")], "LANDLORD_MAIL__SMTP__TLS: mail.smtp.tls"),
+        (
+            &[host, ("LANDLORD_MAIL__SMTP__TLS", "none"), ("LANDLORD_MAIL__SMTP__CA_FILE", "/ca")],
+            "mail.smtp.tls must not",
+        ),
+    ];
+    for (variables, wanted) in cases {
+        let problem = problem(None, variables, &[]);
+        assert!(problem.contains(wanted), "{problem}");
+    }
+    let unencrypted = [host, ("LANDLORD_MAIL__SMTP__TLS", "none")];
+    let log_in = [("LANDLORD_MAIL__SMTP__USER_NAME", "me"), ("LANDLORD_MAIL__SMTP__PASSWORD_FILE", "/pw")];
+    let both: Vec<_> = unencrypted.into_iter().chain(log_in).collect();
+    assert!(problem(None, &both, &[]).contains("mail.smtp.tls must not be none with mail.smtp.user_name"));
+    let config = with(None, &unencrypted, &[]).unwrap();
+    assert_eq!((config.mail.smtp.host.as_deref(), config.mail.smtp.tls), (Some("mail"), SmtpTls::None));
+}
+
+#[test]
 fn variables_that_kubernetes_and_tests_make_are_no_options() {
     let links = [
         ("LANDLORD_SERVICE_HOST", "10.0.0.1"),
@@ -122,19 +150,21 @@ fn what_is_shown_can_be_read_again() {
 
 #[test]
 fn every_option_is_documented() {
-    let defaults = serde_json::to_value(Config::default()).unwrap();
-    let mut there = BTreeSet::new();
-    for (name, value) in defaults.as_object().unwrap() {
-        match value.as_object() {
-            Some(section) => there.extend(section.keys().map(|key| format!("{name}.{key}"))),
-            None => drop(there.insert(name.clone())),
+    fn collect(prefix: &str, value: &serde_json::Value, there: &mut BTreeSet<String>) {
+        for (name, value) in value.as_object().unwrap() {
+            match value.is_object() {
+                true => collect(&format!("{prefix}{name}."), value, there),
+                false => drop(there.insert(format!("{prefix}{name}"))),
+            }
         }
     }
+    let mut there = BTreeSet::new();
+    collect("", &serde_json::to_value(Config::default()).unwrap(), &mut there);
     let sections =
         SECTIONS.iter().flat_map(|(name, options)| options.iter().map(move |(key, _)| format!("{name}.{key}")));
-    let plain = Config::OPTIONS.iter().map(|(name, _)| (*name).to_owned());
-    let plain = plain.filter(|name| SECTIONS.iter().all(|(section, _)| section != name));
-    assert_eq!(there, sections.chain(plain).collect());
+    let all = Config::OPTIONS.iter().map(|(name, _)| (*name).to_owned()).chain(sections);
+    let plain = all.filter(|name| SECTIONS.iter().all(|(section, _)| section != name));
+    assert_eq!(there, plain.collect());
 }
 
 #[test]

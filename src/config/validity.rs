@@ -1,6 +1,6 @@
 //! What types can't say: bounds, and options that need each other.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Mail, SmtpTls};
 
 impl Config {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
@@ -11,6 +11,8 @@ impl Config {
         let tls = &self.tls;
         wrong_if(tls.cert_file.is_some() && tls.key_file.is_none(), "tls.key_file", "is required with tls.cert_file")?;
         wrong_if(tls.key_file.is_some() && tls.cert_file.is_none(), "tls.cert_file", "is required with tls.key_file")?;
+
+        validate_mail(&self.mail)?;
 
         let tokens = &self.tokens;
         wrong_if(tokens.issuer.is_empty(), "tokens.issuer", "must not be empty")?;
@@ -55,6 +57,34 @@ impl Config {
         wrong_if(self.root_key_file.as_os_str().is_empty(), "root_key_file", required)?;
         wrong_if(self.database.url.is_empty(), "database.url", required)
     }
+}
+
+fn validate_mail(mail: &Mail) -> Result<(), ConfigError> {
+    let smtp = &mail.smtp;
+    if smtp.host.is_none() {
+        let needs_host = "needs mail.smtp.host";
+        wrong_if(smtp.port.is_some(), "mail.smtp.port", needs_host)?;
+        wrong_if(smtp.user_name.is_some(), "mail.smtp.user_name", needs_host)?;
+        wrong_if(smtp.password_file.is_some(), "mail.smtp.password_file", needs_host)?;
+        wrong_if(smtp.ca_file.is_some(), "mail.smtp.ca_file", needs_host)?;
+    }
+    wrong_if(
+        smtp.host.is_some() && mail.folder.is_some(),
+        "mail.folder",
+        "must not be set together with mail.smtp.host",
+    )?;
+    let (named, secret) = (smtp.user_name.is_some(), smtp.password_file.is_some());
+    wrong_if(named && !secret, "mail.smtp.password_file", "is required with mail.smtp.user_name")?;
+    wrong_if(secret && !named, "mail.smtp.user_name", "is required with mail.smtp.password_file")?;
+    let plain = smtp.tls == SmtpTls::None;
+    wrong_if(
+        plain && named,
+        "mail.smtp.tls",
+        "must not be none with mail.smtp.user_name: anybody could read the password",
+    )?;
+    wrong_if(plain && smtp.ca_file.is_some(), "mail.smtp.tls", "must not be none with mail.smtp.ca_file")?;
+    wrong_if(smtp.port == Some(0), "mail.smtp.port", "must be 1 or more")?;
+    wrong_if(!(1..=600).contains(&smtp.timeout_seconds), "mail.smtp.timeout_seconds", "must be from 1 to 600")
 }
 
 fn wrong_if(wrong: bool, option: &'static str, problem: &'static str) -> Result<(), ConfigError> {

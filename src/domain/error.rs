@@ -147,6 +147,10 @@ names! {
         DefaultTenantRequired = "DEFAULT_TENANT_REQUIRED",
         /// The password must be changed before anything else.
         PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED",
+        /// The mail server refused the mail for good.
+        MailRefused = "MAIL_REFUSED",
+        /// The mail server can't be reached, or takes nothing for now.
+        MailServerUnavailable = "MAIL_SERVER_UNAVAILABLE",
         /// A participant can't be reached.
         ParticipantUnreachable = "PARTICIPANT_UNREACHABLE",
         /// The database can't be reached.
@@ -205,13 +209,17 @@ impl Reason {
             | Self::NoTenantAssigned
             | Self::DefaultTenantRequired
             | Self::EmailMissing
-            | Self::PasswordChangeRequired => Class::FailedPrecondition,
+            | Self::PasswordChangeRequired
+            | Self::MailRefused => Class::FailedPrecondition,
             Self::LicensesExhausted
             | Self::UserLimitReached
             | Self::DiskQuotaExceeded
             | Self::RateLimited
             | Self::MessageTooLarge => Class::ResourceExhausted,
-            Self::ParticipantUnreachable | Self::StoreUnavailable | Self::ShuttingDown => Class::Unavailable,
+            Self::ParticipantUnreachable
+            | Self::StoreUnavailable
+            | Self::ShuttingDown
+            | Self::MailServerUnavailable => Class::Unavailable,
             Self::DeadlineExceeded => Class::DeadlineExceeded,
             Self::MethodUnknown => Class::Unimplemented,
         }

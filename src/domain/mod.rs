@@ -12,6 +12,7 @@ pub mod id;
 pub mod license;
 pub mod lifecycle;
 pub mod limits;
+pub mod mail;
 pub mod name;
 pub mod named;
 pub(crate) mod names;

@@ -119,14 +119,14 @@ impl Params {
     }
 }
 
-/// The mails that Landlord sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mail {
-    /// User name, log-in address and an activation link.
-    Activation,
-    /// A link to set a new password.
-    Reset,
+names! {
+    /// The mails that Landlord sends. `domain/mail/` has the texts of each.
+    Mail {
+        /// User name, log-in address and an activation link.
+        Activation = "activation",
+        /// A link to set a new password.
+        Reset = "reset",
+    }
 }
 
 /// The first administrator of a tenant.

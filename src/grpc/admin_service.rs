@@ -20,7 +20,7 @@ impl AdminServiceHandler for AdminService {
     }
 
     async fn get_settings(&self, op: OpContext, _: v1::GetSettingsRequest) -> Result<v1::GetSettingsResponse> {
-        Ok(v1::GetSettingsResponse { settings: Some(admin::settings(&self.0.get_settings(op).await?)) })
+        Ok(v1::GetSettingsResponse { settings: Some(admin::settings(self.0.get_settings(op).await?)) })
     }
 
     async fn update_settings(
@@ -30,7 +30,7 @@ impl AdminServiceHandler for AdminService {
     ) -> Result<v1::UpdateSettingsResponse> {
         let (patch, etag) = admin::update_settings(request)?;
         let changed = self.0.update_settings(op, patch, etag).await?;
-        Ok(v1::UpdateSettingsResponse { settings: Some(admin::settings(&changed)) })
+        Ok(v1::UpdateSettingsResponse { settings: Some(admin::settings(changed)) })
     }
 
     async fn get_system_license(

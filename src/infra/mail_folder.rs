@@ -4,11 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use lettre::Message;
 use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
 
 use super::files::write_private;
+use super::mail_message::{message, sender};
 use crate::domain::error::{Error, Result};
 use crate::ports::{Mailer, OutgoingMail};
 
@@ -24,24 +23,14 @@ impl MailFolder {
     /// Mail from `from`, an address with or without a name, in that folder.
     pub fn new(folder: PathBuf, from: &str) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(|e| Error::internal("mail folder", e))?;
-        let from = from.parse().map_err(|e| Error::internal("mail.from", e))?;
-        Ok(Self { folder, from })
+        Ok(Self { folder, from: sender(from)? })
     }
 }
 
 #[async_trait]
 impl Mailer for MailFolder {
     async fn send(&self, mail: &OutgoingMail) -> Result<()> {
-        let (name, address) = &mail.to;
-        let address = address.parse().map_err(|e| Error::internal("mail address", e))?;
-        let message = Message::builder()
-            .message_id(Some(format!("<{}@landlord>", mail.id)))
-            .from(self.from.clone())
-            .to(Mailbox::new(Some(name.clone()), address))
-            .subject(&mail.subject)
-            .header(ContentType::TEXT_PLAIN)
-            .body(mail.text.clone())
-            .map_err(|e| Error::internal("mail", e))?;
+        let message = message(&self.from, mail)?;
         let (folder, id, attempt) = (self.folder.clone(), mail.id.clone(), mail.attempt);
         let written = tokio::task::spawn_blocking(move || write(&folder, &id, attempt, &message.formatted())).await;
         written.map_err(|e| Error::internal("mail", e))?.map_err(|e| Error::internal("mail folder", e))
@@ -93,6 +82,7 @@ mod tests {
             to: ("anna".into(), "anna@example.com".into()),
             subject: "Your account".into(),
             text: text.into(),
+            html: None,
         };
         mailer.send(&mail(2, "second")).await.unwrap();
         mailer.send(&mail(10, "cut off in the middle, or not heard of")).await.unwrap();

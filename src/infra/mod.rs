@@ -2,3 +2,5 @@
 
 pub mod files;
 pub mod mail_folder;
+mod mail_message;
+pub mod mail_smtp;

@@ -3,21 +3,25 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
+use serde::{Deserialize, Serialize};
 
 use super::{Job, Next, Outside, Work, steps, tenant_of};
 use crate::app::App;
 use crate::authn::seal;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::id::UserId;
+use crate::domain::mail::{MailFacts, MailText, OwnMailText};
 use crate::domain::names::names;
 use crate::domain::operation::{Mail, Units};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::{User, UserState};
 use crate::ports::{Mailer, OutgoingMail};
 use crate::store::links::{self, LinkPurpose};
+use crate::store::mail_texts::{self, Reader};
 use crate::store::tx::Tx;
 use crate::store::{claims, users};
 
@@ -62,7 +66,7 @@ impl Work for DeliverMail {
         let (code, hash) = seal::link_code()?;
         let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
         let input = (job.claimed.claim, self.user, self.mail, hash);
-        let addressee = self.app.db.change(op, "mint-link", input, |tx, (claim, user, mail, hash)| {
+        let letter = self.app.db.change(op, "mint-link", input, |tx, (claim, user, mail, hash)| {
             async move {
                 claims::fence(tx, claim).await?;
                 let (purpose, life, state) = mail.link();
@@ -70,19 +74,20 @@ impl Work for DeliverMail {
                 let Some(user) = user.filter(|u| u.state == state && !u.email.is_empty()) else {
                     return Ok(None);
                 };
-                links::insert(tx, user.id, purpose, hash, life).await?;
-                Ok(Some((user, tenant_of(tx).await?)))
+                let expires = links::insert(tx, user.id, purpose, hash, life).await?;
+                let (reader, own) = (mail_texts::reader(tx, user.id).await?, mail_texts::load(tx).await?);
+                Ok(Some(Letter { user, tenant: tenant_of(tx).await?, expires, reader, own }))
             }
             .boxed()
         });
         // Who has gone, or is further by now, needs no mail.
-        let Some((user, tenant)) = addressee.await? else { return Ok(Outside::Done) };
+        let Some(letter) = letter.await? else { return Ok(Outside::Done) };
         let Some(mailer) = &self.mailer else {
             let reason = "mail is not set up: see the options mail.*".to_owned();
             return Ok(Outside::Wait { reason, again_in: NO_MAILER });
         };
         fail::fail_point!("mail.before");
-        mailer.send(&self.written(job, &user, &tenant, &code)).await?;
+        mailer.send(&self.written(job, letter, &code)?).await?;
         fail::fail_point!("mail.after");
         Ok(Outside::Done)
     }
@@ -92,35 +97,44 @@ impl Work for DeliverMail {
     }
 }
 
+/// What a mail is made of.
+#[derive(Serialize, Deserialize)]
+struct Letter {
+    user: User,
+    tenant: Tenant,
+    /// Until when its link works.
+    expires: DateTime<Utc>,
+    reader: Reader,
+    own: Vec<OwnMailText>,
+}
+
 impl DeliverMail {
-    fn written(&self, job: &Job, user: &User, tenant: &Tenant, code: &str) -> OutgoingMail {
-        let url = self.public_url.trim_end_matches('/');
-        let (name, tenant_name, tenant_code) = (&user.user_name, &tenant.display_name, &tenant.code);
-        let account = format!(
-            "User name:    {name}\n\
-             Company code: {tenant_code}\n\
-             Log in at:    {url}\n\n"
-        );
-        let (subject, text) = match self.mail {
-            Mail::Activation => (
-                format!("Your account at {tenant_name}"),
-                format!(
-                    "An account was made for you at {tenant_name}.\n\n{account}\
-                     Set your password within 24 hours with this link, which works once:\n\n\
-                     {url}/activate?code={code}\n"
-                ),
-            ),
-            Mail::Reset => (
-                format!("Your password at {tenant_name}"),
-                format!(
-                    "A new password was asked for, for your account at {tenant_name}.\n\n{account}\
-                     Set it within 30 minutes with this link, which works once:\n\n\
-                     {url}/reset?code={code}\n\n\
-                     If it was not you who asked, you need not do anything.\n"
-                ),
-            ),
+    fn written(&self, job: &Job, letter: Letter, code: &str) -> Result<OutgoingMail> {
+        let Letter { user, tenant, expires, reader, own } = letter;
+        let languages: Vec<_> = reader.languages.iter().map(String::as_str).collect();
+        let text = MailText::choose(self.mail, &languages, &own);
+        let text = text.ok_or_else(|| Error::internal("mail", "there is no text for it"))?;
+        let log_in_address = self.public_url.trim_end_matches('/').to_owned();
+        let page = match self.mail {
+            Mail::Activation => "activate",
+            Mail::Reset => "reset",
         };
-        let id = job.claimed.claim.id.to_string();
-        OutgoingMail { id, attempt: job.claimed.claim.epoch, to: (name.clone(), user.email.clone()), subject, text }
+        let MailText { subject, text, html } = text.filled(&MailFacts {
+            display_name: if reader.full_name.is_empty() { user.user_name.clone() } else { reader.full_name },
+            user_name: user.user_name.clone(),
+            tenant: tenant.display_name.to_string(),
+            tenant_code: tenant.code,
+            link: format!("{log_in_address}/{page}?code={code}"),
+            log_in_address,
+            expires: MailFacts::moment(expires, &tenant.time_zone),
+        });
+        Ok(OutgoingMail {
+            id: job.claimed.claim.id.to_string(),
+            attempt: job.claimed.claim.epoch,
+            to: (user.user_name, user.email),
+            subject,
+            text,
+            html,
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -24,8 +25,14 @@ names! {
     }
 }
 
-/// Stores the hash of a new link. Older ones of the same user and purpose stop working.
-pub async fn insert(tx: &mut Tx, user: UserId, purpose: LinkPurpose, code_hash: &[u8], life: Duration) -> Result<()> {
+/// Stores the hash of a new link, and says until when it works. Older ones of the same user and purpose stop working.
+pub async fn insert(
+    tx: &mut Tx,
+    user: UserId,
+    purpose: LinkPurpose,
+    code_hash: &[u8],
+    life: Duration,
+) -> Result<DateTime<Utc>> {
     let tenant = tx.tenant().0;
     diesel::delete(
         l::table
@@ -46,10 +53,10 @@ pub async fn insert(tx: &mut Tx, user: UserId, purpose: LinkPurpose, code_hash: 
             l::code_hash.eq(code_hash),
             l::expires_at.eq(from_now(life)),
         ))
-        .execute(tx.conn())
+        .returning(l::expires_at)
+        .get_result(tx.conn())
         .await
-        .map_err(failed)?;
-    Ok(())
+        .map_err(failed)
 }
 
 /// What is known of a link by its code.

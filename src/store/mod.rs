@@ -20,6 +20,7 @@ pub mod licenses;
 pub mod limits;
 pub mod links;
 mod log_filter;
+pub mod mail_texts;
 pub mod memberships;
 pub mod migrate;
 pub mod my_tenants;

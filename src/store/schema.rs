@@ -27,6 +27,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    mail_texts (mail, language) {
+        mail -> Text,
+        language -> Text,
+        subject -> Text,
+        body -> Text,
+        html -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     system_licenses (kind) { kind -> Text, quantity -> Nullable<Int8>, reserved -> Int8, version -> Int8, }
 }
 

@@ -13,6 +13,7 @@ pub const PLATFORM_TABLES: &[(&str, &str)] = &[
         "function_privileges",
         "the names that role_privileges refers to, the same for every tenant; the application only reads it",
     ),
+    ("mail_texts", "the operators' own texts, of the platform as a whole"),
     ("servers", "where tenants are placed: of the platform as a whole"),
     ("settings", "one row: of the platform as a whole"),
     ("signing_keys", "sealed, of the platform as a whole; only the platform role reaches them"),

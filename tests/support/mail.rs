@@ -1,5 +1,7 @@
 //! Mails as their reader's program shows them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use quoted_printable::{ParseMode, decode};
 
 /// The code of the activation link in a mail, if there is one.
@@ -15,20 +17,47 @@ pub fn reset_codes(folder: &std::path::Path) -> Vec<String> {
 }
 
 fn code(mail: &[u8], before: &str) -> Option<String> {
-    let text = body(mail);
+    let text = read(mail).text;
     let code = text.split(before).nth(1)?;
     Some(code.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect())
 }
 
-fn body(mail: &[u8]) -> String {
-    let mail = String::from_utf8(mail.to_vec()).unwrap();
-    let (head, body) = mail.split_once("\r\n\r\n").unwrap();
+/// What a reader sees of a mail, and its head as it came.
+pub struct Mail {
+    pub head: String,
+    pub text: String,
+    pub html: Option<String>,
+}
+
+/// Reads a mail of one part, or of two that say the same.
+pub fn read(mail: &[u8]) -> Mail {
+    let (head, body) = split(std::str::from_utf8(mail).unwrap());
+    let Some(boundary) = head.split("boundary=\"").nth(1).and_then(|rest| rest.split('"').next()) else {
+        return Mail { text: decoded(head, body), html: None, head: head.to_owned() };
+    };
+    let line = format!("--{boundary}");
+    let mut parts = body.split(&line).skip(1).map(|part| split(part.trim_start()));
+    let mut part = |kind: &str| {
+        let (head, body) = parts.next().unwrap();
+        assert!(head.contains(kind), "{kind} in {head}");
+        decoded(head, body.strip_suffix("\r\n").unwrap_or(body))
+    };
+    Mail { text: part("text/plain"), html: Some(part("text/html")), head: head.to_owned() }
+}
+
+fn split(part: &str) -> (&str, &str) {
+    part.split_once("\r\n\r\n").unwrap()
+}
+
+fn decoded(head: &str, body: &str) -> String {
     let encoding = head.lines().find_map(|line| line.strip_prefix("Content-Transfer-Encoding: "));
-    match encoding.unwrap_or("7bit") {
-        "7bit" => body.to_owned(),
-        "quoted-printable" => String::from_utf8(decode(body, ParseMode::Strict).unwrap()).unwrap(),
+    let bytes = match encoding.unwrap_or("7bit") {
+        "7bit" => body.as_bytes().to_vec(),
+        "quoted-printable" => decode(body, ParseMode::Strict).unwrap(),
+        "base64" => STANDARD.decode(body.replace("\r\n", "")).unwrap(),
         other => panic!("a mail in {other}"),
-    }
+    };
+    String::from_utf8(bytes).unwrap()
 }
 
 #[test]

@@ -13,3 +13,4 @@ pub mod process;
 pub mod reaper;
 pub mod server;
 pub mod sessions;
+pub mod smtp;

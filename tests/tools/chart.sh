@@ -8,7 +8,18 @@ cluster=1.34.0
 
 helm lint --strict --quiet --kube-version "$cluster" "$chart"
 helm template check "$chart" --kube-version "$cluster" >/dev/null
-for mistake in replicas=3 image.tags=v1 replicaCount=none database.secretName= rootKey.value=hunter2; do
+mail=$(helm template check "$chart" --kube-version "$cluster" \
+    --set mail.host=mail.example.com,mail.port=2525,mail.secretName=mail,mail.caConfigMap=authorities)
+for wanted in 'value: "mail.example.com"' 'value: "2525"' /etc/landlord/mail/password /etc/landlord/mail-ca/ca.crt; do
+    case $mail in
+        *"$wanted"*) ;;
+        *)
+            echo "chart: with a mail server, $wanted is missing" >&2
+            exit 1
+            ;;
+    esac
+done
+for mistake in replicas=3 image.tags=v1 replicaCount=none database.secretName= rootKey.value=hunter2 mail.password=hunter2 mail.tls=ssl; do
     said=$(helm template check "$chart" --kube-version "$cluster" --set "$mistake" 2>&1 || true)
     case $said in
         *"values don't meet the specifications of the schema"*) ;;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::fields::{Fields, duration, whole_seconds};
 use super::limits::{MOST_BYTES, MOST_USERS, limit};
+use super::mail_text;
 use crate::app::licenses::Quantities;
-use crate::app::settings::SettingsPatch;
+use crate::app::settings::{AllSettings, SettingsPatch};
 use crate::domain::error::{Error, Result};
 use crate::domain::license::{self, SystemLicense};
 use crate::proto::v1;
-use crate::store::settings::Settings;
 
 /// The longest cool-down.
 const LONGEST_COOLDOWN: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -17,7 +17,8 @@ const LONGEST_COOLDOWN: Duration = Duration::from_secs(30 * 24 * 3600);
 const MOST_SEATS: i64 = 1_000_000_000;
 
 /// The settings as a message.
-pub fn settings(settings: &Settings) -> v1::Settings {
+pub fn settings(all: AllSettings) -> v1::Settings {
+    let AllSettings { settings, mail_texts } = all;
     v1::Settings {
         failed_tenant_cooldown: Some(duration(settings.failed_tenant_cooldown)),
         etag: settings.etag(),
@@ -26,17 +27,19 @@ pub fn settings(settings: &Settings) -> v1::Settings {
         default_max_users: settings.default_max_users,
         default_disk_quota_bytes: settings.default_disk_quota,
         limit_warning_percent: settings.limit_warning_percent,
+        mail_texts: mail_texts.into_iter().map(mail_text::message).collect(),
     }
 }
 
 /// The fields that UpdateSettings changes.
-const CHANGEABLE: [&str; 6] = [
+const CHANGEABLE: [&str; 7] = [
     "failed_tenant_cooldown",
     "multi_tenancy_enabled",
     "force_delete_enabled",
     "default_max_users",
     "default_disk_quota_bytes",
     "limit_warning_percent",
+    "mail_texts",
 ];
 
 /// What UpdateSettings asks for, with the etag.
@@ -68,6 +71,7 @@ pub fn update_settings(request: v1::UpdateSettingsRequest) -> Result<(SettingsPa
                 let percent = percent.ok_or_else(|| "must be 1 to 100".to_owned());
                 patch.limit_warning_percent = fields.take("settings.limit_warning_percent", percent);
             }
+            "mail_texts" => patch.mail_texts = mail_text::wanted(&mut fields, &sent.mail_texts),
             _ => fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", "))),
         }
     }
@@ -85,6 +89,7 @@ fn populated(sent: &v1::Settings) -> Vec<String> {
         sent.default_max_users.is_some(),
         sent.default_disk_quota_bytes.is_some(),
         sent.limit_warning_percent != 0,
+        !sent.mail_texts.is_empty(),
     ];
     CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect()
 }

@@ -1,0 +1,2 @@
+-- The texts that come with Landlord go out again.
+DROP TABLE mail_texts;
