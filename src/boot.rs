@@ -154,7 +154,7 @@ pub async fn start(
     tasks.spawn(Runner::new(app.clone(), leases, mailer, runner(config), stop.clone()).run());
     tasks.spawn(watch_database(app.clone(), reporter, stop.clone()));
     tasks.spawn(follow_tenants(app.clone(), stop.clone()));
-    tasks.spawn(housekeeping(app, Duration::from_secs(config.requests.repeat_hours * 3600), stop.clone()));
+    tasks.spawn(housekeeping(app, config.clone(), stop.clone()));
     let (stopping, drain) = (stop.clone(), Duration::from_secs(config.drain_seconds));
     let drained = tokio::spawn(async move {
         stopping.cancelled().await;
@@ -292,11 +292,12 @@ async fn follow_tenants(app: App, stop: CancellationToken) {
 }
 
 /// Learns of new signing keys, and forgets what has expired.
-async fn housekeeping(app: App, repeat_window: Duration, stop: CancellationToken) {
+async fn housekeeping(app: App, config: Config, stop: CancellationToken) {
+    let repeat_window = Duration::from_secs(config.requests.repeat_hours * 3600);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+            () = tokio::time::sleep(Duration::from_secs(config.housekeeping_seconds)) => {}
         }
         if let Err(error) = app.load_signing_keys().await {
             tracing::warn!(%error, "could not load the signing keys");

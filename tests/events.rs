@@ -99,7 +99,7 @@ async fn log_ins_and_log_outs_stand_in_the_logs_of_the_home_tenant_and_what_is_w
 
 #[tokio::test(flavor = "multi_thread")]
 async fn marks_and_clearings_hold_in_another_cluster_and_hide_nothing_that_is_written_there() {
-    let server = TestServer::start().await;
+    let server = TestServer::with(&[("housekeeping_seconds", "1".into())]).await;
     let operator = server.operator().await;
     let name = operator.active_tenant("Acme").await;
     operator.mark_seen(OPERATORS, "").await.unwrap();

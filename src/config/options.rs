@@ -62,6 +62,8 @@ sections! {
         public_url: String = "http://localhost".into();
         /// How long a stopping server waits for calls that are running, in seconds.
         drain_seconds: u64 = 10;
+        /// How often a replica removes what has expired or was cleared, and learns of new signing keys, in seconds.
+        housekeeping_seconds: u64 = 60;
         /// Whether reflection is served, for grpcurl and its like.
         reflection: bool = true;
         /// The database.

@@ -6,6 +6,7 @@ impl Config {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let web = ["http://", "https://"].iter().any(|scheme| self.public_url.starts_with(scheme));
         wrong_if(!web, "public_url", "must begin with http:// or https://")?;
+        wrong_if(self.housekeeping_seconds == 0, "housekeeping_seconds", "must be 1 or more")?;
         wrong_if(self.database.pool_size == 0, "database.pool_size", "must be 1 or more")?;
 
         let tls = &self.tls;
