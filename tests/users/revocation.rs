@@ -62,19 +62,22 @@ async fn a_change_that_runs_while_its_caller_is_locked_is_waited_for_and_none_co
         let (acme, ben) = (acme.clone(), ben.clone());
         async move { ben.new_group(&acme, "Late").await }
     });
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-                 AND datname = current_database() AND query ILIKE '%groups%'";
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
     let sql = server.sql().await;
-    eventually("ben's call waits", || async {
-        sql.query_one(waits, &[]).await.ok().filter(|row| row.get::<_, i64>(0) > 0)
-    })
-    .await;
+    let wait = async |calls: i64| {
+        eventually("calls that wait", || async {
+            sql.query_one(waiting, &[]).await.ok().filter(|row| row.get::<_, i64>(0) == calls)
+        })
+        .await;
+    };
+    wait(1).await;
     let locking = tokio::spawn({
         let (anna, name) = (anna.clone(), name.clone());
         async move { anna.lock_out(&name).await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert!(!locking.is_finished(), "it waits for what is running");
+    // The lock waits for what is running.
+    wait(2).await;
     drop(held);
     running.await.unwrap().expect("it had begun before");
     locking.await.unwrap().unwrap();
