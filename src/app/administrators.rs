@@ -54,6 +54,9 @@ pub(super) async fn check_may_give(tx: &mut Tx, given: BTreeSet<Privilege>) -> R
     if missing.is_empty() {
         return Ok(());
     }
-    let text = format!("only who holds them gives privileges about tenants: {}", names(&missing));
+    let text = format!(
+        "only who holds them gives privileges about tenants, or changes accounts that have them: {}",
+        names(&missing)
+    );
     Err(Refusal::new(Reason::PrivilegeMissing, text).with("privilege", names(&missing)).into())
 }

@@ -135,3 +135,32 @@ async fn in_the_infrastructure_tenant_nobody_gives_more_about_tenants_than_it_ho
     operator.give(&role, &[&olga]).await.unwrap();
     client.grant(&clerk, &["privileges/manage-tenants"]).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_infrastructure_tenant_nobody_changes_accounts_that_may_do_more_about_tenants() {
+    let server = TestServer::start().await;
+    server.administrator("Acme").await;
+    let operator = server.operator().await;
+    let parent = "tenants/infrastructure";
+    let clerk = operator.new_role(parent, "Clerk", &["privileges/user-administrator"]).await.unwrap();
+    let olga = operator.new_user(parent, "olga").await.unwrap().name;
+    let paul = operator.new_user(parent, "paul").await.unwrap().name;
+    operator.give(&clerk, &[&olga, &paul]).await.unwrap();
+    let client = server.enter("olga@infrastructure").await;
+    let own = operator.client.sessions().get_caller_identity(v1::GetCallerIdentityRequest {}).await.unwrap();
+    let stronger = own.into_inner().user;
+    let address = |name: &str| v1::UpdateUserRequest {
+        user: Some(v1::User { name: name.into(), email: "olga@example.com".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    for refused in [
+        client.update_user(address(&stronger)).await.map(|_| ()),
+        client.reset_password(&stronger).await.map(|_| ()),
+        client.lock_out(&stronger).await.map(|_| ()),
+    ] {
+        let refused = assert_refused(refused, Code::PermissionDenied, "PRIVILEGE_MISSING");
+        assert!(facts(&refused)["privilege"].contains("manage-tenants"), "{refused:?}");
+    }
+    client.update_user(address(&paul)).await.unwrap();
+    operator.update_user(address(&olga)).await.unwrap();
+}

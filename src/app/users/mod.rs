@@ -10,6 +10,7 @@ mod update;
 pub use create::CreateUser;
 pub use update::UpdateUser;
 
+use super::administrators::check_may_give;
 use super::tenants::target;
 use crate::domain::account::Account;
 use crate::domain::error::{Error, Result};
@@ -17,7 +18,7 @@ use crate::domain::id::UserId;
 use crate::domain::named::Named;
 use crate::domain::tenant::Tenant;
 use crate::store::tx::Tx;
-use crate::store::{accounts, user_list};
+use crate::store::{accounts, privileges, user_list};
 
 /// A user of the tenant that the call is on, held for the change if it is at home there.
 pub(super) async fn held(tx: &mut Tx, id: UserId) -> Result<Account> {
@@ -29,11 +30,14 @@ pub(super) async fn held(tx: &mut Tx, id: UserId) -> Result<Account> {
     Ok(account)
 }
 
-/// The same, if the tenant may change it, and it is as the caller has read it.
+/// The same, if the tenant may change it, and it is as the caller has read it. Whoever changes an account can come to act as
+/// it, by its address and a new password; so nobody changes one that may do more about tenants than they may.
 pub(super) async fn held_at_home(tx: &mut Tx, id: UserId, etag: &str) -> Result<Account> {
     let account = held(tx, id).await?;
     account.check_at_home()?;
     account.check_ordinary()?;
+    let held = privileges::of_user(tx, id).await?;
+    check_may_give(tx, held).await?;
     account.check_etag(etag)?;
     Ok(account)
 }
