@@ -115,7 +115,7 @@ impl Platform {
     /// Gives so many tenants from all over the list other names.
     pub async fn rename(&self, tenants: i64) {
         let rename = "UPDATE tenants SET display_name = reverse(display_name) WHERE code = ANY (
-            ARRAY(SELECT 't-' || floor(random() * $1)::bigint FROM generate_series(1, $2)))";
+            ARRAY(SELECT 't-' || floor(random() * $1)::bigint FROM generate_series(1, $2::bigint)))";
         self.sql.execute(rename, &[&(self.tenants as f64), &tenants]).await.unwrap();
     }
 

@@ -1,5 +1,6 @@
 //! Which tenants a list shows, and how many there are.
 
+use itertools::Itertools as _;
 use roaring::RoaringBitmap;
 
 use super::entry::{Entry, Place};
@@ -11,8 +12,8 @@ use crate::domain::id::TenantUid;
 use crate::domain::page::EXACT_TOTAL;
 use crate::domain::tenant_list::{Cursor, Order, TenantCondition, TenantFilter, texts};
 
-/// Sets up to this size are sorted; in the order of all tenants their members would be far between.
-const SMALL: u64 = 5_000;
+/// So many steps along the order of all tenants take as long as a look at one tenant out of that order.
+const STEPS: usize = 5;
 
 /// What to list.
 #[derive(Clone, Debug)]
@@ -54,23 +55,17 @@ struct Candidates {
 impl Index {
     /// The tenants that the query is for.
     pub fn query(&self, query: &Query) -> Matches {
-        self.matches_of(query, SMALL)
+        self.matches_of(query, STEPS)
     }
 
-    #[cfg(test)]
-    pub(super) fn query_walking(&self, query: &Query) -> Matches {
-        self.matches_of(query, 0)
-    }
-
-    /// Sorts sets of up to `small`, and walks along the order for larger ones.
-    fn matches_of(&self, query: &Query, small: u64) -> Matches {
+    /// Walks along the order for as long as it would take to pick the page from the set, `steps` for each of its members; where
+    /// the members are far between, or all at the other end, it is picked then.
+    pub(super) fn matches_of(&self, query: &Query, steps: usize) -> Matches {
         let mut candidates = self.candidates(query);
         let (total, estimated) = self.count(&mut candidates);
-        let mut slots = if candidates.set.len() <= small {
-            self.sorted(&candidates, query)
-        } else {
-            self.walked(&candidates, query)
-        };
+        let members = usize::try_from(candidates.set.len()).unwrap_or(usize::MAX);
+        let walked = self.walked(&candidates, query, members.saturating_mul(steps));
+        let mut slots = walked.unwrap_or_else(|| self.picked(&candidates, query));
         let more = slots.len() > query.limit;
         slots.truncate(query.limit);
         let page: Vec<_> = slots.into_iter().filter_map(|slot| self.entry(slot)).collect();
@@ -127,8 +122,8 @@ impl Index {
         (total, false)
     }
 
-    /// The page, by sorting what matches.
-    fn sorted(&self, candidates: &Candidates, query: &Query) -> Vec<u32> {
+    /// The page and one more, by looking at all that match.
+    fn picked(&self, candidates: &Candidates, query: &Query) -> Vec<u32> {
         let place = query.after.as_ref().map(Place::new);
         let after = |entry: &Entry| {
             place.as_ref().is_none_or(|place| {
@@ -137,17 +132,16 @@ impl Index {
             })
         };
         let matching = candidates.set.iter().filter(|slot| self.matches(candidates, *slot));
-        let mut found: Vec<_> =
-            matching.filter_map(|slot| Some((slot, self.entry(slot)?))).filter(|(_, entry)| after(entry)).collect();
-        found.sort_unstable_by(|(_, a), (_, b)| {
+        let entries = matching.filter_map(|slot| Some((slot, self.entry(slot)?))).filter(|(_, entry)| after(entry));
+        let first = entries.k_smallest_by(query.limit + 1, |(_, a), (_, b)| {
             let ordering = a.compare(b, query.order);
             if query.descending { ordering.reverse() } else { ordering }
         });
-        found.into_iter().take(query.limit + 1).map(|(slot, _)| slot).collect()
+        first.map(|(slot, _)| slot).collect()
     }
 
-    /// The page, by going along the order of all tenants from where the page before ended.
-    fn walked(&self, candidates: &Candidates, query: &Query) -> Vec<u32> {
+    /// The same, by going along the order of all tenants from where the page before ended. None: not within so many steps.
+    fn walked(&self, candidates: &Candidates, query: &Query, steps: usize) -> Option<Vec<u32>> {
         let order = self.orders.of(query.order);
         let place = query.after.as_ref().map(Place::new);
         let before = |wanted: fn(std::cmp::Ordering) -> bool| match &place {
@@ -156,13 +150,34 @@ impl Index {
                 self.entry(*slot).is_some_and(|entry| wanted(entry.compare_to(place, query.order)))
             }),
         };
-        let fits = |slot: &u32| candidates.set.contains(*slot) && self.matches(candidates, *slot);
         if query.descending {
             let end = if place.is_some() { before(std::cmp::Ordering::is_lt) } else { order.len() };
-            order[..end].iter().rev().copied().filter(fits).take(query.limit + 1).collect()
+            self.walk(candidates, order[..end].iter().rev(), query.limit + 1, steps)
         } else {
-            order[before(std::cmp::Ordering::is_le)..].iter().copied().filter(fits).take(query.limit + 1).collect()
+            self.walk(candidates, order[before(std::cmp::Ordering::is_le)..].iter(), query.limit + 1, steps)
         }
+    }
+
+    fn walk<'a>(
+        &self,
+        candidates: &Candidates,
+        way: impl Iterator<Item = &'a u32>,
+        most: usize,
+        steps: usize,
+    ) -> Option<Vec<u32>> {
+        let mut found = Vec::new();
+        for (step, slot) in way.enumerate() {
+            if found.len() == most {
+                break;
+            }
+            if step == steps {
+                return None;
+            }
+            if candidates.set.contains(*slot) && self.matches(candidates, *slot) {
+                found.push(*slot);
+            }
+        }
+        Some(found)
     }
 
     /// Those of a set that a filter lets through.

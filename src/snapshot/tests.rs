@@ -191,7 +191,9 @@ proptest! {
             loop {
                 let query = Query { search: search.clone(), filter: filter.clone(), order, descending, after, limit };
                 let page = index.query(&query);
-                prop_assert_eq!(&index.query_walking(&query), &page, "both ways to a page lead to the same");
+                for steps in [0, usize::MAX] {
+                    prop_assert_eq!(&index.matches_of(&query, steps), &page, "both ways to a page lead to the same");
+                }
                 prop_assert_eq!((page.total, page.estimated), (wanted.len(), false));
                 prop_assert!(page.uids.len() <= limit);
                 found.extend(page.uids.iter().copied());
