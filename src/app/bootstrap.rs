@@ -67,6 +67,7 @@ async fn make(tx: &mut Tx, operator: &FirstOperator, password_hash: &str) -> Res
         protected: false,
         server: None,
         time_zone: None,
+        email_notification: true,
         limits: LimitsPatch::default(),
         features: None,
     };

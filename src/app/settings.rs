@@ -102,7 +102,7 @@ async fn update(tx: &mut Tx, patch: &SettingsPatch, etag: &str) -> Result<AllSet
 }
 
 /// Which texts there are, for people.
-fn listed(texts: &[OwnMailText]) -> String {
+pub(super) fn listed(texts: &[OwnMailText]) -> String {
     let names: Vec<_> = texts.iter().map(|own| format!("{} {}", own.mail.name(), own.language)).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

@@ -1,6 +1,7 @@
 //! What stands in mails: texts with placeholders, in several languages. Each language is a folder of `mail/` with two files
-//! for each kind of mail; operators can put their own texts in the place of these.
+//! for each kind of mail; operators can put their own texts in the place of these, and for a tenant still others.
 
+use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,7 @@ pub struct MailText {
     pub html: Option<String>,
 }
 
-/// The text of operators for one kind of mail in one language.
+/// The text for one kind of mail in one language that somebody wrote in the place of Landlord's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnMailText {
     /// For which mail.
@@ -87,6 +88,21 @@ impl MailFacts {
     }
 }
 
+/// The version of a set of texts: what they say, in short.
+pub fn etag(texts: &[OwnMailText]) -> String {
+    let mut digest = digest::Context::new(&digest::SHA256);
+    for OwnMailText { mail, language, text } in texts {
+        for part in
+            [mail.name(), language.as_str(), &text.subject, &text.text, text.html.as_deref().unwrap_or_default()]
+        {
+            digest.update(&part.len().to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+    }
+    let digest: String = digest.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{digest}\"")
+}
+
 impl MailText {
     /// The text that comes with Landlord, if it has that language.
     pub fn built_in(mail: Mail, language: &str) -> Option<Self> {
@@ -97,7 +113,7 @@ impl MailText {
         Some(Self { subject, text: text.to_owned(), html: Some((*html).to_owned()) })
     }
 
-    /// The text for a reader of these languages, the most wanted first: of each the operators' own, else the one that comes
+    /// The text for a reader of these languages, the most wanted first: of each the first of `own`, else the one that comes
     /// with Landlord. `de-CH` is content with `de`, and everybody with English.
     pub fn choose(mail: Mail, languages: &[&str], own: &[OwnMailText]) -> Option<Self> {
         let wanted = languages.iter().flat_map(|tag| [*tag, tag.split('-').next().unwrap_or_default()]);

@@ -33,6 +33,9 @@ pub struct Tenant {
     pub server: String,
     /// Its time zone.
     pub time_zone: TimeZone,
+    /// Whether its new users get mail. Answers that were kept before there was the switch are of tenants whose users do.
+    #[serde(default = "yes")]
+    pub email_notification: bool,
     /// Its state.
     pub state: State,
     /// Why it is locked, if it is.
@@ -55,6 +58,10 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// When it changed last.
     pub updated_at: DateTime<Utc>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Tenant {
@@ -186,6 +193,8 @@ pub struct NewTenant {
     pub server: Option<String>,
     /// Time zone; none: the server's.
     pub time_zone: Option<TimeZone>,
+    /// Whether its new users get mail.
+    pub email_notification: bool,
     /// Limits; what is None is as the settings have it.
     pub limits: LimitsPatch,
     /// Features; none: the default ones.
@@ -205,6 +214,8 @@ pub struct TenantPatch {
     pub protected: Option<bool>,
     /// New time zone.
     pub time_zone: Option<TimeZone>,
+    /// Whether new users get mail from now on.
+    pub email_notification: Option<bool>,
 }
 
 impl TenantPatch {
@@ -220,6 +231,7 @@ impl TenantPatch {
             ("labels", labels),
             ("protected", self.protected.map(|protected| protected.to_string())),
             ("time_zone", self.time_zone.as_ref().map(ToString::to_string)),
+            ("email_notification", self.email_notification.map(|on| on.to_string())),
         ];
         fields.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
     }
@@ -236,6 +248,7 @@ impl TenantPatch {
             ("company_name", self.company_name.is_some()),
             ("protected", self.protected.is_some()),
             ("time_zone", self.time_zone.is_some()),
+            ("email_notification", self.email_notification.is_some()),
         ];
         fields.into_iter().filter(|f| f.1).map(|f| f.0).collect()
     }

@@ -1,6 +1,7 @@
 //! TenantService: decode, call the use case, encode.
 
-use super::convert::{limits, operation::operation, page, tenant};
+use super::convert::fields::Fields;
+use super::convert::{limits, mail_text, operation::operation, page, tenant};
 use super::guarded::TenantServiceHandler;
 use crate::app::App;
 use crate::app::tenants::{DeleteTenant, LockTenant};
@@ -143,6 +144,29 @@ impl TenantServiceHandler for TenantService {
         let (tenant, changed) = self.0.update_features(op, patch, request.etag).await?;
         let features = limits::features(format!("{tenant}/features"), &changed);
         Ok(v1::UpdateTenantFeaturesResponse { features: Some(features) })
+    }
+
+    async fn get_tenant_mail_texts(
+        &self,
+        op: OpContext,
+        request: v1::GetTenantMailTextsRequest,
+    ) -> Result<v1::GetTenantMailTextsResponse> {
+        limits::check_name("name", &request.name, "mailTexts")?;
+        let (tenant, texts) = self.0.get_mail_texts(op).await?;
+        Ok(v1::GetTenantMailTextsResponse { mail_texts: Some(mail_text::of_tenant(&tenant, texts)) })
+    }
+
+    async fn update_tenant_mail_texts(
+        &self,
+        op: OpContext,
+        request: v1::UpdateTenantMailTextsRequest,
+    ) -> Result<v1::UpdateTenantMailTextsResponse> {
+        let sent = request.mail_texts.unwrap_or_default();
+        limits::check_name("mail_texts.name", &sent.name, "mailTexts")?;
+        let mut fields = Fields::default();
+        let texts = mail_text::wanted(&mut fields, "mail_texts.mail_texts", &sent.mail_texts);
+        let (tenant, texts) = self.0.update_mail_texts(op, fields.finish(texts)?, sent.etag).await?;
+        Ok(v1::UpdateTenantMailTextsResponse { mail_texts: Some(mail_text::of_tenant(&tenant, texts)) })
     }
 
     async fn get_default_features(

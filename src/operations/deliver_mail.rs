@@ -75,7 +75,9 @@ impl Work for DeliverMail {
                     return Ok(None);
                 };
                 let expires = links::insert(tx, user.id, purpose, hash, life).await?;
-                let (reader, own) = (mail_texts::reader(tx, user.id).await?, mail_texts::load(tx).await?);
+                let reader = mail_texts::reader(tx, user.id).await?;
+                // The tenant's words come before the operators'.
+                let own = [mail_texts::load_of_tenant(tx).await?, mail_texts::load(tx).await?].concat();
                 Ok(Some(Letter { user, tenant: tenant_of(tx).await?, expires, reader, own }))
             }
             .boxed()

@@ -52,7 +52,7 @@ impl Work for Provision {
                 let tenant = tenant_of(tx).await?;
                 let Standing::Provisioning(standing) = tenant.standing() else { return Err(unexpected()) };
                 transitions::append(tx, standing.provisioned(), &because(job)).await?;
-                if let Some(admin) = &self.admin {
+                if let Some(admin) = self.admin.as_ref().filter(|_| tenant.email_notification) {
                     let user = directory::find_user(tx, &admin.user_name.key()).await?;
                     let user = user.ok_or_else(|| Error::internal("provision", "the administrator is missing"))?;
                     let mail = Params::DeliverMail { mail: Mail::Activation, user };

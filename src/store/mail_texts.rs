@@ -1,11 +1,11 @@
-//! The operators' own texts of mails, and what a mail says of its reader.
+//! The texts of mails that operators and tenants have written, and what a mail says of its reader.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
 use super::error::failed;
-use super::schema::{mail_texts as mt, servers as s, tenants as t, users as u};
+use super::schema::{mail_texts as mt, servers as s, tenant_mail_texts as tt, tenants as t, users as u};
 use super::tx::Tx;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::UserId;
@@ -13,23 +13,30 @@ use crate::domain::mail::{MailText, OwnMailText};
 use crate::domain::name::Locale;
 use crate::domain::operation::Mail;
 
-/// All of them, by mail and language. Those of mails that only a newer version sends are left out.
+/// Mail, language, subject, plain text and HTML.
+type Row = (String, String, String, String, Option<String>);
+
+/// Those of mails that only a newer version sends are left out.
+fn own(rows: Vec<Row>) -> Vec<OwnMailText> {
+    let text = |(mail, language, subject, text, html): Row| {
+        let (mail, language) = (Mail::parse(&mail)?, Locale::stored(language));
+        Some(OwnMailText { mail, language, text: MailText { subject, text, html } })
+    };
+    rows.into_iter().filter_map(text).collect()
+}
+
+/// The operators' texts, by mail and language.
 pub async fn load(tx: &mut Tx) -> Result<Vec<OwnMailText>> {
-    type Row = (String, String, String, String, Option<String>);
-    let rows: Vec<Row> = mt::table
+    let rows = mt::table
         .order((mt::mail, mt::language))
         .select((mt::mail, mt::language, mt::subject, mt::body, mt::html))
         .load(tx.conn())
         .await
         .map_err(failed)?;
-    let text = |(mail, language, subject, text, html): Row| {
-        let (mail, language) = (Mail::parse(&mail)?, Locale::stored(language));
-        Some(OwnMailText { mail, language, text: MailText { subject, text, html } })
-    };
-    Ok(rows.into_iter().filter_map(text).collect())
+    Ok(own(rows))
 }
 
-/// Puts these in the place of all that are there.
+/// Puts these in the place of all that operators have.
 pub async fn replace(tx: &mut Tx, texts: &[OwnMailText]) -> Result<()> {
     diesel::delete(mt::table).execute(tx.conn()).await.map_err(failed)?;
     let row = |own: &OwnMailText| {
@@ -43,6 +50,37 @@ pub async fn replace(tx: &mut Tx, texts: &[OwnMailText]) -> Result<()> {
     };
     let rows: Vec<_> = texts.iter().map(row).collect();
     diesel::insert_into(mt::table).values(rows).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The texts of the transaction's tenant, by mail and language.
+pub async fn load_of_tenant(tx: &mut Tx) -> Result<Vec<OwnMailText>> {
+    let rows = tt::table
+        .filter(tt::tenant_id.eq(tx.tenant().0))
+        .order((tt::mail, tt::language))
+        .select((tt::mail, tt::language, tt::subject, tt::body, tt::html))
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(own(rows))
+}
+
+/// Puts these in the place of all that the transaction's tenant has.
+pub async fn replace_of_tenant(tx: &mut Tx, texts: &[OwnMailText]) -> Result<()> {
+    let tenant = tx.tenant().0;
+    diesel::delete(tt::table.filter(tt::tenant_id.eq(tenant))).execute(tx.conn()).await.map_err(failed)?;
+    let row = |own: &OwnMailText| {
+        (
+            tt::tenant_id.eq(tenant),
+            tt::mail.eq(own.mail.name()),
+            tt::language.eq(own.language.to_string()),
+            tt::subject.eq(own.text.subject.clone()),
+            tt::body.eq(own.text.text.clone()),
+            tt::html.eq(own.text.html.clone()),
+        )
+    };
+    let rows: Vec<_> = texts.iter().map(row).collect();
+    diesel::insert_into(tt::table).values(rows).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }
 

@@ -37,6 +37,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    tenant_mail_texts (tenant_id, mail, language) {
+        tenant_id -> Uuid,
+        mail -> Text,
+        language -> Text,
+        subject -> Text,
+        body -> Text,
+        html -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     system_licenses (kind) { kind -> Text, quantity -> Nullable<Int8>, reserved -> Int8, version -> Int8, }
 }
 
@@ -92,6 +103,7 @@ diesel::table! {
         protected -> Bool,
         server -> Text,
         time_zone -> Text,
+        email_notification -> Bool,
         state -> Text,
         lock_reason -> Text,
         seq -> Int4,

@@ -20,7 +20,7 @@ pub(super) fn columns() -> _ {
     (
         (t::tenant_id, t::code, t::display_name, t::company_name, t::labels, t::protected, t::server, t::time_zone),
         (t::state, t::lock_reason, t::seq, t::cooldown_until, t::purge_started, t::generation, t::epoch, t::version),
-        (t::created_at, t::updated_at),
+        (t::email_notification, t::created_at, t::updated_at),
         clock_timestamp(),
     )
 }
@@ -28,7 +28,7 @@ pub(super) fn columns() -> _ {
 pub(super) type Row = (
     (Uuid, String, String, String, serde_json::Value, bool, String, String),
     (String, String, i32, Option<DateTime<Utc>>, bool, i32, i64, i64),
-    (DateTime<Utc>, DateTime<Utc>),
+    (bool, DateTime<Utc>, DateTime<Utc>),
     DateTime<Utc>,
 );
 
@@ -36,7 +36,7 @@ pub(super) fn tenant(row: Row) -> Result<Tenant> {
     let (
         (uid, code, display_name, company_name, labels, protected, server, time_zone),
         (state, lock_reason, seq, cooldown_until, purge_started, generation, epoch, version),
-        (created_at, updated_at),
+        (email_notification, created_at, updated_at),
         now,
     ) = row;
     Ok(Tenant {
@@ -48,6 +48,7 @@ pub(super) fn tenant(row: Row) -> Result<Tenant> {
         protected,
         server,
         time_zone: TimeZone::stored(time_zone),
+        email_notification,
         state: State::parse(&state).ok_or_else(|| Error::internal("stored state", state))?,
         lock_reason: LockReason::parse(&lock_reason),
         seq,
@@ -106,6 +107,7 @@ pub async fn insert(tx: &mut Tx, code: &TenantCode, new: &NewTenant, server: &st
             t::protected.eq(new.protected),
             t::server.eq(server),
             t::time_zone.eq(time_zone.as_str()),
+            t::email_notification.eq(new.email_notification),
         ))
         .execute(tx.conn())
         .await
@@ -121,6 +123,7 @@ struct Change<'a> {
     labels: Option<serde_json::Value>,
     protected: Option<bool>,
     time_zone: Option<&'a str>,
+    email_notification: Option<bool>,
 }
 
 /// Changes the profile of the transaction's tenant. The root group takes the new display name by itself.
@@ -135,6 +138,7 @@ pub async fn update(tx: &mut Tx, patch: &TenantPatch) -> Result<()> {
         labels: labels.map_err(|e| Error::internal("labels", e))?,
         protected: patch.protected,
         time_zone: patch.time_zone.as_ref().map(TimeZone::as_str),
+        email_notification: patch.email_notification,
     };
     let uid = tx.tenant().0;
     diesel::update(t::table.find(uid)).set(change).execute(tx.conn()).await.map_err(|error| {

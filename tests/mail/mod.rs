@@ -2,6 +2,7 @@
 
 mod real;
 mod smtp;
+mod tenants;
 mod texts;
 
 use landlord::proto::v1;

@@ -33,12 +33,12 @@ fn the_mails_read_as_they_are_kept() {
     }
 }
 
-fn own(language: &str, subject: &str, text: &str, html: &str) -> v1::MailText {
+pub(super) fn own(language: &str, subject: &str, text: &str, html: &str) -> v1::MailText {
     let (language, subject) = (language.into(), subject.into());
     v1::MailText { kind: Kind::Activation.into(), language, subject, text: text.into(), html: html.into() }
 }
 
-async fn set(operator: &Api, mail_texts: Vec<v1::MailText>) -> Result<v1::Settings, tonic::Status> {
+pub(super) async fn set(operator: &Api, mail_texts: Vec<v1::MailText>) -> Result<v1::Settings, tonic::Status> {
     operator.set(v1::Settings { mail_texts, ..Default::default() }, &["mail_texts"]).await
 }
 
@@ -50,7 +50,7 @@ async fn the_mail(server: &TestServer, operator: &Api) -> Vec<u8> {
     std::fs::read(files[0].path()).unwrap()
 }
 
-fn subject(mail: &mail::Mail) -> &str {
+pub(super) fn subject(mail: &mail::Mail) -> &str {
     mail.head.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap()
 }
 

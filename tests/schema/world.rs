@@ -63,7 +63,8 @@ const ROWS: &str = "
         VALUES ('$t', '/m', '$t', '$t', 'c');
     INSERT INTO events (tenant_id, severity, kind, subject_id) VALUES ('$t', 'INFO', 'k', '$t');
     INSERT INTO event_marks (tenant_id, user_id, seen) VALUES ('$t', '$t', pg_current_snapshot());
-    INSERT INTO event_clears (tenant_id, cleared) VALUES ('$t', pg_current_snapshot());";
+    INSERT INTO event_clears (tenant_id, cleared) VALUES ('$t', pg_current_snapshot());
+    INSERT INTO tenant_mail_texts (tenant_id, mail, language, subject, body) VALUES ('$t', 'reset', 'en', 's', 'b');";
 
 /// The user of [`A`] works in [`B`] as well.
 const GUEST: &str = "

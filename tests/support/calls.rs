@@ -48,6 +48,18 @@ impl Api {
         self.client.tenants().update_tenant_features(request).await.map(|r| r.into_inner().features.unwrap())
     }
 
+    /// GetTenantMailTexts.
+    pub async fn mail_texts(&self, name: &str) -> Result<v1::TenantMailTexts, Status> {
+        let request = v1::GetTenantMailTextsRequest { name: name.into() };
+        self.client.tenants().get_tenant_mail_texts(request).await.map(|r| r.into_inner().mail_texts.unwrap())
+    }
+
+    /// UpdateTenantMailTexts.
+    pub async fn set_mail_texts(&self, mail_texts: v1::TenantMailTexts) -> Result<v1::TenantMailTexts, Status> {
+        let request = v1::UpdateTenantMailTextsRequest { mail_texts: Some(mail_texts), ..Default::default() };
+        self.client.tenants().update_tenant_mail_texts(request).await.map(|r| r.into_inner().mail_texts.unwrap())
+    }
+
     /// UpdateSettings with these fields and that mask.
     pub async fn set(&self, settings: v1::Settings, paths: &[&str]) -> Result<v1::Settings, Status> {
         let settings = Some(settings);

@@ -7,6 +7,7 @@ mod deletion;
 mod limits;
 mod list;
 mod lock;
+mod mail_texts;
 mod read;
 mod update;
 

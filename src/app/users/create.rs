@@ -28,7 +28,7 @@ pub struct CreateUser {
 }
 
 impl App {
-    /// Makes a user, and sends it a link if it has an address.
+    /// Makes a user, and sends it a link if it has an address and the tenant writes to new users.
     pub async fn create_user(&self, op: OpContext, input: CreateUser) -> Result<Account> {
         let made = self.db.change(op, "create-user", input, |tx, input| create(tx, input).boxed()).await?;
         self.notify();
@@ -47,7 +47,7 @@ async fn create(tx: &mut Tx, input: &CreateUser) -> Result<Account> {
     for role in &input.roles {
         give(tx, &tenant, role, &[id]).await?;
     }
-    if input.account.email.is_some() {
+    if tenant.email_notification && input.account.email.is_some() {
         let actor = tx.op().actor();
         operations::enqueue(tx, &Params::DeliverMail { mail: Mail::Activation, user: id }, actor).await?;
     }

@@ -71,7 +71,7 @@ pub fn update_settings(request: v1::UpdateSettingsRequest) -> Result<(SettingsPa
                 let percent = percent.ok_or_else(|| "must be 1 to 100".to_owned());
                 patch.limit_warning_percent = fields.take("settings.limit_warning_percent", percent);
             }
-            "mail_texts" => patch.mail_texts = mail_text::wanted(&mut fields, &sent.mail_texts),
+            "mail_texts" => patch.mail_texts = mail_text::wanted(&mut fields, "settings.mail_texts", &sent.mail_texts),
             _ => fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", "))),
         }
     }

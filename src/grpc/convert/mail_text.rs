@@ -1,9 +1,9 @@
-//! The operators' own texts of mails.
+//! The texts of mails that operators and tenants have written.
 
 use std::collections::BTreeSet;
 
 use super::fields::Fields;
-use crate::domain::mail::{MailText, OwnMailText};
+use crate::domain::mail::{MailText, OwnMailText, etag};
 use crate::domain::name::Locale;
 use crate::domain::operation::Mail;
 use crate::proto::v1;
@@ -27,15 +27,15 @@ pub fn message(own: OwnMailText) -> v1::MailText {
     }
 }
 
-/// The texts that are asked for; what is wrong with them is noted.
-pub fn wanted(fields: &mut Fields, sent: &[v1::MailText]) -> Option<Vec<OwnMailText>> {
+/// The texts that are asked for in that field; what is wrong with them is noted.
+pub fn wanted(fields: &mut Fields, list: &str, sent: &[v1::MailText]) -> Option<Vec<OwnMailText>> {
     if sent.len() > MOST {
-        fields.refuse("settings.mail_texts", format!("may have at most {MOST} texts"));
+        fields.refuse(list, format!("may have at most {MOST} texts"));
         return None;
     }
     let mut there = BTreeSet::new();
     let texts = sent.iter().enumerate().map(|(number, sent)| {
-        let at = |field: &str| format!("settings.mail_texts[{number}].{field}");
+        let at = |field: &str| format!("{list}[{number}].{field}");
         let mail = fields.take(at("kind"), kind(sent.kind()));
         let language = fields.take(at("language"), Locale::parse(&sent.language));
         let text = MailText {
@@ -54,6 +54,15 @@ pub fn wanted(fields: &mut Fields, sent: &[v1::MailText]) -> Option<Vec<OwnMailT
     });
     // All of them, so that everything that is wrong is named.
     texts.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// The texts of a tenant as a message.
+pub fn of_tenant(tenant: &str, texts: Vec<OwnMailText>) -> v1::TenantMailTexts {
+    v1::TenantMailTexts {
+        name: format!("{tenant}/mailTexts"),
+        etag: etag(&texts),
+        mail_texts: texts.into_iter().map(message).collect(),
+    }
 }
 
 fn kind(kind: Kind) -> Result<Mail, String> {

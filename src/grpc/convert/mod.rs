@@ -4,7 +4,7 @@ pub mod admin;
 pub mod event;
 pub mod fields;
 pub mod limits;
-mod mail_text;
+pub mod mail_text;
 pub mod names;
 pub mod operation;
 pub mod page;

@@ -31,6 +31,7 @@ pub fn tenant(tenant: Tenant) -> v1::Tenant {
         conditions: Vec::new(),
         server: format!("servers/{}", tenant.server),
         time_zone: tenant.time_zone.to_string(),
+        email_notification: Some(tenant.email_notification),
         cooldown_expire_time: tenant.cooldown_until.map(timestamp),
         purge_started: tenant.purge_started,
         create_time: Some(timestamp(tenant.created_at)),
@@ -154,6 +155,7 @@ pub fn create(request: v1::CreateTenantRequest) -> Result<CreateTenant> {
             protected: sent.protected,
             server,
             time_zone: zone.flatten(),
+            email_notification: sent.email_notification.unwrap_or(true),
             limits,
             features,
         };
@@ -174,7 +176,8 @@ fn initial_admin(fields: &mut Fields, admin: &v1::InitialAdmin) -> Option<Initia
 }
 
 /// The fields of a tenant that UpdateTenant changes.
-const CHANGEABLE: [&str; 5] = ["display_name", "company_name", "labels", "protected", "time_zone"];
+const CHANGEABLE: [&str; 6] =
+    ["display_name", "company_name", "labels", "protected", "time_zone", "email_notification"];
 
 /// What UpdateTenant asks for.
 pub fn update(request: v1::UpdateTenantRequest) -> Result<UpdateTenant> {
@@ -196,6 +199,10 @@ pub fn update(request: v1::UpdateTenantRequest) -> Result<UpdateTenant> {
             "labels" => patch.labels = fields.take("tenant.labels", labels(sent.labels.clone())),
             "protected" => patch.protected = Some(sent.protected),
             "time_zone" => patch.time_zone = fields.take("tenant.time_zone", TimeZone::parse(&sent.time_zone)),
+            "email_notification" => {
+                let sent = sent.email_notification.ok_or_else(|| "must be true or false".to_owned());
+                patch.email_notification = fields.take("tenant.email_notification", sent);
+            }
             _ => fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", "))),
         }
     }
@@ -212,6 +219,7 @@ fn populated(sent: &v1::Tenant) -> Vec<String> {
         !sent.labels.is_empty(),
         sent.protected,
         !sent.time_zone.is_empty(),
+        sent.email_notification.is_some(),
     ];
     CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect()
 }
