@@ -15,6 +15,7 @@ mod events;
 mod expiry;
 mod fields;
 mod mail;
+mod matrix;
 mod metadata;
 mod model;
 mod operations;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 use super::client::{Api, eventually};
 use super::database::Database;
@@ -17,8 +19,9 @@ use super::server::{PASSWORD, quick_options};
 /// A `landlord serve` that is killed when it is dropped.
 pub struct Process {
     pub address: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
     child: Child,
+    lines: JoinHandle<Vec<String>>,
 }
 
 impl Process {
@@ -58,8 +61,14 @@ impl Process {
         });
         let address = address.await.unwrap()?;
         // Whoever writes needs a reader.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Some(Self { address, _folder: folder, child })
+        let lines = tokio::spawn(async move {
+            let mut said = Vec::new();
+            while let Ok(Some(line)) = lines.next_line().await {
+                said.push(line);
+            }
+            said
+        });
+        Some(Self { address, folder, child, lines })
     }
 
     /// A client of the first operator. The password is the first one, which has to be changed in a process.
@@ -102,6 +111,18 @@ impl Process {
     pub fn is_stopped(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
         stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+    }
+
+    /// Where its mails land, unless it was told another place.
+    pub fn mail_folder(&self) -> PathBuf {
+        self.folder.path().join("mail")
+    }
+
+    /// Ends it as Kubernetes does; gives the lines of its log since it served.
+    pub async fn log(mut self) -> Vec<String> {
+        self.signal(Signal::TERM);
+        self.exit().await;
+        self.lines.await.unwrap()
     }
 
     /// kill -9.

@@ -1,0 +1,80 @@
+//! A sound request for every method, with names to fill in.
+
+use std::collections::BTreeMap;
+
+use landlord::authz::policy::{self, Policy};
+use landlord::proto::DESCRIPTORS;
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
+
+/// A row of the matrix: a method, what is asked of it, and the request as JSON with names in angle brackets. Those that begin
+/// with `own.` are of the caller's own tenant, the others of the column's.
+pub struct Row {
+    /// `TenantService.GetTenant`, and what is asked besides, if there are several rows of the method.
+    pub name: String,
+    pub policy: &'static Policy,
+    template: String,
+    message: MessageDescriptor,
+}
+
+/// All rows, in the order of their names. Every method has one.
+pub fn rows() -> Vec<Row> {
+    let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
+    let requests: BTreeMap<String, serde_json::Value> = serde_json::from_str(include_str!("requests.json")).unwrap();
+    let rows: Vec<_> = requests.into_iter().map(|(name, request)| Row::of(&pool, name, &request)).collect();
+    for policy in policy::ALL {
+        assert!(rows.iter().any(|row| row.policy == *policy), "{}: add it to tests/matrix/requests.json", policy.path);
+    }
+    rows
+}
+
+impl Row {
+    fn of(pool: &DescriptorPool, name: String, request: &serde_json::Value) -> Self {
+        let method = name.split(' ').next().unwrap();
+        let (service, method) = method.split_once('.').expect("a service and a method");
+        let path = format!("/landlord.v1.{service}/{method}");
+        let policy = policy::by_path(&path).unwrap_or_else(|| panic!("{path} is not there"));
+        let service = pool.get_service_by_name(&format!("landlord.v1.{service}")).unwrap();
+        let message = service.methods().find(|found| found.name() == method).unwrap().input();
+        Self { name, policy, template: request.to_string(), message }
+    }
+
+    /// Whose user logs in with the request, if one does, given whose user calls: who calls has no part in what is answered then.
+    pub fn logs_in(&self, own: usize, column: usize) -> Option<usize> {
+        let place = if self.names("own.login") { own } else { column };
+        (self.policy.name == "CreateSession").then_some(place)
+    }
+
+    /// Whether the request names that.
+    pub fn names(&self, placeholder: &str) -> bool {
+        self.template.contains(&format!("<{placeholder}>"))
+    }
+
+    /// Whether it changes something that stays changed.
+    pub fn changes(&self) -> bool {
+        self.policy.change && self.message.get_field_by_name("validate_only").is_none()
+    }
+
+    /// Whether each column has a request of its own.
+    pub fn depends_on_column(&self) -> bool {
+        self.template.split('<').skip(1).any(|rest| !rest.starts_with("own.") && !rest.starts_with("password>"))
+    }
+
+    /// The request, encoded. What can be tried without a change is.
+    pub fn filled(&self, own: &BTreeMap<&'static str, String>, column: &BTreeMap<&'static str, String>) -> Vec<u8> {
+        let mut text = self.template.clone();
+        for (key, value) in own {
+            text = text.replace(&format!("<own.{key}>"), value);
+        }
+        for (key, value) in column {
+            text = text.replace(&format!("<{key}>"), value);
+        }
+        assert!(!text.contains('<'), "{text}: nobody knows that name");
+        let mut json = serde_json::Deserializer::from_str(&text);
+        let mut message = DynamicMessage::deserialize(self.message.clone(), &mut json).unwrap();
+        if self.message.get_field_by_name("validate_only").is_some() {
+            message.set_field_by_name("validate_only", Value::Bool(true));
+        }
+        message.encode_to_vec()
+    }
+}

@@ -1,0 +1,281 @@
+//! Two tenants and the infrastructure tenant, with the same things in each and its canaries in all that has words, and people
+//! who call.
+
+use std::collections::BTreeMap;
+
+use landlord::proto::v1;
+
+use super::requests::Row;
+use crate::support::client::Api;
+use crate::support::database::Database;
+use crate::support::process::Process;
+use crate::support::server::{PASSWORD, TestServer};
+
+/// The names of what a tenant has, by what requests call them.
+pub type Names = BTreeMap<&'static str, String>;
+
+/// The canaries of a tenant.
+#[derive(Clone, Copy)]
+pub struct Words {
+    /// Stands in what is the tenant's own affair: people's names and addresses, descriptions, mails.
+    pub inner: &'static str,
+    /// Stands in the names of accounts, groups, roles and privileges, which operators see where it is told who did what.
+    pub named: &'static str,
+    /// Stands in what operators see everywhere: the tenant's name, company and labels.
+    pub outer: &'static str,
+}
+
+const OF_ACME: Words = Words { inner: "kanarieeins", named: "leuteeins", outer: "hauseins" };
+const OF_BETA: Words = Words { inner: "kanariezwei", named: "leutezwei", outer: "hauszwei" };
+const OF_INFRASTRUCTURE: Words = Words { inner: "kanariedrei", named: "leutedrei", outer: "hausdrei" };
+
+/// A tenant with its things.
+pub struct Place {
+    pub code: &'static str,
+    pub uid: String,
+    pub words: Words,
+    pub names: Names,
+}
+
+impl Place {
+    /// As long, and nowhere: another code, and ids that nobody has.
+    pub fn twin_of(&self, text: &str) -> String {
+        let mut text = text.replace(self.code, &altered(self.code));
+        for id in self.ids() {
+            text = text.replace(id, &altered(id));
+        }
+        text
+    }
+
+    fn ids(&self) -> impl Iterator<Item = &str> {
+        let parts = self.names.values().flat_map(|name| name.split('/'));
+        parts.filter(|part| uuid::Uuid::try_parse(part).is_ok())
+    }
+}
+
+/// With another last letter.
+fn altered(text: &str) -> String {
+    let (start, last) = text.split_at(text.len() - 1);
+    format!("{start}{}", if last == "0" { '1' } else { '0' })
+}
+
+/// Who calls.
+pub struct Caller {
+    pub name: &'static str,
+    /// Whose names are `own`.
+    pub own: usize,
+    pub credential: Credential,
+    /// The tenants, by index, of which the caller sees what is inside, and those of which it sees the outside.
+    pub insider: &'static [usize],
+    pub outsider: &'static [usize],
+}
+
+/// How a caller says who it is.
+pub enum Credential {
+    None,
+    Words(&'static str),
+    /// User name and active tenant.
+    User(String, &'static str),
+}
+
+pub const ACME: usize = 0;
+pub const BETA: usize = 1;
+pub const INFRASTRUCTURE: usize = 2;
+
+/// Everything that the matrix is about.
+pub struct World {
+    pub replica: Process,
+    pub database: Database,
+    pub places: [Place; 3],
+    pub callers: Vec<Caller>,
+    /// By caller.
+    tokens: Vec<Option<String>>,
+}
+
+impl World {
+    /// Makes it, with these options for the replica that serves it.
+    pub async fn new(options: &[(&'static str, String)]) -> Self {
+        // The first operator is made by a replica that has gone, and has no password to change.
+        let first = TestServer::start().await;
+        let database = first.database.clone();
+        first.stop().await.unwrap();
+        let replica = Process::with(&database, &[], options).await.unwrap();
+        let operator = replica.operator().await;
+        let server = v1::Server { region: "eu".into(), ..Default::default() };
+        operator.create_server("spare", server).await.unwrap();
+
+        let maker = Maker { replica: &replica, database: &database, operator: &operator };
+        let (acme, anna) = maker.tenant("acme", OF_ACME).await;
+        let (beta, bert) = maker.tenant("beta", OF_BETA).await;
+        let infrastructure = maker.fill("infrastructure", OF_INFRASTRUCTURE, &operator).await;
+        let guest = bert.new_user("tenants/beta", "gustav").await.unwrap().name;
+        operator.assign_users("tenants/acme", &[&guest]).await.unwrap();
+        let of_acme = guest.replace("tenants/beta", "tenants/acme");
+        anna.give(&anna.role_named("tenants/acme", "User").await, &[&of_acme]).await.unwrap();
+        maker.activate_all().await;
+        let places = [acme, beta, infrastructure];
+        let callers = callers(&places);
+        let tokens = vec![None; callers.len()];
+        Self { replica, database, places, callers, tokens }
+    }
+
+    /// An access token of the caller: of a session of its own for a row that changes something, else always the same.
+    pub async fn token(&mut self, caller: usize, row: &Row) -> Option<String> {
+        if row.changes() {
+            return self.log_in(caller).await;
+        }
+        if self.tokens[caller].is_none() {
+            self.tokens[caller] = self.log_in(caller).await;
+        }
+        self.tokens[caller].clone()
+    }
+
+    async fn log_in(&self, caller: usize) -> Option<String> {
+        let (user_name, active_tenant) = match &self.callers[caller].credential {
+            Credential::None => return None,
+            Credential::Words(words) => return Some((*words).to_owned()),
+            Credential::User(user_name, active_tenant) => (user_name.clone(), (*active_tenant).to_owned()),
+        };
+        let password = PASSWORD.to_owned();
+        let request = v1::CreateSessionRequest { user_name, password, active_tenant, ..Default::default() };
+        let api = Api::connect(self.replica.address).await;
+        Some(api.client.sessions().create_session(request).await.unwrap().into_inner().access_token)
+    }
+
+    /// The names of a place, with a session that nobody has ended where the row names one.
+    pub async fn names(&self, place: usize, row: &Row) -> Names {
+        let mut names = self.places[place].names.clone();
+        if row.names("session") {
+            let api = Api::connect(self.replica.address).await.log_in(&names["login"], PASSWORD).await;
+            let user = api.who().await.unwrap().user;
+            names.insert("session", api.sessions_of(&user).await.unwrap().remove(0).name);
+        }
+        names
+    }
+
+    /// Nobody has tried anything before, so that nobody is told to wait.
+    pub async fn forget_attempts(&self) {
+        self.database.connect("postgres").await.batch_execute("DELETE FROM attempts").await.unwrap();
+    }
+}
+
+fn callers(places: &[Place; 3]) -> Vec<Caller> {
+    let user = |place: &Place, name: &str| format!("{name}{}@{}", place.words.named, place.code);
+    let caller = |name, own, credential, insider, outsider| Caller { name, own, credential, insider, outsider };
+    let [acme, beta, infrastructure] = places;
+    let at_acme = |name| Credential::User(user(acme, name), "acme");
+    let operator = Credential::User("operator@infrastructure".into(), "infrastructure");
+    let all: &[usize] = &[ACME, BETA, INFRASTRUCTURE];
+    vec![
+        caller("anonymous", ACME, Credential::None, &[], &[]),
+        caller("viewer", ACME, at_acme("viewer"), &[ACME], &[ACME]),
+        caller("user", ACME, at_acme("user"), &[ACME], &[ACME]),
+        caller("administrator", ACME, at_acme("admin"), &[ACME], &[ACME]),
+        caller("another's administrator", BETA, Credential::User(user(beta, "admin"), "beta"), &[BETA], &[BETA]),
+        caller("guest", ACME, Credential::User("gustav@beta".into(), "acme"), &[ACME], &[ACME, BETA]),
+        caller("operator", INFRASTRUCTURE, operator, &[INFRASTRUCTURE], all),
+        caller(
+            "infrastructure user",
+            INFRASTRUCTURE,
+            Credential::User(user(infrastructure, "lena"), "infrastructure"),
+            &[INFRASTRUCTURE],
+            &[INFRASTRUCTURE],
+        ),
+        caller("service", ACME, Credential::Words("key.of-a-service"), &[], &[]),
+    ]
+}
+
+/// Makes tenants and what is in them.
+struct Maker<'a> {
+    replica: &'a Process,
+    database: &'a Database,
+    operator: &'a Api,
+}
+
+impl Maker<'_> {
+    async fn tenant(&self, code: &'static str, words: Words) -> (Place, Api) {
+        let Words { inner, named, outer } = words;
+        let tenant = v1::Tenant {
+            display_name: format!("{code} {outer}"),
+            company_name: outer.into(),
+            labels: [("tier".to_owned(), outer.to_owned())].into(),
+            ..Default::default()
+        };
+        let initial_admin = v1::InitialAdmin {
+            user_name: format!("admin{named}"),
+            email: format!("admin@{inner}.example"),
+            given_name: inner.into(),
+            ..Default::default()
+        };
+        let request = v1::CreateTenantRequest {
+            tenant_id: code.into(),
+            tenant: Some(tenant),
+            initial_admin: Some(initial_admin),
+            ..Default::default()
+        };
+        let made = self.operator.client.tenants().create_tenant(request).await.unwrap().into_inner();
+        self.operator.succeed(made.operation).await;
+        self.activate_all().await;
+        let admin = Api::connect(self.replica.address).await;
+        let admin = admin.log_in(&format!("admin{named}@{code}"), PASSWORD).await;
+        (self.fill(code, words, &admin).await, admin)
+    }
+
+    /// Fills a tenant with what requests name, as its administrator.
+    async fn fill(&self, code: &'static str, words: Words, admin: &Api) -> Place {
+        let Words { inner, named, .. } = words;
+        let tenant = format!("tenants/{code}");
+        let (tenant, mut t) = (tenant.as_str(), Names::new());
+        let privilege = v1::CreatePrivilegeRequest {
+            parent: tenant.into(),
+            privilege_id: format!("category.{named}"),
+            privilege: Some(v1::Privilege { display_name: named.into(), ..Default::default() }),
+            ..Default::default()
+        };
+        t.insert("privilege", admin.create_privilege(privilege).await.unwrap().privilege.unwrap().name);
+        t.insert("role", admin.new_role(tenant, &format!("clerk {named}"), &[&t["privilege"]]).await.unwrap());
+        let group =
+            v1::Group { display_name: format!("sales {named}"), description: inner.into(), ..Default::default() };
+        let request = v1::CreateGroupRequest { parent: tenant.into(), group: Some(group), ..Default::default() };
+        t.insert("group", admin.create_group(request).await.unwrap().group.unwrap().name);
+        t.insert("other_group", admin.new_group(tenant, &format!("support {named}")).await.unwrap());
+        for (user_name, role) in [("viewer", "Viewer"), ("user", "User"), ("lena", "")] {
+            let made = self.user(admin, tenant, user_name, words).await;
+            if !role.is_empty() && code != "infrastructure" {
+                admin.give(&admin.role_named(tenant, role).await, &[&made]).await.unwrap();
+            }
+        }
+        t.insert("user", self.user(admin, tenant, "uma", words).await);
+        admin.add(&t["group"], &[&t["user"]]).await.unwrap();
+        admin.give(&t["role"], &[&t["user"]]).await.unwrap();
+        for operation in self.operator.operations_of(tenant).await {
+            t.insert("operation", self.operator.wait(&operation.name).await.name);
+        }
+        self.activate_all().await;
+        t.insert("tenant", tenant.to_owned());
+        t.insert("code", code.to_owned());
+        t.insert("login", format!("lena{named}@{code}"));
+        t.insert("password", PASSWORD.to_owned());
+        let uid = self.operator.tenant(tenant).await.uid;
+        Place { code, uid, words, names: t }
+    }
+
+    async fn user(&self, admin: &Api, tenant: &str, name: &str, Words { inner, named, .. }: Words) -> String {
+        let user = v1::User {
+            user_name: format!("{name}{named}"),
+            email: format!("{name}@{inner}.example"),
+            family_name: inner.into(),
+            ..Default::default()
+        };
+        let request = v1::CreateUserRequest { tenant: tenant.into(), user: Some(user), ..Default::default() };
+        admin.create_user(request).await.unwrap().user.unwrap().name
+    }
+
+    /// Gives the operator's password to everybody who was invited.
+    async fn activate_all(&self) {
+        let all = "UPDATE users SET state = 'ACTIVE', password_hash = (SELECT password_hash FROM users
+                   WHERE user_name = 'operator' AND password_hash IS NOT NULL)
+                   WHERE state = 'INVITED' AND user_name <> 'superuser'";
+        self.database.connect("postgres").await.batch_execute(all).await.unwrap();
+    }
+}
