@@ -142,7 +142,12 @@ pub async fn start(
     let mut tasks = JoinSet::new();
     let (reporter, health) = tonic_health::server::health_reporter();
     report_health(&reporter, false).await;
-    let serving = ServerConfig { tls, reflection: config.reflection, drain: Duration::from_secs(config.drain_seconds) };
+    let serving = ServerConfig {
+        tls,
+        reflection: config.reflection,
+        trusted_proxies: config.trusted_proxies.clone(),
+        drain: Duration::from_secs(config.drain_seconds),
+    };
     let server = server::serve(listener, app.clone(), serving, health, stop.clone());
     let keys = app.tokens.clone();
     let http = crate::http::serve(http_listener, registry, Arc::new(move || keys.key_set()), stop.clone());

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
+use crate::domain::networks::Networks;
 
 /// The name of an option and the lines of its comment.
 pub(super) type Documented = (&'static str, &'static [&'static str]);
@@ -64,6 +65,10 @@ sections! {
         drain_seconds: u64 = 10;
         /// How often a replica removes what has expired or was cleared, and learns of new signing keys, in seconds.
         housekeeping_seconds: u64 = 60;
+        /// Addresses and networks of proxies in front of Landlord, separated by commas. What one of them says in
+        /// `x-forwarded-for` counts as where a call comes from. Without them, all who come through a proxy are slowed down
+        /// when one of them guesses passwords.
+        trusted_proxies: Networks = Networks::default();
         /// Whether reflection is served, for grpcurl and its like.
         reflection: bool = true;
         /// The database.

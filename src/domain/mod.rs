@@ -16,6 +16,7 @@ pub mod mail;
 pub mod name;
 pub mod named;
 pub(crate) mod names;
+pub mod networks;
 pub mod operation;
 pub mod page;
 pub mod privilege;

@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::call::{CorrelationId, ImpersonationContext, TenantContext, TenantHint};
+use super::client_address::client_address;
 use super::status::status;
 use crate::app::App;
 use crate::authn::seal::Purpose;
@@ -22,6 +23,7 @@ use crate::authz::policy::Policy;
 use crate::context::{Call, OpContext, RequestKey};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
+use crate::domain::networks::Networks;
 
 /// The answers of a streaming method.
 pub type Answers<T> = BoxStream<'static, Result<T>>;
@@ -44,12 +46,14 @@ pub struct Authenticated(pub Arc<Facts>);
 #[derive(Clone)]
 pub struct Guard {
     app: App,
+    /// Whose word counts for where a call comes from.
+    proxies: Arc<Networks>,
 }
 
 impl Guard {
-    /// One that asks `app`.
-    pub fn new(app: App) -> Self {
-        Self { app }
+    /// One that asks `app`, and believes these proxies.
+    pub fn new(app: App, proxies: Networks) -> Self {
+        Self { app, proxies: Arc::new(proxies) }
     }
 
     pub(super) async fn unary<Q, R, F>(
@@ -105,7 +109,8 @@ impl Guard {
         request: Request<Q>,
         correlation: &CorrelationId,
     ) -> Result<(OpContext, Q)> {
-        let client = request.remote_addr().map(|address| address.ip());
+        let peer = request.remote_addr().map(|address| address.ip());
+        let client = client_address(peer, request.metadata(), &self.proxies);
         let (_, extensions, mut message) = request.into_parts();
         let facts = extensions.get::<Authenticated>().map(|a| a.0.clone());
         let hint = extensions.get::<TenantContext>().and_then(|context| context.0.clone());

@@ -3,6 +3,7 @@
 
 pub mod admin_service;
 pub mod call;
+mod client_address;
 pub mod codec;
 pub mod convert;
 mod directory;

@@ -27,6 +27,7 @@ use super::tenant_service::TenantService;
 use super::user_service::UserService;
 use crate::app::App;
 use crate::authz::policy;
+use crate::domain::networks::Networks;
 use crate::proto::DESCRIPTORS;
 
 /// The largest message that is read.
@@ -38,6 +39,8 @@ pub struct ServerConfig {
     pub tls: Option<(Vec<u8>, Vec<u8>)>,
     /// Whether to serve reflection.
     pub reflection: bool,
+    /// The proxies that are believed when they say where a call comes from.
+    pub trusted_proxies: Networks,
     /// How long calls may take to finish when the process goes down.
     pub drain: Duration,
 }
@@ -88,7 +91,7 @@ pub async fn serve(
     health: HealthServer<impl Health>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
-    let guard = Guard::new(app.clone());
+    let guard = Guard::new(app.clone(), config.trusted_proxies);
     let context = ServiceBuilder::new()
         .layer(stack(KnownMethods::new(|path| policy::by_path(path).is_some())))
         .layer(AuthenticateLayer(app.clone()))

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use landlord::proto::v1;
-use tonic::{Code, Status};
+use landlord::proto::v1::session_service_client::SessionServiceClient;
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
 use crate::support::client::{Api, assert_refused, eventually, refusal};
@@ -101,4 +103,28 @@ async fn the_own_password_is_not_guessed_in_a_session_either() {
     }
     assert!(tried(&answers) < 8, "{answers:?}");
     anna.who().await.unwrap();
+}
+
+/// A wrong password for somebody else each time, through a proxy that says that it comes from there.
+async fn guess_from(server: &TestServer, address: &'static str, times: usize) -> Vec<Status> {
+    let mut sessions = SessionServiceClient::connect(format!("http://{}", server.address)).await.unwrap();
+    let mut answers = Vec::new();
+    for i in 0..times {
+        let (user_name, password) = (format!("name{i}@acme"), "not the password at all".into());
+        let mut request = Request::new(v1::CreateSessionRequest { user_name, password, ..Default::default() });
+        request.metadata_mut().insert("x-forwarded-for", MetadataValue::from_static(address));
+        answers.push(sessions.create_session(request).await.expect_err("a wrong password"));
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_behind_a_proxy_have_addresses_of_their_own_if_it_is_trusted() {
+    let server = TestServer::with(&[("trusted_proxies", "127.0.0.0/8".into())]).await;
+    server.administrator("Acme").await;
+    assert!(tried(&guess_from(&server, "192.0.2.1", 60).await) < 60);
+    assert_eq!(tried(&guess_from(&server, "192.0.2.2", 5).await), 5, "another caller is not delayed");
+    let untrusting = TestServer::on(server.database.clone(), &[]).await;
+    assert!(tried(&guess_from(&untrusting, "192.0.2.3", 60).await) < 60);
+    assert_eq!(tried(&guess_from(&untrusting, "192.0.2.4", 5).await), 0, "what anybody can say is not believed");
 }
