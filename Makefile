@@ -8,12 +8,13 @@ chart := helm/landlord
 ROUNDS ?= 500
 SEED ?=
 
-.PHONY: help run test model e2e crash bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
+.PHONY: help run test model mutants e2e crash bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
 
 help:
 	@echo "make run    start Landlord with a private Postgres; ARGS='--fresh' and such are passed on"
 	@echo "make test   the tests"
 	@echo "make model  more than five million states of the lifecycle and its leases"
+	@echo "make mutants  one check, policy or constraint left out at a time, and a test that notices"
 	@echo "make e2e    the tests that use other real programs as well, and the chart"
 	@echo "make crash  replicas killed and stopped, Postgres too, in ROUNDS=500 rounds that a SEED plans"
 	@echo "make bench  what lists take at a million tenants, against a thousand"
@@ -31,6 +32,10 @@ test:
 # Landlord and the model are optimized, the dependencies stay as they are for the tests: else it takes ten times as long.
 model:
 	CARGO_PROFILE_DEV_OPT_LEVEL=1 $(cargo_test) --test leases -- --ignored --nocapture
+
+mutants:
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	$(cargo_test) --test all -- --ignored --exact --nocapture mutants::each_is_noticed
 
 # The tests named e2e_… are marked as ignored, so that `make test` needs no other programs.
 e2e: lint-chart

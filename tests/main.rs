@@ -18,6 +18,7 @@ mod mail;
 mod matrix;
 mod metadata;
 mod model;
+mod mutants;
 mod operations;
 mod postgres_outages;
 mod protos;
