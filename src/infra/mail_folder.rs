@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use lettre::message::Mailbox;
 
 use super::files::write_private;
-use super::mail_message::{message, sender};
+use super::mail_message::{Texts, message, sender};
 use crate::domain::error::{Error, Result};
 use crate::ports::{Mailer, OutgoingMail};
 
@@ -30,7 +30,7 @@ impl MailFolder {
 #[async_trait]
 impl Mailer for MailFolder {
     async fn send(&self, mail: &OutgoingMail) -> Result<()> {
-        let message = message(&self.from, mail)?;
+        let message = message(&self.from, mail, Texts::Plain)?;
         let (folder, id, attempt) = (self.folder.clone(), mail.id.clone(), mail.attempt);
         let written = tokio::task::spawn_blocking(move || write(&folder, &id, attempt, &message.formatted())).await;
         written.map_err(|e| Error::internal("mail", e))?.map_err(|e| Error::internal("mail folder", e))

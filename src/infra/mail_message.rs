@@ -1,7 +1,7 @@
 //! A mail as it travels, whatever takes it.
 
 use lettre::Message;
-use lettre::message::header::{Header, HeaderName, HeaderValue};
+use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 
 use crate::domain::error::{Error, Reason, Refusal, Result};
@@ -12,8 +12,17 @@ pub fn sender(from: &str) -> Result<Mailbox> {
     from.parse().map_err(|e| Error::internal("mail.from", e))
 }
 
-/// The mail with its head. The library encodes what is not ASCII, so no text can begin a header of its own.
-pub fn message(from: &Mailbox, mail: &OutgoingMail) -> Result<Message> {
+/// How the texts of a mail are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// As every mail server takes them.
+    Encoded,
+    /// As they are, for who looks at the file.
+    Plain,
+}
+
+/// The mail with its head. The library encodes what is not ASCII there, so no text can begin a header of its own.
+pub fn message(from: &Mailbox, mail: &OutgoingMail, texts: Texts) -> Result<Message> {
     let (name, address) = &mail.to;
     let address = address.parse().map_err(|_| {
         Refusal::new(Reason::MailRefused, "nothing can be sent to the user's address; give the user another one")
@@ -24,10 +33,18 @@ pub fn message(from: &Mailbox, mail: &OutgoingMail) -> Result<Message> {
         .to(Mailbox::new(Some(line(name)), address))
         .subject(line(&mail.subject))
         .header(AutoSubmitted);
-    let text = mail.text.clone();
-    let whole = match mail.html.clone() {
-        Some(html) => head.multipart(MultiPart::alternative_plain_html(text, html)),
-        None => head.singlepart(SinglePart::plain(text)),
+    let part = |kind, text: &String| {
+        let part = SinglePart::builder().header(kind);
+        let part = if texts == Texts::Plain { part.header(ContentTransferEncoding::Binary) } else { part };
+        part.body(text.clone())
+    };
+    let text = part(ContentType::TEXT_PLAIN, &mail.text);
+    let whole = match &mail.html {
+        Some(html) => {
+            let html = part(ContentType::TEXT_HTML, html);
+            head.multipart(MultiPart::alternative().singlepart(text).singlepart(html))
+        }
+        None => head.singlepart(text),
     };
     whole.map_err(|e| Error::internal("mail", e))
 }
@@ -69,7 +86,7 @@ mod tests {
             html: html.map(str::to_owned),
         };
         let from = sender("Landlord <landlord@example.org>").unwrap();
-        String::from_utf8(message(&from, &mail).unwrap().formatted()).unwrap()
+        String::from_utf8(message(&from, &mail, Texts::Encoded).unwrap().formatted()).unwrap()
     }
 
     #[test]

@@ -16,7 +16,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use tokio::time::timeout;
 
-use super::mail_message::{message, sender};
+use super::mail_message::{Texts, message, sender};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::ports::{Mailer, OutgoingMail};
 
@@ -143,7 +143,7 @@ impl MailSmtp {
 #[async_trait]
 impl Mailer for MailSmtp {
     async fn send(&self, mail: &OutgoingMail) -> Result<()> {
-        let message = message(&self.from, mail)?;
+        let message = message(&self.from, mail, Texts::Encoded)?;
         let mut stage = Stage::Connect;
         let handed = timeout(self.server.time, self.hand_over(&message, &mut stage)).await;
         match handed.unwrap_or(Err(Trouble::Silence(self.server.time))) {

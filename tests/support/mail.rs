@@ -52,7 +52,7 @@ fn split(part: &str) -> (&str, &str) {
 fn decoded(head: &str, body: &str) -> String {
     let encoding = head.lines().find_map(|line| line.strip_prefix("Content-Transfer-Encoding: "));
     let bytes = match encoding.unwrap_or("7bit") {
-        "7bit" => body.as_bytes().to_vec(),
+        "7bit" | "binary" => body.as_bytes().to_vec(),
         "quoted-printable" => decode(body, ParseMode::Strict).unwrap(),
         "base64" => STANDARD.decode(body.replace("\r\n", "")).unwrap(),
         other => panic!("a mail in {other}"),
