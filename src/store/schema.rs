@@ -1,5 +1,9 @@
 //! The tables as diesel sees them; `migrations/` is what they are.
 
+mod licenses;
+
+pub use licenses::*;
+
 diesel::table! {
     servers (id) {
         id -> Text,
@@ -37,10 +41,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    system_licenses (kind) { kind -> Text, quantity -> Nullable<Int8>, reserved -> Int8, version -> Int8, }
-}
-
-diesel::table! {
     tenant_limits (tenant_id) {
         tenant_id -> Uuid,
         max_users -> Nullable<Int8>,
@@ -48,6 +48,7 @@ diesel::table! {
         users -> Int8,
         storage_bytes -> Int8,
         version -> Int8,
+        license_version -> Int8,
     }
 }
 
@@ -370,7 +371,15 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(tenants, users, tenant_limits, servers, settings, operations);
+diesel::allow_tables_to_appear_in_same_query!(
+    tenants,
+    users,
+    tenant_limits,
+    servers,
+    settings,
+    operations,
+    tenant_licenses
+);
 diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(directory_users, group_members, user_roles);
