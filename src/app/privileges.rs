@@ -51,7 +51,9 @@ async fn all(tx: &mut Tx) -> Result<Vec<Listed>> {
     let tenant = tx.tenant();
     let code = identities::codes(tx, &[tenant]).await?.remove(&tenant).unwrap_or_else(|| tenant.to_string());
     let listed = |held, display_name| Listed { tenant_code: code.clone(), held, display_name };
+    let unlicensed = privileges::unlicensed(tx).await?;
     let here = Privilege::ALL.into_iter().filter(|privilege| tenant.is_infrastructure() || !privilege.is_platform());
+    let here = here.filter(|privilege| !unlicensed.contains(privilege));
     let mut rows: Vec<_> = here.map(|privilege| listed(Held::Function(privilege), String::new())).collect();
     for (key, display_name) in privileges::defined(tx).await? {
         rows.extend(Held::parse(&key).map(|held| listed(held, display_name)));

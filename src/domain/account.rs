@@ -42,6 +42,9 @@ pub struct Account {
     pub groups: Vec<GroupId>,
     /// Roles that it holds by itself in that tenant, at most [`MOST_SHOWN`].
     pub roles: Vec<RoleId>,
+    /// Kinds of licences of which it has a seat in that tenant.
+    #[serde(default)]
+    pub licenses: Vec<String>,
     /// When it came to the tenant that looks.
     pub created_at: DateTime<Utc>,
     /// When it was changed last.

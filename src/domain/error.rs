@@ -117,7 +117,7 @@ names! {
         ServerInUse = "SERVER_IN_USE",
         /// The server can't be reached.
         ServerUnreachable = "SERVER_UNREACHABLE",
-        /// The system licence has no seats left to reserve.
+        /// No seat is left: in the system licence to be reserved, or in a tenant to be taken.
         LicensesExhausted = "LICENSES_EXHAUSTED",
         /// The tenant has as many users as it may have.
         UserLimitReached = "USER_LIMIT_REACHED",
@@ -127,6 +127,8 @@ names! {
         LinkUsed = "LINK_USED",
         /// The link's time is over.
         LinkExpired = "LINK_EXPIRED",
+        /// The tenant's licences don't open the privilege.
+        PrivilegeNotLicensed = "PRIVILEGE_NOT_LICENSED",
         /// Without that account or right the tenant has no administrator any more.
         LastAdministrator = "LAST_ADMINISTRATOR",
         /// The resource is one that every tenant starts with, and stays as it is.
@@ -200,6 +202,7 @@ impl Reason {
             | Self::ServerUnreachable
             | Self::LinkUsed
             | Self::LinkExpired
+            | Self::PrivilegeNotLicensed
             | Self::LastAdministrator
             | Self::ResourceProtected
             | Self::UserIsGuest

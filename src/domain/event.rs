@@ -76,9 +76,13 @@ impl Event {
             "STORAGE_NEAR_QUOTA" | "STORAGE_AT_QUOTA" => {
                 format!("{} stores {} of {} bytes", self.resource, detail("used"), detail("limit"))
             }
+            "LICENSES_NEARLY_USED_UP" | "LICENSES_USED_UP" => {
+                let (used, limit) = (detail("used"), detail("limit"));
+                format!("{} uses {used} of {limit} licences of the kind {}", self.resource, detail("license"))
+            }
             "SEATS_NEARLY_RESERVED" | "SEATS_ALL_RESERVED" => {
                 let (used, limit) = (detail("used"), detail("limit"));
-                format!("{used} of {limit} seats of the kind {} are reserved by tenants' limits", detail("seats"))
+                format!("{used} of {limit} seats of the kind {} are reserved by tenants", detail("seats"))
             }
             call => {
                 let by = if self.doer.name.is_empty() { "the service" } else { &self.doer.name };

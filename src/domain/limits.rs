@@ -23,6 +23,11 @@ pub struct Limits {
     pub version: i64,
 }
 
+/// Whether so much of a limit is used that people are to be warned.
+pub fn is_near(used: i64, most: i64, percent: i32) -> bool {
+    i128::from(used) * 100 >= i128::from(most) * i128::from(percent)
+}
+
 /// A limit, for people.
 pub fn limit_text(limit: Option<i64>) -> String {
     limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string())
@@ -58,9 +63,8 @@ impl Limits {
     pub fn warnings(&self) -> Vec<Warning> {
         let all =
             [("max_users", self.users, self.max_users), ("disk_quota_bytes", self.storage_bytes, self.disk_quota)];
-        let near = |used: i64, most: i64| i128::from(used) * 100 >= i128::from(most) * i128::from(self.warning_percent);
         let limited = all.into_iter().filter_map(|(limit, used, most)| Some(Warning { limit, used, most: most? }));
-        limited.filter(|w| near(w.used, w.most)).collect()
+        limited.filter(|w| is_near(w.used, w.most, self.warning_percent)).collect()
     }
 
     /// Refuses limits below what is in use.

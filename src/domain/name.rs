@@ -65,6 +65,8 @@ texts! {
     RoleName(role_name);
     /// The name of a privilege that a tenant defines: up to 200 characters, also none.
     PrivilegeName(company_name);
+    /// The name of a kind of licences: `[a-z][a-z0-9-]{0,38}`.
+    LicenseKind(license_kind);
 }
 
 /// Codes that mean something else where a code may stand.
@@ -82,6 +84,15 @@ pub fn slug(text: &str) -> Result<String, String> {
         return Err("must be 3 to 40 characters: lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen".into());
     }
     Ok(text.to_owned())
+}
+
+fn license_kind(text: &str) -> Result<String, String> {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let fits = text.len() <= 39 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(inner);
+    if fits {
+        return Ok(text.to_owned());
+    }
+    Err("must be 1 to 39 lower-case letters, digits and hyphens, beginning with a letter".into())
 }
 
 fn code(text: &str) -> Result<String, String> {

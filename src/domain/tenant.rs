@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Reason, Refusal, Result};
 use super::id::{OperationId, TenantUid};
+use super::license::LicenseUse;
 use super::lifecycle::{LockReason, Standing, State};
 use super::limits::LimitsPatch;
 use super::name::{CompanyName, DisplayName, Labels, TenantCode, TimeZone};
@@ -140,6 +141,8 @@ impl Tenant {
 pub struct Overview {
     /// Accounts at home in it, without superuser.
     pub users: i64,
+    /// Its licences, by kind; none: it is not metered.
+    pub licenses: Vec<LicenseUse>,
     /// The work that keeps other work off it.
     pub current_operation: Option<CurrentOperation>,
 }
@@ -173,6 +176,8 @@ names! {
         DeletionBlocked = "DELETION_BLOCKED",
         /// It has nearly or wholly used up a limit.
         LimitNear = "LIMIT_NEAR",
+        /// Of one of its kinds of licences no seat is free.
+        LicensesExhausted = "LICENSES_EXHAUSTED",
     }
 }
 

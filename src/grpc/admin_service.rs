@@ -1,7 +1,7 @@
 //! AdminService: decode, call the use case, encode.
 
 use super::convert::server::{self, server_id};
-use super::convert::{admin, page};
+use super::convert::{admin, license, page};
 use super::guarded::AdminServiceHandler;
 use crate::app::App;
 use crate::context::OpContext;
@@ -38,7 +38,7 @@ impl AdminServiceHandler for AdminService {
         op: OpContext,
         _: v1::GetSystemLicenseRequest,
     ) -> Result<v1::GetSystemLicenseResponse> {
-        let license = admin::system_license(self.0.get_system_license(op).await?);
+        let license = license::system_license(self.0.get_system_license(op).await?);
         Ok(v1::GetSystemLicenseResponse { license: Some(license) })
     }
 
@@ -47,8 +47,8 @@ impl AdminServiceHandler for AdminService {
         op: OpContext,
         request: v1::UpdateSystemLicenseRequest,
     ) -> Result<v1::UpdateSystemLicenseResponse> {
-        let (quantities, etag) = admin::update_license(request)?;
-        let license = admin::system_license(self.0.update_system_license(op, quantities, etag).await?);
+        let (patch, etag) = license::update_system(request)?;
+        let license = license::system_license(self.0.update_system_license(op, patch, etag).await?);
         Ok(v1::UpdateSystemLicenseResponse { license: Some(license) })
     }
 

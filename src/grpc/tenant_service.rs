@@ -1,7 +1,7 @@
 //! TenantService: decode, call the use case, encode.
 
 use super::convert::fields::Fields;
-use super::convert::{limits, mail_text, operation::operation, page, tenant};
+use super::convert::{license, limits, mail_text, operation::operation, page, tenant};
 use super::guarded::TenantServiceHandler;
 use crate::app::App;
 use crate::app::tenants::{DeleteTenant, LockTenant};
@@ -121,6 +121,27 @@ impl TenantServiceHandler for TenantService {
         let (patch, etag) = limits::update(request)?;
         let (tenant, changed) = self.0.update_limits(op, patch, etag).await?;
         Ok(v1::UpdateTenantLimitsResponse { limits: Some(limits::limits(&tenant, &changed)) })
+    }
+
+    async fn get_tenant_licenses(
+        &self,
+        op: OpContext,
+        request: v1::GetTenantLicensesRequest,
+    ) -> Result<v1::GetTenantLicensesResponse> {
+        limits::check_name("name", &request.name, "licenses")?;
+        let (tenant, found) = self.0.get_tenant_licenses(op).await?;
+        Ok(v1::GetTenantLicensesResponse { licenses: Some(license::tenant_licenses(&tenant, found)) })
+    }
+
+    async fn update_tenant_licenses(
+        &self,
+        op: OpContext,
+        request: v1::UpdateTenantLicensesRequest,
+    ) -> Result<v1::UpdateTenantLicensesResponse> {
+        limits::check_name("licenses.name", request.licenses.as_ref().map_or("", |l| &l.name), "licenses")?;
+        let (wanted, etag) = license::update_tenant(request)?;
+        let (tenant, changed) = self.0.update_tenant_licenses(op, wanted, etag).await?;
+        Ok(v1::UpdateTenantLicensesResponse { licenses: Some(license::tenant_licenses(&tenant, changed)) })
     }
 
     async fn get_tenant_features(

@@ -1,6 +1,6 @@
 //! UserService: decode, call the use case, encode; `directory/` does it for users, groups and roles.
 
-use super::directory::{groups, memberships, passwords, privileges, roles, users};
+use super::directory::{groups, licenses, memberships, passwords, privileges, roles, users};
 use super::guarded::UserServiceHandler;
 use crate::app::App;
 use crate::context::OpContext;
@@ -190,6 +190,18 @@ impl UserServiceHandler for UserService {
 
     async fn unassign_role(&self, op: OpContext, r: v1::UnassignRoleRequest) -> Result<v1::UnassignRoleResponse> {
         roles::unassign(&self.0, op, r).await
+    }
+
+    async fn assign_license(&self, op: OpContext, r: v1::AssignLicenseRequest) -> Result<v1::AssignLicenseResponse> {
+        licenses::assign(&self.0, op, r).await
+    }
+
+    async fn unassign_license(
+        &self,
+        op: OpContext,
+        r: v1::UnassignLicenseRequest,
+    ) -> Result<v1::UnassignLicenseResponse> {
+        licenses::unassign(&self.0, op, r).await
     }
 
     async fn list_privileges(&self, op: OpContext, r: v1::ListPrivilegesRequest) -> Result<v1::ListPrivilegesResponse> {

@@ -156,7 +156,7 @@ pub async fn rows(tx: &mut Tx) -> Result<i64> {
 }
 
 /// The tables of the directory in the order in which their rows can go.
-const IN_ORDER_OF_REMOVAL: [&str; 14] = [
+const IN_ORDER_OF_REMOVAL: [&str; 15] = [
     "events",
     "event_marks",
     "links",
@@ -165,6 +165,7 @@ const IN_ORDER_OF_REMOVAL: [&str; 14] = [
     "user_roles",
     "group_roles",
     "group_members",
+    "user_licenses",
     "memberships",
     "role_privileges",
     "privileges",

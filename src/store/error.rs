@@ -106,7 +106,7 @@ fn refused_by_rule(reason: Reason) -> Error {
         }
         Reason::LimitBelowUse => "the limit is below what is in use by now; read it again",
         Reason::LicensesExhausted => {
-            "the system licence has too few seats of the kind base left; lower another tenant's max_users or raise the licence"
+            "too few seats are left: lower another tenant's max_users or licences, or raise the system licence"
         }
         _ => "the tenant's state does not allow this",
     };

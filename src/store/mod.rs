@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod administrators;
+pub mod allotments;
 pub mod attempts;
 pub mod audit;
 pub mod claims;
@@ -31,6 +32,7 @@ pub mod records;
 pub mod requests;
 pub mod roles;
 mod schema;
+pub mod seats;
 pub mod servers;
 pub mod sessions;
 pub mod settings;

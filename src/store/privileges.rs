@@ -6,7 +6,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::error::{failed, is_duplicate};
-use super::schema::{group_roles as gr, privileges as p, role_privileges as rp, user_privileges as up};
+use super::schema::{
+    group_roles as gr, privileges as p, role_privileges as rp, unlicensed_privileges as n, user_privileges as up,
+};
 use super::tx::Tx;
 use crate::domain::error::{Reason, Refusal, Result};
 use crate::domain::id::{GroupId, UserId};
@@ -23,6 +25,13 @@ pub async fn defined(tx: &mut Tx) -> Result<Vec<(String, String)>> {
 pub async fn existing(tx: &mut Tx, keys: &[&str]) -> Result<Vec<String>> {
     let found = p::table.filter(p::tenant_id.eq(tx.tenant().0)).filter(p::id.eq_any(keys)).select(p::id);
     found.load(tx.conn()).await.map_err(failed)
+}
+
+/// The function privileges that the licences of the transaction's tenant do not open; none, if it is not metered.
+pub async fn unlicensed(tx: &mut Tx) -> Result<BTreeSet<Privilege>> {
+    let names = n::table.filter(n::tenant_id.eq(tx.tenant().0)).select(n::privilege);
+    let names: Vec<String> = names.load(tx.conn()).await.map_err(failed)?;
+    Ok(names.iter().filter_map(|name| Privilege::parse(name)).collect())
 }
 
 /// Those of these keys that a user holds in the transaction's tenant.

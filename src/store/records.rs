@@ -1,4 +1,5 @@
-//! The directory's rows as records, for copies and backups of a tenant. Sessions and links are not among them.
+//! The directory's rows as records, for copies and backups of a tenant. Sessions, links
+//! and seats are not among them: whoever logs in to the copy takes a seat there.
 
 use diesel::sql_types::{Jsonb, Text};
 use diesel_async::RunQueryDsl;

@@ -1,5 +1,9 @@
 //! The tables as diesel sees them; `migrations/` is what they are.
 
+mod licenses;
+
+pub use licenses::*;
+
 diesel::table! {
     servers (id) {
         id -> Text,
@@ -38,17 +42,8 @@ diesel::table! {
 
 diesel::table! {
     tenant_mail_texts (tenant_id, mail, language) {
-        tenant_id -> Uuid,
-        mail -> Text,
-        language -> Text,
-        subject -> Text,
-        body -> Text,
-        html -> Nullable<Text>,
+        tenant_id -> Uuid, mail -> Text, language -> Text, subject -> Text, body -> Text, html -> Nullable<Text>,
     }
-}
-
-diesel::table! {
-    system_licenses (kind) { kind -> Text, quantity -> Nullable<Int8>, reserved -> Int8, version -> Int8, }
 }
 
 diesel::table! {
@@ -59,6 +54,7 @@ diesel::table! {
         users -> Int8,
         storage_bytes -> Int8,
         version -> Int8,
+        license_version -> Int8,
     }
 }
 
@@ -382,7 +378,15 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(tenants, users, tenant_limits, servers, settings, operations);
+diesel::allow_tables_to_appear_in_same_query!(
+    tenants,
+    users,
+    tenant_limits,
+    servers,
+    settings,
+    operations,
+    tenant_licenses
+);
 diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(directory_users, group_members, user_roles);

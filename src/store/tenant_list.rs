@@ -1,20 +1,24 @@
 //! The list of tenants: the rows of a page, and what has changed for those who keep the list in memory.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Jsonb, Nullable};
+use diesel::sql_types::{BigInt, Jsonb, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::failed;
-use super::schema::{operations as o, servers, settings, tenant_limits as l, tenants as t, users};
+use super::schema::{
+    operations as o, servers, settings, tenant_licenses as tl, tenant_limits as l, tenants as t, users,
+};
 use super::tenants::{Row, columns, tenant};
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{OperationId, TenantUid};
+use crate::domain::license::LicenseUse;
 use crate::domain::lifecycle::{LockReason, State};
 use crate::domain::limits::Limits;
 use crate::domain::name::Labels;
@@ -40,8 +44,23 @@ pub struct Listed {
     pub force_enabled: bool,
 }
 
-type ListedRow =
-    (Row, (bool, bool, bool, i32), (Option<i64>, Option<i64>, i64, i64, i64), Option<(Uuid, String, i32, String)>);
+type ListedRow = (
+    Row,
+    (bool, bool, bool, i32),
+    (Option<i64>, Option<i64>, i64, i64, i64),
+    Option<serde_json::Value>,
+    Option<(Uuid, String, i32, String)>,
+);
+
+diesel::define_sql_function! {
+    /// An array of two numbers.
+    fn jsonb_build_array(first: BigInt, second: BigInt) -> Jsonb;
+}
+diesel::define_sql_function! {
+    /// An object of all rows, by key; null: there are none.
+    #[aggregate]
+    fn jsonb_object_agg(key: Text, value: Jsonb) -> Nullable<Jsonb>;
+}
 
 /// The tenants of these uids, in one query, in no particular order. Those that are gone are missing.
 pub async fn page(tx: &mut PlatformTx, uids: &[TenantUid]) -> Result<Vec<Listed>> {
@@ -64,6 +83,9 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
     );
     // At most one such operation of a tenant is unfinished, by a unique key.
     let working = o::tenant_id.eq(t::tenant_id).and(o::exclusive).and(o::ended_at.is_null());
+    let licenses = tl::table
+        .filter(tl::tenant_id.eq(t::tenant_id))
+        .select(jsonb_object_agg(tl::kind, jsonb_build_array(tl::quantity, tl::used)));
     let found = t::table
         .inner_join(servers::table.on(servers::id.eq(t::server)))
         .inner_join(l::table.on(l::tenant_id.eq(t::tenant_id)))
@@ -79,6 +101,7 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
                 settings::limit_warning_percent,
             ),
             (l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version),
+            licenses.single_value(),
             (o::id, o::kind, o::percent, o::waiting_for).nullable(),
         ))
         .load::<ListedRow>(conn)
@@ -88,7 +111,7 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
 }
 
 fn listed(row: ListedRow) -> Result<Listed> {
-    let (row, (target_marked, server_reachable, force_enabled, warning_percent), limits, operation) = row;
+    let (row, (target_marked, server_reachable, force_enabled, warning_percent), limits, licenses, operation) = row;
     let (max_users, disk_quota, users, storage_bytes, version) = limits;
     let mut waiting_for = String::new();
     let current = operation.map(|(id, kind, percent, waits)| {
@@ -96,7 +119,11 @@ fn listed(row: ListedRow) -> Result<Listed> {
         waiting_for = waits;
         Ok::<_, Error>(CurrentOperation { id: OperationId(id), kind, percent })
     });
-    let overview = Overview { users, current_operation: current.transpose()? };
+    let licenses: BTreeMap<String, (i64, i64)> = licenses
+        .map_or(Ok(BTreeMap::new()), serde_json::from_value)
+        .map_err(|e| Error::internal("licences of a tenant", e))?;
+    let licenses = licenses.into_iter().map(|(kind, (quantity, used))| LicenseUse { kind, quantity, used }).collect();
+    let overview = Overview { users, licenses, current_operation: current.transpose()? };
     let limits = Limits { max_users, disk_quota, users, storage_bytes, warning_percent, version };
     let tenant = tenant(row)?;
     Ok(Listed { tenant, target_marked, server_reachable, limits, waiting_for, overview, force_enabled })

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::failed;
 use super::identities;
 use super::log_filter::literally;
-use super::schema::{directory_users as d, group_members as gm, user_roles as ur};
+use super::schema::{directory_users as d, group_members as gm, user_licenses as ul, user_roles as ur};
 use super::tx::Tx;
 use super::user_filter;
 use crate::domain::account::{Account, MOST_SHOWN};
@@ -20,7 +20,7 @@ use crate::domain::page::Page;
 use crate::domain::user::UserState;
 use crate::domain::user_list::{UserCursor, UserOrder, UserQuery};
 
-/// Groups and roles of a page's users that are read at most.
+/// Groups, roles and licences of a page's users that are read at most.
 const MOST_JOINED: i64 = 100_000;
 
 type Row = (
@@ -150,6 +150,17 @@ async fn accounts(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Account>> {
             .await
             .map_err(failed)?,
     );
+    let mut licenses = of_each(
+        ul::table
+            .filter(ul::tenant_id.eq(tenant.0))
+            .filter(ul::user_id.eq_any(&ids))
+            .order((ul::user_id, ul::kind))
+            .limit(MOST_JOINED)
+            .select((ul::user_id, ul::kind))
+            .load::<(Uuid, String)>(tx.conn())
+            .await
+            .map_err(failed)?,
+    );
     let name = |uid: Uuid| codes.get(&TenantUid(uid)).cloned().unwrap_or_else(|| uid.to_string());
     let account = |row: Row| {
         let (
@@ -174,6 +185,7 @@ async fn accounts(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Account>> {
             default_tenant: default_tenant.map(name),
             groups: groups.remove(&id).unwrap_or_default().into_iter().map(GroupId).collect(),
             roles: roles.remove(&id).unwrap_or_default().into_iter().map(RoleId).collect(),
+            licenses: licenses.remove(&id).unwrap_or_default(),
             created_at,
             updated_at,
             version,
@@ -183,8 +195,8 @@ async fn accounts(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Account>> {
 }
 
 /// What each user has, at most [`MOST_SHOWN`].
-fn of_each(pairs: Vec<(Uuid, Uuid)>) -> BTreeMap<Uuid, Vec<Uuid>> {
-    let mut found: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
+fn of_each<T>(pairs: Vec<(Uuid, T)>) -> BTreeMap<Uuid, Vec<T>> {
+    let mut found: BTreeMap<Uuid, Vec<T>> = BTreeMap::new();
     for (user, thing) in pairs {
         let things = found.entry(user).or_default();
         if things.len() < MOST_SHOWN {

@@ -126,6 +126,9 @@ pub async fn check(database: &Database, code: &str, account: &Account) {
 /// What stands in the books of a tenant that is there, as text.
 const REMAINS: &str = "
     SELECT concat_ws(', ', t.state, t.display_name, l.max_users, f.features::text,
+        (SELECT string_agg(concat_ws(' ', kind, used, (SELECT count(*) FROM user_licenses s
+                WHERE (s.tenant_id, s.kind) = (a.tenant_id, a.kind)), 'of', quantity), ', ' ORDER BY kind)
+         FROM tenant_licenses a WHERE a.tenant_id = t.tenant_id),
         (SELECT string_agg(user_name || ' ' || u.state, ' ' ORDER BY user_name) FROM users u
          WHERE u.tenant_id = t.tenant_id),
         (SELECT count(used_at) || ' of ' || count(*) || ' links used' FROM links k WHERE k.tenant_id = t.tenant_id))

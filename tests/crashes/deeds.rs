@@ -8,6 +8,7 @@ use tonic::{Code, Response};
 use super::life::{Deed, Life, Replicas, request_id};
 use super::obstacles::Obstacle;
 use crate::support::client::{Api, refusal};
+use crate::support::licenses::allotment;
 use crate::support::lifecycle::ADMIN_PASSWORD;
 use crate::support::mail::link_code;
 
@@ -119,6 +120,7 @@ impl<R: Replicas> Life<'_, R> {
         }
         let token = self.log_in().await;
         self.account.logged_in();
+        self.seated |= self.licenses > 0;
         assert_eq!(self.caller(&token).await, Ok(()), "{}: a session that was answered stands", self.display_name);
         let request =
             v1::LockTenantRequest { name: self.tenant.clone(), request_id: request_id(), ..Default::default() };
@@ -178,6 +180,16 @@ impl<R: Replicas> Life<'_, R> {
             v1::UpdateTenantLimitsRequest { limits, update_mask, request_id: request_id(), ..Default::default() };
         let send = async |api: Api| api.client.tenants().update_tenant_limits(request.clone()).await;
         self.twice("UpdateTenantLimits", send).await;
+    }
+
+    pub(super) async fn license(&mut self) {
+        self.licenses += 10;
+        let request = v1::UpdateTenantLicensesRequest {
+            request_id: request_id(),
+            ..allotment(&self.tenant, &[("base", self.licenses)])
+        };
+        let send = async |api: Api| api.client.tenants().update_tenant_licenses(request.clone()).await;
+        self.twice("UpdateTenantLicenses", send).await;
     }
 
     pub(super) async fn switch_feature_on(&mut self) {

@@ -30,6 +30,8 @@ pub enum Deed {
     Rename,
     /// The number of its users is limited.
     Limit,
+    /// It gets licences.
+    License,
     /// A feature is switched on.
     Feature,
     /// Its deletion is prepared and cancelled.
@@ -63,6 +65,9 @@ pub struct Life<'a, R> {
     pub(super) mail: Option<v1::Operation>,
     pub(super) active: bool,
     pub(super) max_users: Option<i64>,
+    pub(super) licenses: i64,
+    /// Whether the administrator has logged in since there were some.
+    pub(super) seated: bool,
     pub(super) features: Vec<String>,
 }
 
@@ -83,6 +88,8 @@ impl<'a, R: Replicas> Life<'a, R> {
             mail: None,
             active: false,
             max_users: None,
+            licenses: 0,
+            seated: false,
             features: Vec::new(),
         }
     }
@@ -101,6 +108,7 @@ impl<'a, R: Replicas> Life<'a, R> {
                 Deed::Lock => self.lock().await,
                 Deed::Rename => self.rename().await,
                 Deed::Limit => self.limit().await,
+                Deed::License => self.license().await,
                 Deed::Feature => self.switch_feature_on().await,
                 Deed::Return => self.come_back().await,
                 Deed::TurnBack => self.turn_back().await,
@@ -118,7 +126,10 @@ impl<'a, R: Replicas> Life<'a, R> {
         let state = if self.active { "ACTIVE" } else { "LOCKED" };
         let limit = self.max_users.map(|users| format!("{users}, ")).unwrap_or_default();
         let (name, features) = (&self.display_name, self.features.join(","));
-        format!("{state}, {name}, {limit}{{{features}}}, anna ACTIVE superuser ACTIVE, 1 of 1 links used")
+        let taken = i64::from(self.seated);
+        let licenses =
+            if self.licenses == 0 { String::new() } else { format!("base {taken} {taken} of {}, ", self.licenses) };
+        format!("{state}, {name}, {limit}{{{features}}}, {licenses}anna ACTIVE superuser ACTIVE, 1 of 1 links used")
     }
 
     /// Makes a call that changes something, and again: whichever replica answers, it answers the same.

@@ -13,7 +13,10 @@ fn words(text: &str) -> Vec<String> {
 }
 
 fn declared() -> Tables {
-    let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/schema.rs")).unwrap();
+    let schema = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/schema");
+    let parts = std::fs::read_dir(&schema).unwrap().map(|entry| entry.unwrap().path());
+    let files = parts.chain([schema.with_extension("rs")]).map(|file| std::fs::read_to_string(file).unwrap());
+    let file: String = files.collect();
     let mut tables = Tables::new();
     for declaration in file.split("diesel::table! {").skip(1) {
         let (name, rest) = declaration.split_once('(').unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio_postgres::Client;
 
-use super::world::column;
+use super::world::{column, rows, three_tenants};
 use crate::support::database::Database;
 
 /// The folders of the migrations, in order.
@@ -39,6 +39,20 @@ async fn what_migrations_make_their_way_back_removes_and_they_can_make_it_again(
 }
 
 #[tokio::test]
+async fn seats_that_tenants_had_are_given_back_on_the_way_back() {
+    let database = three_tenants().await;
+    let owner = database.connect("landlord_owner").await;
+    let reserved = "SELECT kind, reserved FROM system_licenses";
+    assert_eq!(rows(&owner, reserved).await, [["base", "15"]]);
+    let all = folders();
+    let place = all.iter().position(|folder| folder.ends_with("2026-11-26-000014_licences")).unwrap();
+    for folder in all[place..].iter().rev() {
+        owner.batch_execute(&std::fs::read_to_string(folder.join("down.sql")).unwrap()).await.unwrap();
+    }
+    assert_eq!(rows(&owner, reserved).await, [["base", "0"]]);
+}
+
+#[tokio::test]
 async fn tenants_that_were_there_before_limits_and_features_have_theirs_and_their_users_are_counted() {
     let database = Database::empty().await;
     let owner = database.connect("landlord_owner").await;
@@ -59,7 +73,7 @@ async fn tenants_that_were_there_before_limits_and_features_have_theirs_and_thei
     }
     let admin = database.connect("postgres").await;
     let counted = "SELECT users, features FROM tenant_limits JOIN tenant_features USING (tenant_id)";
-    assert_eq!(super::world::rows(&admin, counted).await, [["2", "{}"]]);
+    assert_eq!(rows(&admin, counted).await, [["2", "{}"]]);
     let protected = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity
                      AND NOT relforcerowsecurity";
     assert_eq!(column(&admin, protected).await, ["0"], "what was laid aside for that is in force again");

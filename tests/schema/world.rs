@@ -13,6 +13,7 @@ pub const PLATFORM_TABLES: &[(&str, &str)] = &[
         "function_privileges",
         "the names that role_privileges refers to, the same for every tenant; the application only reads it",
     ),
+    ("license_privileges", "what kinds of the system licence open: of the platform as a whole"),
     ("mail_texts", "the operators' own texts, of the platform as a whole"),
     ("servers", "where tenants are placed: of the platform as a whole"),
     ("settings", "one row: of the platform as a whole"),
@@ -49,6 +50,8 @@ const ROWS: &str = "
     INSERT INTO role_privileges (tenant_id, role_id, privilege) VALUES ('$t', '$t', 'category.finance');
     INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ('$t', '$t', '$t');
     INSERT INTO group_roles (tenant_id, group_id, role_id) VALUES ('$t', '$t', '$t');
+    INSERT INTO tenant_licenses (tenant_id, kind, quantity) VALUES ('$t', 'base', 5);
+    INSERT INTO user_licenses (tenant_id, user_id, kind) VALUES ('$t', '$t', 'base');
     INSERT INTO links (tenant_id, id, user_id, purpose, code_hash, expires_at)
         VALUES ('$t', '$t', '$t', 'RESET', decode(repeat('ab', 32), 'hex'), clock_timestamp() + interval '1 hour');
     INSERT INTO sessions (tenant_id, id, user_id, active_tenant_id, tenant_epoch, refresh_hash, expires_at)

@@ -20,7 +20,7 @@ fn expected(status: AccessStatus, reason: &str, actions: &[&str]) -> (AccessStat
 }
 
 /// What operators may do to a tenant as long as it is active or locked.
-const ALWAYS: [&str; 3] = ["UpdateTenant", "UpdateTenantLimits", "UpdateTenantFeatures"];
+const ALWAYS: [&str; 4] = ["UpdateTenant", "UpdateTenantLimits", "UpdateTenantLicenses", "UpdateTenantFeatures"];
 
 fn with(others: &[&'static str]) -> Vec<&'static str> {
     ALWAYS.iter().chain(others).copied().collect()

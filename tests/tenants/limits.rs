@@ -109,7 +109,7 @@ async fn operators_are_warned_once_when_the_seats_run_out_whoever_takes_them() {
     assert_eq!(warnings(&operator).await, []);
     operator.set_max_users(&beta, Some(1)).await.unwrap();
     let warning = |kind: &str, numbers: &str| {
-        (kind.to_owned(), format!("{numbers} seats of the kind base are reserved by tenants' limits"))
+        (kind.to_owned(), format!("{numbers} seats of the kind base are reserved by tenants"))
     };
     let mut wanted = vec![warning("SEATS_NEARLY_RESERVED", "9 of 10")];
     assert_eq!(warnings(&operator).await, wanted);

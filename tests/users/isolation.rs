@@ -58,6 +58,9 @@ async fn calls(api: &Api, of: &Theirs, own_user: &str, own_group: &str, own_role
     call!(of.role, api.revoke(&of.role, &["privileges/user-administrator"]));
     let privilege = v1::DeletePrivilegeRequest { name: of.privilege.clone(), ..Default::default() };
     call!(of.privilege, api.delete_privilege(privilege));
+    call!(of.tenant, api.assign_license(&of.tenant, "base", &[own_user]));
+    call!(of.tenant, api.unassign_license(&of.tenant, "base", &[own_user]));
+    call!(of.tenant, api.licenses(&of.tenant));
     let parent = of.tenant.clone();
     call!(of.tenant, api.list_privileges(v1::ListPrivilegesRequest { parent, ..Default::default() }));
     // In lists beside an own resource.
@@ -69,6 +72,8 @@ async fn calls(api: &Api, of: &Theirs, own_user: &str, own_group: &str, own_role
     call!(of.user, api.add(own_group, &[&of.user]));
     call!(of.user, api.remove(own_group, &[&of.user]));
     call!(of.user, api.give(own_role, &[&of.user]));
+    call!(of.user, api.assign_license(own_user.split("/users").next().unwrap(), "base", &[&of.user]));
+    call!(of.user, api.unassign_license(own_user.split("/users").next().unwrap(), "base", &[&of.user]));
     call!(of.privilege, api.grant(own_role, &[&of.privilege]));
     let (user, source_group, target_group) = (own_user.to_owned(), own_group.to_owned(), of.group.clone());
     let go = v1::MoveGroupMemberRequest { user, source_group, target_group, ..Default::default() };
@@ -105,6 +110,9 @@ async fn what_is_another_tenants_is_told_as_what_is_nowhere_to_the_byte() {
     let own_group = anna.new_group(&acme, "Sales").await.unwrap();
     anna.add(&own_group, &[&own_user]).await.unwrap();
     let own_role = anna.new_role(&acme, "Clerk", &[]).await.unwrap();
+    for tenant in [&acme, &beta] {
+        server.operator().await.allot(tenant, &[("base", 5)]).await.unwrap();
+    }
     let foreign = calls(&anna, &theirs, &own_user, &own_group, &own_role).await;
     let unknown = calls(&anna, &absent, &own_user, &own_group, &own_role).await;
     assert_eq!(foreign.len(), unknown.len());
@@ -136,6 +144,8 @@ async fn the_same_ids_in_the_own_tenants_name_are_not_there() {
         anna.group(&group).await.map(|_| ()),
         anna.add(&group, &[&own]).await.map(|_| ()),
         anna.give(&role, &[&own]).await.map(|_| ()),
+        anna.assign_license(&acme, "base", &[&user]).await.map(|_| ()),
+        anna.unassign_license(&acme, "base", &[&user]).await.map(|_| ()),
         anna.grant(&role, &["privileges/user-administrator"]).await.map(|_| ()),
     ] {
         assert_refused(answer, Code::NotFound, "RESOURCE_NOT_FOUND");

@@ -1,5 +1,7 @@
 //! GrantPrivileges and RevokePrivileges.
 
+use std::collections::BTreeSet;
+
 use futures::FutureExt as _;
 
 use super::{held, reload};
@@ -7,9 +9,10 @@ use crate::app::App;
 use crate::app::administrators::{Administrators, check_may_give};
 use crate::app::tenants::target;
 use crate::context::OpContext;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::RoleId;
 use crate::domain::named::{Named, told};
+use crate::domain::privilege::Privilege;
 use crate::domain::role::{Held, Role};
 use crate::domain::tenant::Tenant;
 use crate::store::tx::Tx;
@@ -64,12 +67,22 @@ async fn revoke(tx: &mut Tx, (id, named, etag): &Input) -> Result<Role> {
     reload(tx, role.id).await
 }
 
-/// The privileges that the request names, all of which the caller may give.
+/// The privileges that the request names, all of which the caller may give, and the tenant's licences open.
 pub(super) async fn grantable(tx: &mut Tx, tenant: &Tenant, named: &[Named<Held>]) -> Result<Vec<Held>> {
     let privileges = existing(tx, tenant, named).await?;
     let functions = privileges.iter().filter_map(|held| if let Held::Function(p) = held { Some(*p) } else { None });
-    check_may_give(tx, functions.collect()).await?;
-    Ok(privileges)
+    let functions: BTreeSet<_> = functions.collect();
+    check_may_give(tx, functions.clone()).await?;
+    match privileges::unlicensed(tx).await?.intersection(&functions).next() {
+        Some(unlicensed) => Err(not_licensed(*unlicensed)),
+        None => Ok(privileges),
+    }
+}
+
+fn not_licensed(privilege: Privilege) -> Error {
+    let name = privilege.name();
+    let text = format!("the tenant has no licence that opens {name}; ask an operator for one");
+    Refusal::new(Reason::PrivilegeNotLicensed, text).with("privilege", name).about(format!("privileges/{name}")).into()
 }
 
 /// The privileges that the request names, all of which are there.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Issued, open, open_tenant, works_in};
 use crate::app::App;
 use crate::app::attempts::too_early;
+use crate::app::licenses::take_seat;
 use crate::app::passwords::account;
 use crate::authn::Caller;
 use crate::authn::token::RefreshToken;
@@ -170,6 +171,7 @@ async fn begin(tx: &mut Tx, input: &Begin) -> Result<Begun> {
         user_epoch: user.epoch,
         tenant_epoch: open(held)?,
     };
+    take_seat(tx, user.id, active).await?;
     sessions::insert(tx, &caller, &input.token, input.life).await?;
     audit::record_user(tx, &policy::SESSION_SERVICE_CREATE_SESSION, &user, Some(caller.session)).await?;
     attempts::forgive(tx, &input.slots).await?;

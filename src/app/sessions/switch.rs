@@ -3,6 +3,7 @@
 use futures::FutureExt as _;
 
 use super::{Issued, caller, not_a_session, open, open_tenant, works_in};
+use crate::app::licenses::take_seat;
 use crate::app::{App, SessionRules};
 use crate::authn::Caller;
 use crate::authn::token::RefreshToken;
@@ -52,6 +53,7 @@ async fn switch(tx: &mut Tx, input: &Switch) -> Result<(Caller, RefreshToken)> {
     open_home?;
     let tenant_epoch = open(held)?;
     let session = sessions::load_for_change(tx, caller.session, input.rules.grace).await?.ok_or_else(not_a_session)?;
+    take_seat(tx, caller.user.user, input.wanted).await?;
     let next = RefreshToken::new(home, caller.session, session.generation + 1)?;
     sessions::rotate(tx, &session, &next, input.rules.refresh).await?;
     sessions::work_in(tx, caller.session, input.wanted, tenant_epoch).await?;

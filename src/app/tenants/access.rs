@@ -56,6 +56,10 @@ fn conditions(
     for Warning { limit, used, most } in limits.warnings() {
         add(ConditionKind::LimitNear, format!("{limit}: {used} of {most} in use"));
     }
+    for seats in overview.licenses.iter().filter(|seats| seats.available() <= 0) {
+        let text = format!("all {} licences of the kind {} are in use", seats.quantity, seats.kind);
+        add(ConditionKind::LicensesExhausted, text);
+    }
     found
 }
 

@@ -1,20 +1,16 @@
-//! Settings and the system licence as messages, and the requests that change them.
+//! Settings as messages, and the requests that change them.
 
 use std::time::Duration;
 
 use super::fields::{Fields, duration, whole_seconds};
 use super::limits::{MOST_BYTES, MOST_USERS, limit};
 use super::mail_text;
-use crate::app::licenses::Quantities;
 use crate::app::settings::{AllSettings, SettingsPatch};
-use crate::domain::error::{Error, Result};
-use crate::domain::license::{self, SystemLicense};
+use crate::domain::error::Result;
 use crate::proto::v1;
 
 /// The longest cool-down.
 const LONGEST_COOLDOWN: Duration = Duration::from_secs(30 * 24 * 3600);
-/// The most seats of a kind.
-const MOST_SEATS: i64 = 1_000_000_000;
 
 /// The settings as a message.
 pub fn settings(all: AllSettings) -> v1::Settings {
@@ -92,33 +88,4 @@ fn populated(sent: &v1::Settings) -> Vec<String> {
         !sent.mail_texts.is_empty(),
     ];
     CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect()
-}
-
-/// The system licence as a message.
-pub fn system_license(kinds: Vec<SystemLicense>) -> v1::SystemLicense {
-    let etag = license::etag(&kinds);
-    let kinds = kinds.into_iter();
-    let kinds = kinds.map(|k| v1::SystemLicenseKind { kind: k.kind, quantity: k.quantity, reserved: k.reserved });
-    v1::SystemLicense { kinds: kinds.collect(), etag }
-}
-
-/// What UpdateSystemLicense asks for, with the etag.
-pub fn update_license(request: v1::UpdateSystemLicenseRequest) -> Result<(Quantities, String)> {
-    let sent = request.license.unwrap_or_default();
-    let mut quantities = Quantities::new();
-    for kind in sent.kinds {
-        if kind.quantity.is_some_and(|quantity| !(0..=MOST_SEATS).contains(&quantity)) {
-            return Err(Error::field(
-                "license.kinds.quantity",
-                format!("must be 0 to {MOST_SEATS}, or absent: without limit"),
-            ));
-        }
-        if quantities.insert(kind.kind.clone(), kind.quantity).is_some() {
-            return Err(Error::field("license.kinds", format!("must name {:.64} once only", kind.kind)));
-        }
-    }
-    if quantities.is_empty() {
-        return Err(Error::field("license.kinds", "must have the kinds to change, such as base"));
-    }
-    Ok((quantities, sent.etag))
 }

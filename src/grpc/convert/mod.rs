@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod event;
 pub mod fields;
+pub mod license;
 pub mod limits;
 pub mod mail_text;
 pub mod names;

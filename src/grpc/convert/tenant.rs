@@ -1,8 +1,8 @@
 //! Tenants as messages, and the requests that make and change them.
 
 use super::fields::{Fields, timestamp};
-use super::limits;
 use super::server::server_id;
+use super::{license, limits};
 use crate::app::tenants::{CreateTenant, SeenTenant, UpdateTenant};
 use crate::domain::access::{Access, Status};
 use crate::domain::error::{Error, Result};
@@ -62,7 +62,9 @@ fn overview(tenant: &Tenant, overview: Overview) -> v1::TenantOverview {
         kind: current.kind.name().to_owned(),
         percent: current.percent,
     });
-    v1::TenantOverview { users: Some(overview.users), current_operation }
+    let license_total = license::total(overview.licenses.iter());
+    let licenses = overview.licenses.into_iter().map(license::license_use).collect();
+    v1::TenantOverview { users: Some(overview.users), licenses, license_total, current_operation }
 }
 
 fn condition(condition: Condition) -> v1::TenantCondition {
@@ -70,6 +72,7 @@ fn condition(condition: Condition) -> v1::TenantCondition {
         ConditionKind::ServerUnreachable => v1::tenant_condition::Kind::ServerUnreachable,
         ConditionKind::DeletionBlocked => v1::tenant_condition::Kind::DeletionBlocked,
         ConditionKind::LimitNear => v1::tenant_condition::Kind::LimitNear,
+        ConditionKind::LicensesExhausted => v1::tenant_condition::Kind::LicensesExhausted,
     };
     v1::TenantCondition { kind: kind.into(), message: condition.message }
 }

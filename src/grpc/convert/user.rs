@@ -28,6 +28,7 @@ pub fn user(account: Account) -> v1::User {
         language: account.language,
         groups: account.groups.iter().map(|id| format!("{tenant}/groups/{id}")).collect(),
         roles: account.roles.iter().map(|id| format!("{tenant}/roles/{id}")).collect(),
+        licenses: account.licenses,
         create_time: Some(timestamp(account.created_at)),
         update_time: Some(timestamp(account.updated_at)),
     }
