@@ -91,7 +91,10 @@ async fn an_administrator_takes_own_users_out_calls_them_back_and_sends_guests_h
     assert_eq!(anna.tenants_of(&ben).await.unwrap(), [&*beta]);
     assert_refused(anna.unassign_users(&acme, &[&ben]).await, Code::NotFound, "RESOURCE_NOT_FOUND");
     assert_eq!(anna.assign_users(&acme, &[&ben]).await.unwrap(), 1);
+    server.enter("ben@acme").await;
+    assert_eq!(anna.sessions_of(&ben).await.unwrap().len(), 1);
     anna.unassign_tenants(&ben, &[&acme, &beta]).await.unwrap();
+    assert!(anna.sessions_of(&ben).await.unwrap().is_empty());
     assert!(anna.tenants_of(&ben).await.unwrap().is_empty());
     assert_eq!(anna.assign_tenants(&ben, &[&acme]).await.unwrap(), 1);
     assert!(anna.user(&ben).await.unwrap().member);
