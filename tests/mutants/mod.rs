@@ -61,6 +61,12 @@ struct Mutant {
     noticed_by: String,
 }
 
+#[test]
+fn each_mutant_of_the_code_has_its_place() {
+    let list: List = toml::from_str(include_str!("list.toml")).unwrap();
+    tree::check(&list.code);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "each takes some seconds: `make mutants`"]
 async fn each_is_noticed() {

@@ -1,5 +1,6 @@
 //! A copy of the code with all mutants in it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -81,6 +82,13 @@ impl Tree {
             .filter(|message| message["target"]["name"] == "all")
             .find_map(|message| message["executable"].as_str().map(PathBuf::from));
         program.expect("cargo says where the tests are")
+    }
+}
+
+/// Each mutant of the code still has its place there.
+pub fn check(mutants: &[Code]) {
+    for file in mutants.iter().map(|mutant| mutant.file.as_str()).collect::<BTreeSet<_>>() {
+        with_mutants(file, std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap(), mutants);
     }
 }
 
