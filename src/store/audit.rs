@@ -70,6 +70,7 @@ pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
     let resource = if story.resource.is_empty() { resource(tx, &call.named).await? } else { story.resource };
     let details = serde_json::to_value(&story.details).map_err(|e| Error::internal("audit record", e))?;
     let actor_name = call.facts.as_ref().map_or("", |facts| facts.user_name.as_str());
+    let actor = op.actor();
     diesel::insert_into(a::table)
         .values((
             a::tenant_id.eq(tenant.0),
@@ -77,8 +78,8 @@ pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
             a::actor_tenant_id.eq(caller.user.home.0),
             a::actor_id.eq(caller.user.user.0),
             a::actor_name.eq(actor_name),
-            a::acted_for.eq(op.acting_for().map(|f| f.user.0)),
-            a::impersonation_reason.eq(op.acting_for().map_or("", |f| f.reason.as_str())),
+            a::acted_for.eq(actor.acted_for.as_ref().map(|acted| acted.user.0)),
+            a::impersonation_reason.eq(actor.acted_for.as_ref().map_or("", |acted| acted.reason.as_str())),
             a::session_id.eq(caller.session.0),
             a::correlation_id.eq(op.correlation_id()),
             a::request_id.eq(call.request.as_ref().map(|r| r.id)),
@@ -89,12 +90,13 @@ pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
         .await
         .map_err(failed)?;
     let happened = Happened {
-        for_operators: !call.policy.platform.is_empty(),
+        // What operators do in a tenant their own log has, too, also when they act for somebody there.
+        for_operators: !call.policy.platform.is_empty() || actor.acted_for.is_some(),
         severity: Severity::Info,
         kind: call.policy.name,
         resource: &resource,
         details: story.details,
-        actor: op.actor(),
+        actor,
         actor_name,
         operation: None,
         correlation_id: op.correlation_id(),
@@ -186,8 +188,7 @@ fn record_of(codes: &BTreeMap<Uuid, String>, row: Row) -> Result<AuditRecord> {
         method,
         resource,
         details: facts(details)?,
-        doer: doer(Some(actor_tenant), Some(actor), name, acted_for),
-        impersonation_reason,
+        doer: doer(Some(actor_tenant), Some(actor), name, acted_for, impersonation_reason),
         session,
         correlation_id,
         request_id,
