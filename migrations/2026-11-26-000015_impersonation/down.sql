@@ -1,3 +1,30 @@
+DROP TRIGGER rights_added ON user_roles;
+DROP TRIGGER rights_taken ON user_roles;
+DROP TRIGGER rights_added ON group_members;
+DROP TRIGGER rights_taken ON group_members;
+DROP TRIGGER rights_added ON group_roles;
+DROP TRIGGER rights_taken ON group_roles;
+DROP TRIGGER rights_added ON role_privileges;
+DROP TRIGGER rights_taken ON role_privileges;
+DROP FUNCTION rights_changed;
+DROP TRIGGER marked ON users;
+DROP FUNCTION target_marked;
+DROP FUNCTION lacking;
+ALTER TABLE users DROP COLUMN lacks;
+CREATE OR REPLACE VIEW user_privileges WITH (security_invoker = true) AS
+    SELECT tenant_id, user_id, privilege
+    FROM (
+        SELECT ur.tenant_id, ur.user_id, rp.privilege
+        FROM user_roles ur JOIN role_privileges rp USING (tenant_id, role_id)
+        UNION
+        SELECT gm.tenant_id, gm.user_id, rp.privilege
+        FROM group_members gm JOIN group_roles gr USING (tenant_id, group_id) JOIN role_privileges rp USING (tenant_id, role_id)
+    ) held
+    WHERE NOT EXISTS (
+        SELECT FROM unlicensed_privileges u WHERE u.tenant_id = held.tenant_id AND u.privilege = held.privilege);
+DROP VIEW held_privileges;
+REVOKE SELECT ON function_privileges, license_privileges, opened_privileges, unlicensed_privileges FROM landlord_platform;
+ALTER TABLE function_privileges DROP COLUMN of_target;
 DROP FUNCTION enter_acting;
 DROP FUNCTION check_impersonation;
 DROP FUNCTION log_event;

@@ -121,3 +121,73 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION enter_acting TO landlord_app;
+
+-- What an account needs that operators act for: in each tenant all of these that its licences open. OF_TARGET in
+-- src/domain/impersonation.rs is the same list; a test compares them.
+ALTER TABLE function_privileges ADD COLUMN of_target boolean NOT NULL DEFAULT false;
+UPDATE function_privileges SET of_target = true
+WHERE name NOT IN ('tenant-administrator', 'impersonation', 'manage-tenants');
+GRANT SELECT ON function_privileges, license_privileges, opened_privileges, unlicensed_privileges TO landlord_platform;
+
+-- What roles give, whatever the licences open.
+CREATE VIEW held_privileges WITH (security_invoker = true) AS
+    SELECT ur.tenant_id, ur.user_id, rp.privilege
+    FROM user_roles ur JOIN role_privileges rp USING (tenant_id, role_id)
+    UNION
+    SELECT gm.tenant_id, gm.user_id, rp.privilege
+    FROM group_members gm JOIN group_roles gr USING (tenant_id, group_id) JOIN role_privileges rp USING (tenant_id, role_id);
+GRANT SELECT ON held_privileges TO landlord_app;
+CREATE OR REPLACE VIEW user_privileges WITH (security_invoker = true) AS
+    SELECT tenant_id, user_id, privilege
+    FROM held_privileges held
+    WHERE NOT EXISTS (
+        SELECT FROM unlicensed_privileges u WHERE u.tenant_id = held.tenant_id AND u.privilege = held.privilege);
+
+-- What a marked account lacks of that, licences aside. It is noted with the account, so that a list of tenants need not go
+-- through their roles.
+ALTER TABLE users ADD COLUMN lacks text[] NOT NULL DEFAULT '{}';
+CREATE FUNCTION lacking(tenant uuid, account uuid) RETURNS text[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT ARRAY(
+        SELECT name FROM function_privileges WHERE of_target
+        EXCEPT SELECT privilege FROM held_privileges WHERE tenant_id = tenant AND user_id = account
+        ORDER BY 1)
+$$;
+GRANT EXECUTE ON FUNCTION lacking TO landlord_app;
+
+CREATE FUNCTION target_marked() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    NEW.lacks := CASE WHEN NEW.impersonation_target THEN lacking(NEW.tenant_id, NEW.id) ELSE '{}' END;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER marked BEFORE INSERT OR UPDATE OF impersonation_target ON users
+    FOR EACH ROW EXECUTE FUNCTION target_marked();
+
+CREATE FUNCTION rights_changed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    UPDATE users SET lacks = lacking(tenant_id, id)
+    WHERE impersonation_target AND tenant_id IN (SELECT tenant_id FROM changed) AND lacks <> lacking(tenant_id, id);
+    RETURN NULL;
+END
+$$;
+DO $$
+DECLARE
+    relation text;
+BEGIN
+    FOREACH relation IN ARRAY ARRAY['user_roles', 'group_members', 'group_roles', 'role_privileges'] LOOP
+        EXECUTE format('CREATE TRIGGER rights_added AFTER INSERT ON %I REFERENCING NEW TABLE AS changed
+                        FOR EACH STATEMENT EXECUTE FUNCTION rights_changed()', relation);
+        EXECUTE format('CREATE TRIGGER rights_taken AFTER DELETE ON %I REFERENCING OLD TABLE AS changed
+                        FOR EACH STATEMENT EXECUTE FUNCTION rights_changed()', relation);
+    END LOOP;
+    -- The owner sees no tenant's rows unless it works for that tenant; here it has to see all.
+    FOREACH relation IN ARRAY ARRAY['users', 'user_roles', 'group_members', 'group_roles', 'role_privileges'] LOOP
+        EXECUTE format('ALTER TABLE %I NO FORCE ROW LEVEL SECURITY', relation);
+    END LOOP;
+    UPDATE users SET lacks = lacking(tenant_id, id) WHERE impersonation_target;
+    FOREACH relation IN ARRAY ARRAY['users', 'user_roles', 'group_members', 'group_roles', 'role_privileges'] LOOP
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', relation);
+    END LOOP;
+END
+$$;

@@ -12,6 +12,31 @@ use super::id::UserId;
 use super::name::ImpersonationReason;
 use super::privilege::Privilege;
 
+/// What an account needs that operators act for: of these, all that its tenant's licences open.
+pub const OF_TARGET: [Privilege; 12] = [
+    Privilege::AnalysisAdministrator,
+    Privilege::ArcmAdministrator,
+    Privilege::CollaborationAdministrator,
+    Privilege::DatabaseAdministrator,
+    Privilege::DashboardAdministrator,
+    Privilege::DocumentAdministrator,
+    Privilege::LicenseAdministrator,
+    Privilege::PortalAdministrator,
+    Privilege::ProcessGovernanceAdministrator,
+    Privilege::ServerAdministrator,
+    Privilege::TechnicalConfigurationAdministrator,
+    Privilege::UserAdministrator,
+];
+
+/// What whoever acts for others needs in the infrastructure tenant. The license administrator comes with it by default, and is
+/// not missed where it was taken away.
+pub const OF_ACTOR: [Privilege; 4] = [
+    Privilege::UserAdministrator,
+    Privilege::TenantAdministrator,
+    Privilege::TechnicalConfigurationAdministrator,
+    Privilege::Impersonation,
+];
+
 /// The account that somebody acts for, in the tenant that is worked on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActedFor {

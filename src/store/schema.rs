@@ -135,6 +135,7 @@ diesel::table! {
         language -> Text,
         version -> Int8,
         folded -> Text,
+        lacks -> Array<Text>,
     }
 }
 

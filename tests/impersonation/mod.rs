@@ -4,6 +4,7 @@ mod logs;
 mod operations;
 mod refusals;
 mod rights;
+mod status;
 mod targets;
 mod tokens;
 

@@ -20,7 +20,8 @@ fn expected(status: AccessStatus, reason: &str, actions: &[&str]) -> (AccessStat
 }
 
 /// What operators may do to a tenant as long as it is active or locked.
-const ALWAYS: [&str; 4] = ["UpdateTenant", "UpdateTenantLimits", "UpdateTenantLicenses", "UpdateTenantFeatures"];
+const ALWAYS: [&str; 5] =
+    ["UpdateTenant", "UpdateTenantLimits", "UpdateTenantLicenses", "UpdateTenantFeatures", "UpdateTenantMailTexts"];
 
 fn with(others: &[&'static str]) -> Vec<&'static str> {
     ALWAYS.iter().chain(others).copied().collect()

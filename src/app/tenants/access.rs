@@ -6,7 +6,7 @@ use super::read::SeenTenant;
 use crate::authz::decision::Facts;
 use crate::authz::policy::{self, Policy};
 use crate::context::OpContext;
-use crate::domain::access::{Access, Viewer, status};
+use crate::domain::access::{Access, Target, Viewer, status};
 use crate::domain::lifecycle::Standing;
 use crate::domain::limits::{Limits, Warning};
 use crate::domain::privilege::Privilege;
@@ -15,11 +15,11 @@ use crate::store::tenant_list::Listed;
 
 /// A row of the list, as the caller sees it. Who acts for an account sees what that account sees.
 pub(super) fn seen(listed: Listed, op: &OpContext, facts: &Facts) -> SeenTenant {
-    let Listed { tenant, target_marked, server_reachable, limits, waiting_for, overview, force_enabled } = listed;
+    let Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled } = listed;
     let viewer = Viewer {
         of_infrastructure: facts.caller.user.home.is_infrastructure() && op.permit().acting().is_none(),
         may_impersonate: facts.privileges.contains(&Privilege::Impersonation),
-        target_marked,
+        target: Target::of(target_lacks.as_deref()),
         server_reachable,
     };
     let (status, reason) = status(&tenant, viewer);
