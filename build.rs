@@ -123,6 +123,9 @@ fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String>
     } else if !strings(rule, "tenant_privileges").is_empty() {
         return Err("tenant_privileges need a tenant_field".into());
     }
+    if flag(rule, "impersonation") && access == "ACCESS_PRIVILEGED" && strings(rule, "tenant_privileges").is_empty() {
+        return Err("may be called while acting for another account, but asks for no privilege of that account".into());
+    }
     let input = method.input();
     let takes_id = input.get_field_by_name("request_id").is_some();
     let excused = !text(rule, "no_request_id").is_empty();

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::authz::decision::Facts;
+use crate::authz::decision::{self, Facts};
 use crate::authz::permit::{Permit, Purpose};
 use crate::authz::policy::Policy;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{TenantUid, UserId};
+use crate::domain::id::TenantUid;
 use crate::domain::operation::Actor;
 
 /// Everything that a transaction needs to know of why it runs.
@@ -18,16 +18,6 @@ pub struct OpContext {
     target: Option<TenantUid>,
     correlation_id: String,
     call: Option<Call>,
-    acting_for: Option<ActingFor>,
-}
-
-/// The account that the caller acts for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActingFor {
-    /// The target of the impersonation.
-    pub user: UserId,
-    /// Why, as the caller gave it.
-    pub reason: String,
 }
 
 /// The call that the work answers.
@@ -35,7 +25,7 @@ pub struct ActingFor {
 pub struct Call {
     /// Its method's rule.
     pub policy: &'static Policy,
-    /// What is known of the caller; nothing of one whom no credential is asked of.
+    /// What is known of the caller, also of one who acts for another account; nothing of one whom no credential is asked of.
     pub facts: Option<Arc<Facts>>,
     /// The caller's request id, which makes a repeat safe.
     pub request: Option<RequestKey>,
@@ -59,12 +49,12 @@ pub struct RequestKey {
 impl OpContext {
     /// The context of a call that was let through.
     pub fn of_call(permit: Permit, target: Option<TenantUid>, correlation_id: String, call: Call) -> Self {
-        Self { permit, target, correlation_id, call: Some(call), acting_for: None }
+        Self { permit, target, correlation_id, call: Some(call) }
     }
 
     /// The context of the service's own work on a tenant, or on none.
     pub fn system(purpose: Purpose, target: Option<TenantUid>) -> Self {
-        Self { permit: Permit::system(purpose), target, correlation_id: String::new(), call: None, acting_for: None }
+        Self { permit: Permit::system(purpose), target, correlation_id: String::new(), call: None }
     }
 
     /// The same work, tied to the call that asked for it.
@@ -115,13 +105,18 @@ impl OpContext {
         Error::not_found(self.call.as_ref().map_or("", |c| c.named.as_str()))
     }
 
-    /// The account that the caller acts for.
-    pub fn acting_for(&self) -> Option<&ActingFor> {
-        self.acting_for.as_ref()
+    /// Whether who calls could also make that call on the tenant now, leaving the tenant's state aside.
+    pub fn allows(&self, policy: &'static Policy, tenant: TenantUid) -> bool {
+        let Some(facts) = self.call.as_ref().and_then(|call| call.facts.as_ref()) else { return false };
+        match self.permit.acting() {
+            Some(acting) => acting.tenant == tenant && acting.allows(policy, facts),
+            None => decision::allows(policy, facts, tenant),
+        }
     }
 
     /// Who, for what is written down.
     pub fn actor(&self) -> Actor {
-        Actor { user: self.permit.caller().map(|c| c.user), acted_for: self.acting_for.as_ref().map(|a| a.user) }
+        let user = self.permit.caller().map(|caller| caller.user);
+        Actor { user, acted_for: self.permit.acting().map(|acting| acting.acted_for.clone()) }
     }
 }

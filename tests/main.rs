@@ -14,6 +14,7 @@ mod directory;
 mod events;
 mod expiry;
 mod fields;
+mod impersonation;
 mod licenses;
 mod mail;
 mod matrix;

@@ -171,7 +171,7 @@ async fn the_checks_come_in_their_order() {
     let answer = raw(&channel, GET_TENANT, b"tenants/infrastructure", &all).await;
     assert_refused(answer, Code::InvalidArgument, "TENANT_CONTEXT_MISMATCH");
     let answer = raw(&channel, GET_TENANT, b"tenants/infrastructure", &[auth, impersonate[0], impersonate[1]]).await;
-    assert_refused(answer, Code::PermissionDenied, "IMPERSONATION_NOT_PERMITTED");
+    assert_refused(answer, Code::PermissionDenied, "IMPERSONATION_TARGET_NOT_DEFINED");
 }
 
 #[tokio::test(flavor = "multi_thread")]

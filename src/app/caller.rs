@@ -3,30 +3,40 @@
 use futures::FutureExt as _;
 
 use super::App;
-use crate::authn::Caller;
+use crate::authn::{ActsFor, Bearer};
 use crate::authz::decision::Facts;
+use crate::authz::impersonation::{Candidate, Whom};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::{Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
-use crate::store::{identities, users};
+use crate::domain::lifecycle::State;
+use crate::store::{identities, impersonation, users};
 
 impl App {
-    /// The bearer of a token, with what is known of it.
-    pub async fn identify(&self, token: &str) -> Result<Facts> {
+    /// The bearer of a token, with what is known of it, and for whom it says that the bearer acts.
+    pub async fn identify(&self, token: &str) -> Result<(Facts, Option<ActsFor>)> {
         #[expect(clippy::disallowed_methods, reason = "tokens carry times of their own, compared with a leeway")]
         let now = chrono::Utc::now();
-        let caller: Caller = self.tokens.verify(token, now)?;
+        let Bearer { caller, acts_for } = self.tokens.verify(token, now)?;
         let op = OpContext::system(Purpose::Authenticate, Some(caller.active));
         let facts = self.db.read(op, "identify", caller, |tx, caller| users::facts(tx, caller).boxed()).await?;
-        facts.ok_or_else(|| Refusal::new(Reason::TokenInvalid, "the session has ended; log in again").into())
+        let ended = || Refusal::new(Reason::TokenInvalid, "the session has ended; log in again");
+        Ok((facts.ok_or_else(ended)?, acts_for))
+    }
+
+    /// The state of a tenant, and what is known of an account there that somebody wants to act for. None: there is no such
+    /// tenant.
+    pub async fn candidate(&self, tenant: TenantUid, whom: Whom) -> Result<Option<(State, Option<Candidate>)>> {
+        let op = OpContext::system(Purpose::Authenticate, Some(tenant));
+        self.db.read(op, "candidate", whom, |tx, whom| impersonation::candidate(tx, whom).boxed()).await
     }
 
     /// Refuses a request id that has come before with another body.
     pub async fn check_request_id(&self, op: OpContext) -> Result<()> {
-        let caller = op.permit().caller().copied();
-        match caller.filter(|_| op.call().is_some_and(|call| call.request.is_some())) {
-            Some(caller) => self.db.check_request_id(op.on(caller.active)).await,
+        let subject = op.permit().subject();
+        match subject.filter(|_| op.call().is_some_and(|call| call.request.is_some())) {
+            Some((tenant, _)) => self.db.check_request_id(op.on(tenant)).await,
             None => Ok(()),
         }
     }

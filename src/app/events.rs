@@ -3,10 +3,9 @@
 use futures::FutureExt as _;
 
 use super::App;
-use super::tenants::caller_facts;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::event::{AuditRecord, Before, Event, LogCondition, LogFilter, Severity};
 use crate::domain::id::{TenantUid, UserId};
 use crate::domain::page::{EXACT_TOTAL, Page};
@@ -185,5 +184,6 @@ impl App {
 
 /// Whose marks count.
 fn reader(op: &OpContext) -> Result<UserId> {
-    Ok(caller_facts(op)?.caller.user.user)
+    let subject = op.permit().subject().map(|(_, user)| user);
+    subject.ok_or_else(|| Error::internal("context", "the call has no caller"))
 }

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod events;
 pub mod expiry;
 pub mod groups;
+pub mod impersonation;
 pub mod licenses;
 pub mod memberships;
 pub mod operations;

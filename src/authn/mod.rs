@@ -1,12 +1,14 @@
 //! Who is calling. Nothing here says what a caller may do.
 
 pub mod password;
+pub mod refresh_token;
 pub mod seal;
 pub mod token;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{SessionId, TenantUid, UserRef};
+use crate::domain::id::{SessionId, TenantUid, UserId, UserRef};
+use crate::domain::name::ImpersonationReason;
 
 /// What a valid access token says of its bearer. Whether it still holds is for the database to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,4 +23,24 @@ pub struct Caller {
     pub user_epoch: i64,
     /// The active tenant's epoch when the token was issued.
     pub tenant_epoch: i64,
+}
+
+/// Who bears a valid access token, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bearer {
+    /// The caller.
+    pub caller: Caller,
+    /// The account that the caller acts for, if the token was exchanged for that.
+    pub acts_for: Option<ActsFor>,
+}
+
+/// For whom the bearer of an exchanged token acts. Whether that still may be is for the database to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActsFor {
+    /// The tenant of the account.
+    pub tenant: TenantUid,
+    /// The account.
+    pub user: UserId,
+    /// Why, as the caller gave it.
+    pub reason: ImpersonationReason,
 }

@@ -1,4 +1,4 @@
-//! Access tokens (JWT, EdDSA, minutes) and refresh tokens (opaque, days).
+//! Access tokens (JWT, EdDSA, minutes).
 //!
 //! The algorithm is pinned here and never read from a token's header. Keys rotate: the newest signs, all that are known
 //! verify, so that a token outlives the change of the key that signed it.
@@ -15,10 +15,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Caller;
-use super::seal::{Purpose, RootKey, random};
+use super::{ActsFor, Bearer, Caller};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{SessionId, TenantUid, UserId, UserRef};
+use crate::domain::name::ImpersonationReason;
 
 /// A key pair that signs access tokens.
 #[derive(Clone)]
@@ -74,17 +74,52 @@ pub struct Tokens {
 struct Claims {
     iss: String,
     aud: String,
+    /// Whose rights count: the caller's, or those of the account that the caller acts for.
     sub: Uuid,
     iat: i64,
     exp: i64,
     jti: Uuid,
-    /// Home tenant of the user.
+    /// Home tenant of that user.
     home: Uuid,
-    /// Active tenant.
+    /// Tenant in which they count.
     tenant: Uuid,
+    /// Session of the caller, and epochs of the caller and of the tenant in which the session works.
     sid: Uuid,
     user_epoch: i64,
     tenant_epoch: i64,
+    /// The caller, where the rights are another account's (RFC 8693).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    act: Option<Act>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Act {
+    sub: Uuid,
+    home: Uuid,
+    /// The tenant in which the caller's session works.
+    tenant: Uuid,
+    reason: ImpersonationReason,
+}
+
+impl Claims {
+    fn bearer(self) -> Bearer {
+        let (subject, tenant) = (UserId(self.sub), TenantUid(self.tenant));
+        let (user, home, active, acts_for) = match self.act {
+            None => (subject, TenantUid(self.home), tenant, None),
+            Some(Act { sub, home, tenant: active, reason }) => {
+                let acts_for = ActsFor { tenant, user: subject, reason };
+                (UserId(sub), TenantUid(home), TenantUid(active), Some(acts_for))
+            }
+        };
+        let caller = Caller {
+            user: UserRef { home, user },
+            session: SessionId(self.sid),
+            active,
+            user_epoch: self.user_epoch,
+            tenant_epoch: self.tenant_epoch,
+        };
+        Bearer { caller, acts_for }
+    }
 }
 
 /// `typ` of our access tokens (RFC 9068).
@@ -122,20 +157,42 @@ impl Tokens {
 
     /// An access token for the caller, and when it expires.
     pub fn issue(&self, caller: &Caller, now: DateTime<Utc>) -> Result<(String, DateTime<Utc>)> {
-        let expires = now + self.rules.access;
-        let claims = Claims {
+        self.sign(self.claims(caller, now, self.rules.access), now + self.rules.access)
+    }
+
+    /// An access token for the caller to act for an account, and when it expires.
+    pub fn issue_acting(
+        &self,
+        caller: &Caller,
+        acts_for: ActsFor,
+        now: DateTime<Utc>,
+        life: Duration,
+    ) -> Result<(String, DateTime<Utc>)> {
+        let ActsFor { tenant, user, reason } = acts_for;
+        let claims = self.claims(caller, now, life);
+        let act = Act { sub: claims.sub, home: claims.home, tenant: claims.tenant, reason };
+        let (sub, home, tenant) = (user.0, tenant.0, tenant.0);
+        self.sign(Claims { sub, home, tenant, act: Some(act), ..claims }, now + life)
+    }
+
+    fn claims(&self, caller: &Caller, now: DateTime<Utc>, life: Duration) -> Claims {
+        Claims {
             iss: self.rules.issuer.clone(),
             aud: self.rules.audience.clone(),
             sub: caller.user.user.0,
             iat: now.timestamp(),
-            exp: expires.timestamp(),
+            exp: (now + life).timestamp(),
             jti: Uuid::new_v4(),
             home: caller.user.home.0,
             tenant: caller.active.0,
             sid: caller.session.0,
             user_epoch: caller.user_epoch,
             tenant_epoch: caller.tenant_epoch,
-        };
+            act: None,
+        }
+    }
+
+    fn sign(&self, claims: Claims, expires: DateTime<Utc>) -> Result<(String, DateTime<Utc>)> {
         let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let signing = keys.signing.as_ref().and_then(|kid| Some((kid, keys.by_kid.get(kid)?)));
         let (kid, key) = signing.ok_or_else(|| Error::internal("signing key", "none is loaded"))?;
@@ -147,7 +204,7 @@ impl Tokens {
     }
 
     /// Who bears this token, if one of our keys signed it for us and its time is not over.
-    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller> {
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Bearer> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
         if header.typ.as_deref() != Some(TYPE) || header.alg != Algorithm::EdDSA {
             return Err(invalid());
@@ -169,13 +226,7 @@ impl Tokens {
         if claims.iat > now.timestamp() + LEEWAY_SECONDS as i64 || claims.exp <= claims.iat {
             return Err(invalid());
         }
-        Ok(Caller {
-            user: UserRef { home: TenantUid(claims.home), user: UserId(claims.sub) },
-            session: SessionId(claims.sid),
-            active: TenantUid(claims.tenant),
-            user_epoch: claims.user_epoch,
-            tenant_epoch: claims.tenant_epoch,
-        })
+        Ok(claims.bearer())
     }
 
     /// The public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
@@ -201,68 +252,6 @@ fn invalid() -> Error {
 
 fn expired() -> Error {
     Refusal::new(Reason::TokenExpired, "the access token has expired; refresh it with RefreshSession").into()
-}
-
-/// A refresh token: session, generation and a random part, with a tag that only we can make. Only a hash of it is stored.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefreshToken {
-    /// Home of the user.
-    pub home: TenantUid,
-    /// The session.
-    pub session: SessionId,
-    /// Which of the session's tokens, from 1.
-    pub generation: i32,
-    nonce: [u8; 16],
-}
-
-impl std::fmt::Debug for RefreshToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RefreshToken").field("session", &self.session).finish_non_exhaustive()
-    }
-}
-
-const REFRESH_BODY: usize = 16 + 16 + 4 + 16;
-
-impl RefreshToken {
-    /// The token of the given generation.
-    pub fn new(home: TenantUid, session: SessionId, generation: i32) -> Result<Self> {
-        Ok(Self { home, session, generation, nonce: random()? })
-    }
-
-    fn body(&self) -> Vec<u8> {
-        let mut body = self.home.0.as_bytes().to_vec();
-        body.extend_from_slice(self.session.0.as_bytes());
-        body.extend_from_slice(&self.generation.to_be_bytes());
-        body.extend_from_slice(&self.nonce);
-        body
-    }
-
-    /// The token as the caller gets it.
-    pub fn encode(&self, root: &RootKey) -> Result<String> {
-        let mut bytes = self.body();
-        let tag = root.mac(Purpose::RefreshToken, &bytes)?;
-        bytes.extend_from_slice(&tag);
-        Ok(URL_SAFE_NO_PAD.encode(bytes))
-    }
-
-    /// The token that a caller sent, if we have made it.
-    pub fn decode(text: &str, root: &RootKey) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (body, tag) = bytes.split_at_checked(REFRESH_BODY)?;
-        let expected = root.mac(Purpose::RefreshToken, body).ok()?;
-        aws_lc_rs::constant_time::verify_slices_are_equal(&expected, tag).ok()?;
-        Some(Self {
-            home: TenantUid(Uuid::from_slice(&body[..16]).ok()?),
-            session: SessionId(Uuid::from_slice(&body[16..32]).ok()?),
-            generation: i32::from_be_bytes(body[32..36].try_into().ok()?),
-            nonce: body[36..].try_into().ok()?,
-        })
-    }
-
-    /// The hash to store.
-    pub fn hash(&self) -> Vec<u8> {
-        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.body()).as_ref().to_vec()
-    }
 }
 
 #[cfg(test)]
@@ -298,11 +287,28 @@ mod tests {
         let (caller, now) = (caller(), now());
         let (token, expires) = tokens.issue(&caller, now).expect("token");
         assert_eq!(expires - now, chrono::TimeDelta::seconds(300));
-        assert_eq!(tokens.verify(&token, now).expect("valid"), caller);
+        assert_eq!(tokens.verify(&token, now).expect("valid").caller, caller);
         let (old, _) = tokens.issue(&caller, now - Duration::from_secs(400)).expect("token");
         assert_eq!(tokens.verify(&old, now).expect_err("old").reason(), Some(Reason::TokenExpired));
         let (early, _) = tokens.issue(&caller, now + Duration::from_secs(60)).expect("token");
         assert_eq!(tokens.verify(&early, now).expect_err("of the future").reason(), Some(Reason::TokenInvalid));
+    }
+
+    #[test]
+    fn an_exchanged_token_says_who_acts_for_whom_and_why() {
+        let (tokens, _) = tokens();
+        let (caller, now) = (caller(), now());
+        let reason = ImpersonationReason::parse("ticket 4711").expect("a reason");
+        let acts_for = ActsFor { tenant: TenantUid::new(), user: UserId::new(), reason };
+        let (token, expires) =
+            tokens.issue_acting(&caller, acts_for.clone(), now, Duration::from_secs(60)).expect("token");
+        assert_eq!(expires - now, chrono::TimeDelta::seconds(60));
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).expect("claims")).expect("claims");
+        let claims: serde_json::Value = serde_json::from_slice(&claims).expect("claims");
+        assert_eq!(claims["sub"], acts_for.user.to_string(), "the rights are the account's");
+        assert_eq!(claims["act"]["sub"], caller.user.user.to_string());
+        let bearer = Bearer { caller, acts_for: Some(acts_for) };
+        assert_eq!(tokens.verify(&token, now).expect("valid"), bearer);
     }
 
     #[test]
@@ -346,22 +352,11 @@ mod tests {
         let (early, _) = tokens.issue(&caller, now).expect("token");
         assert_eq!(kid(&early), Some(old.kid.clone()), "other replicas do not know the new key yet");
         tokens.set_keys(&[old.clone(), new.clone()], now + LEAD + Duration::from_secs(1)).expect("keys");
-        assert_eq!(tokens.verify(&token, now).expect("valid"), caller);
+        assert_eq!(tokens.verify(&token, now).expect("valid").caller, caller);
         let (second, _) = tokens.issue(&caller, now).expect("token");
         assert_eq!(kid(&second), Some(new.kid.clone()));
         tokens.set_keys(&[new], now).expect("keys");
-        assert_eq!(tokens.verify(&second, now).expect("valid"), caller);
+        assert_eq!(tokens.verify(&second, now).expect("valid").caller, caller);
         assert_eq!(tokens.verify(&token, now).expect_err("retired").reason(), Some(Reason::TokenInvalid));
-    }
-
-    #[test]
-    fn refresh_tokens_come_back_only_as_they_were_made() {
-        let root = RootKey::new(&[1; 32]);
-        let token = RefreshToken::new(TenantUid::new(), SessionId::new(), 7).expect("token");
-        let text = token.encode(&root).expect("text");
-        assert_eq!(RefreshToken::decode(&text, &root), Some(token));
-        assert_eq!(RefreshToken::decode(&text, &RootKey::new(&[2; 32])), None);
-        assert_eq!(RefreshToken::decode(&text[..text.len() - 1], &root), None);
-        assert_eq!(RefreshToken::decode("", &root), None);
     }
 }

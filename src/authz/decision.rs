@@ -91,7 +91,8 @@ pub fn over_others(
     Ok(Permit(Ground::Caller { caller: facts.caller, needed, platform: false }))
 }
 
-fn password_change_required() -> Error {
+/// The refusal of whatever has to wait until the password is changed.
+pub(super) fn password_change_required() -> Error {
     let text = "the password must be changed first: call UserService.ChangePassword";
     Refusal::new(Reason::PasswordChangeRequired, text).into()
 }

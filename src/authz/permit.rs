@@ -1,7 +1,11 @@
 //! Authority as a value: without a permit there is no transaction, and only the decision and a closed list of purposes
 //! make one.
 
+use std::sync::Arc;
+
+use super::impersonation::Acting;
 use crate::authn::Caller;
+use crate::domain::id::{TenantUid, UserId};
 use crate::domain::privilege::Privilege;
 
 /// Leave to work on the database.
@@ -9,7 +13,7 @@ use crate::domain::privilege::Privilege;
 pub struct Permit(pub(super) Ground);
 
 /// What a permit rests on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Ground {
     /// A caller, who must still hold one of the privileges when the transaction begins.
     Caller {
@@ -19,6 +23,17 @@ pub enum Ground {
         needed: &'static [Privilege],
         /// Whether the caller may work across tenants.
         platform: bool,
+    },
+    /// A caller who acts for an account of another tenant, which must all still be so when the transaction begins.
+    Acting {
+        /// Who.
+        caller: Caller,
+        /// What the call takes of the caller besides: one of these, in the infrastructure tenant; none when it is empty.
+        of_caller: &'static [Privilege],
+        /// For whom.
+        acting: Arc<Acting>,
+        /// What it takes of the account: one of these, in its tenant; none when it is empty.
+        of_account: &'static [Privilege],
     },
     /// The service itself.
     System(Purpose),
@@ -65,7 +80,25 @@ impl Permit {
     /// The caller, unless the service itself is at work.
     pub fn caller(&self) -> Option<&Caller> {
         match &self.0 {
-            Ground::Caller { caller, .. } => Some(caller),
+            Ground::Caller { caller, .. } | Ground::Acting { caller, .. } => Some(caller),
+            Ground::System(_) | Ground::Public => None,
+        }
+    }
+
+    /// The account that the caller acts for.
+    pub fn acting(&self) -> Option<&Acting> {
+        match &self.0 {
+            Ground::Acting { acting, .. } => Some(acting),
+            Ground::Caller { .. } | Ground::System(_) | Ground::Public => None,
+        }
+    }
+
+    /// Whose privileges count, and in which tenant: the caller's in the active one, or those of the account that the
+    /// caller acts for.
+    pub fn subject(&self) -> Option<(TenantUid, UserId)> {
+        match &self.0 {
+            Ground::Caller { caller, .. } => Some((caller.active, caller.user.user)),
+            Ground::Acting { acting, .. } => Some((acting.tenant, acting.acted_for.user)),
             Ground::System(_) | Ground::Public => None,
         }
     }
@@ -75,7 +108,7 @@ impl Permit {
         match &self.0 {
             Ground::Caller { platform, .. } => *platform,
             Ground::System(_) => true,
-            Ground::Public => false,
+            Ground::Acting { .. } | Ground::Public => false,
         }
     }
 }

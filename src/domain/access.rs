@@ -1,6 +1,7 @@
 //! How a tenant looks to who asks.
 
-use super::lifecycle::State;
+use super::lifecycle::{LockReason, State};
+use super::privilege::Privilege;
 use super::tenant::Tenant;
 
 /// The status as a caller sees it.
@@ -22,6 +23,8 @@ pub enum Status {
     Prepared,
     /// The caller can't act in it.
     AccessDenied,
+    /// The account that the caller could act for there lacks privileges.
+    ImpersonationFailed,
 }
 
 /// What of a tenant depends on who asks.
@@ -42,10 +45,32 @@ pub struct Viewer {
     pub of_infrastructure: bool,
     /// Whether the caller holds the impersonation privilege there.
     pub may_impersonate: bool,
-    /// Whether the tenant has an account that can be acted for.
-    pub target_marked: bool,
+    /// For whom the caller could act there.
+    pub target: Target,
     /// Whether the tenant's server can be reached.
     pub server_reachable: bool,
+}
+
+/// The account of a tenant that can be acted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// There is none.
+    None,
+    /// It lacks privileges.
+    Underprivileged,
+    /// It has what it needs.
+    Ready,
+}
+
+impl Target {
+    /// Given what the account lacks that lacks least, if there is one.
+    pub fn of(lacks: Option<&[Privilege]>) -> Self {
+        match lacks {
+            None => Self::None,
+            Some([]) => Self::Ready,
+            Some(_) => Self::Underprivileged,
+        }
+    }
 }
 
 /// The status of a tenant as the caller sees it: the first rule that fits.
@@ -66,8 +91,15 @@ pub fn status(tenant: &Tenant, viewer: Viewer) -> (Status, &'static str) {
     if viewer.of_infrastructure && !viewer.may_impersonate {
         return (Status::AccessDenied, "IMPERSONATION_NOT_PERMITTED");
     }
-    if viewer.of_infrastructure && !viewer.target_marked && tenant.state == State::Active {
-        return (Status::AccessDenied, "IMPERSONATION_TARGET_NOT_DEFINED");
+    // A tenant that is being set up has no accounts yet.
+    if viewer.of_infrastructure && tenant.lock_reason != Some(LockReason::Provisioning) {
+        match viewer.target {
+            Target::None => return (Status::AccessDenied, "IMPERSONATION_TARGET_NOT_DEFINED"),
+            Target::Underprivileged => {
+                return (Status::ImpersonationFailed, "IMPERSONATION_TARGET_UNDERPRIVILEGED");
+            }
+            Target::Ready => {}
+        }
     }
     match tenant.lock_reason {
         Some(reason) => (Status::Locked, reason.name()),

@@ -83,6 +83,12 @@ names! {
         PrivilegeMissing = "PRIVILEGE_MISSING",
         /// Acting for another account is not permitted.
         ImpersonationNotPermitted = "IMPERSONATION_NOT_PERMITTED",
+        /// The account to act for is not there, or may not be acted for.
+        ImpersonationTargetNotDefined = "IMPERSONATION_TARGET_NOT_DEFINED",
+        /// The account to act for lacks the privilege.
+        ImpersonationTargetUnderprivileged = "IMPERSONATION_TARGET_UNDERPRIVILEGED",
+        /// Who acts for another account already can't go on to a further one.
+        ImpersonationChained = "IMPERSONATION_CHAINED",
         /// There is none, or none that this caller may know of.
         ResourceNotFound = "RESOURCE_NOT_FOUND",
         /// There is one already.
@@ -183,7 +189,11 @@ impl Reason {
             | Self::PageTokenInvalid
             | Self::TenantContextMismatch
             | Self::RequestIdReused => Class::InvalidArgument,
-            Self::PrivilegeMissing | Self::ImpersonationNotPermitted => Class::PermissionDenied,
+            Self::PrivilegeMissing
+            | Self::ImpersonationNotPermitted
+            | Self::ImpersonationTargetNotDefined
+            | Self::ImpersonationTargetUnderprivileged
+            | Self::ImpersonationChained => Class::PermissionDenied,
             Self::ResourceNotFound => Class::NotFound,
             Self::ResourceExists => Class::AlreadyExists,
             Self::EtagMismatch | Self::OperationInProgress => Class::Aborted,

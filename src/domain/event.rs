@@ -31,6 +31,8 @@ pub struct Doer {
     pub name: String,
     /// The account that the user acted for.
     pub acted_for: Option<UserId>,
+    /// Why the user did so.
+    pub impersonation_reason: String,
 }
 
 /// An entry of a status log.
@@ -111,8 +113,6 @@ pub struct AuditRecord {
     pub details: BTreeMap<String, String>,
     /// Who did it.
     pub doer: Doer,
-    /// Why the user acted for another account.
-    pub impersonation_reason: String,
     /// The session.
     pub session: Option<uuid::Uuid>,
     /// Ties it to the call.

@@ -9,6 +9,7 @@ pub mod filter;
 pub mod fold;
 pub mod group;
 pub mod id;
+pub mod impersonation;
 pub mod license;
 pub mod lifecycle;
 pub mod limits;

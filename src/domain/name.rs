@@ -53,6 +53,8 @@ texts! {
     TimeZone(time_zone);
     /// What an operator has to say: up to 500 characters, also none.
     Note(note);
+    /// Why somebody acts for another account: 1 to 500 characters.
+    ImpersonationReason(impersonation_reason);
     /// Where a server stands: up to 63 characters, also none.
     Region(region);
     /// A language by its tag, such as `en` or `de-CH`.
@@ -159,6 +161,10 @@ fn person_name(text: &str) -> Result<String, String> {
 
 fn note(text: &str) -> Result<String, String> {
     visible(text, 0, 500)
+}
+
+fn impersonation_reason(text: &str) -> Result<String, String> {
+    visible(text.trim(), 1, 500)
 }
 
 fn region(text: &str) -> Result<String, String> {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::id::{OperationId, TenantUid, UserId, UserRef};
+use super::impersonation::ActedFor;
 use super::name::{Email, PersonName, UserName};
 use super::names::names;
 
@@ -143,12 +144,12 @@ pub struct InitialAdmin {
 }
 
 /// Who asked for something, and for whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Actor {
     /// The user; none: the service itself.
     pub user: Option<UserRef>,
     /// The account that the user acted for.
-    pub acted_for: Option<UserId>,
+    pub acted_for: Option<ActedFor>,
 }
 
 /// An operation as everybody may see it.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use crate::authz::impersonation::{Whom, Wish};
 use crate::domain::id::TenantUid;
-use crate::domain::name::{Note, TenantCode, UserName};
+use crate::domain::name::{ImpersonationReason, TenantCode, UserName};
 
 /// Ties an answer, its log lines and its audit records together: 1 to 64 characters of `[A-Za-z0-9._-]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -70,29 +71,26 @@ impl TenantHint {
     }
 }
 
-/// Whom a caller wants to act for, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImpersonationHint {
-    /// The user name of the target.
-    pub target: UserName,
-    /// What the audit shall say; never empty.
-    pub reason: Note,
+impl fmt::Display for TenantHint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => code.fmt(f),
+            Self::Uid(uid) => uid.fmt(f),
+        }
+    }
 }
 
-impl ImpersonationHint {
-    /// The target and the reason, or the key that is wrong and what is allowed there.
-    pub fn parse(target: Option<&str>, reason: Option<&str>) -> Result<Option<Self>, (&'static str, String)> {
-        use crate::client::keys::{IMPERSONATE, IMPERSONATE_REASON};
-        let target = match (target, reason) {
-            (None, None) => return Ok(None),
-            (None, Some(_)) => return Err((IMPERSONATE, format!("is required with {IMPERSONATE_REASON}"))),
-            (Some(target), _) => UserName::parse(target).map_err(|allowed| (IMPERSONATE, allowed))?,
-        };
-        let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
-        let reason = reason.ok_or_else(|| (IMPERSONATE_REASON, format!("is required with {IMPERSONATE}")))?;
-        let reason = Note::parse(reason).map_err(|allowed| (IMPERSONATE_REASON, allowed))?;
-        Ok(Some(Self { target, reason }))
-    }
+/// What the metadata of impersonation asks for: whom to act for, and why. Or the key that is wrong and what is allowed there.
+pub fn impersonation(target: Option<&str>, reason: Option<&str>) -> Result<Option<Wish>, (&'static str, String)> {
+    use crate::client::keys::{IMPERSONATE, IMPERSONATE_REASON};
+    let target = match (target, reason) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => return Err((IMPERSONATE, format!("is required with {IMPERSONATE_REASON}"))),
+        (Some(target), _) => UserName::parse(target).map_err(|allowed| (IMPERSONATE, allowed))?,
+    };
+    let reason = reason.ok_or_else(|| (IMPERSONATE_REASON, format!("is required with {IMPERSONATE}")))?;
+    let reason = ImpersonationReason::parse(reason).map_err(|allowed| (IMPERSONATE_REASON, allowed))?;
+    Ok(Some(Wish { whom: Whom::Named(target), reason }))
 }
 
 /// The metadata of a call, once its form was found right.
@@ -105,7 +103,7 @@ pub struct CallMetadata {
     /// The tenant that the caller selects.
     pub tenant: Option<TenantHint>,
     /// Whom the caller wants to act for.
-    pub impersonation: Option<ImpersonationHint>,
+    pub impersonation: Option<Wish>,
 }
 
 /// The tenant context of a call, as its interceptor read it.
@@ -114,7 +112,7 @@ pub struct TenantContext(pub Option<TenantHint>);
 
 /// The impersonation that a call asks for, as its interceptor read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImpersonationContext(pub Option<ImpersonationHint>);
+pub struct ImpersonationContext(pub Option<Wish>);
 
 #[cfg(test)]
 mod tests {
@@ -141,11 +139,12 @@ mod tests {
 
     #[test]
     fn impersonation_needs_a_target_and_a_reason() {
-        assert_eq!(ImpersonationHint::parse(None, None), Ok(None));
-        assert!(ImpersonationHint::parse(None, Some("help")).is_err());
-        assert!(ImpersonationHint::parse(Some("superuser"), None).is_err());
-        assert!(ImpersonationHint::parse(Some("superuser"), Some("  ")).is_err());
-        let hint = ImpersonationHint::parse(Some("superuser"), Some(" ticket 4711 ")).unwrap().unwrap();
-        assert_eq!((hint.target.as_str(), hint.reason.as_str()), ("superuser", "ticket 4711"));
+        assert_eq!(impersonation(None, None), Ok(None));
+        assert!(impersonation(None, Some("help")).is_err());
+        assert!(impersonation(Some("superuser"), None).is_err());
+        assert!(impersonation(Some("superuser"), Some("  ")).is_err());
+        let wish = impersonation(Some("superuser"), Some(" ticket 4711 ")).unwrap().unwrap();
+        assert_eq!(wish.whom, Whom::Named(UserName::parse("superuser").unwrap()));
+        assert_eq!(wish.reason.as_str(), "ticket 4711");
     }
 }

@@ -17,12 +17,16 @@ use super::call::{CorrelationId, ImpersonationContext, TenantContext, TenantHint
 use super::client_address::client_address;
 use super::status::status;
 use crate::app::App;
+use crate::authn::ActsFor;
 use crate::authn::seal::Purpose;
 use crate::authz::decision::{self, Facts, Target};
+use crate::authz::impersonation::Wish;
+use crate::authz::permit::Permit;
 use crate::authz::policy::Policy;
 use crate::context::{Call, OpContext, RequestKey};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
+use crate::domain::impersonation::not_permitted;
 use crate::domain::networks::Networks;
 
 /// The answers of a streaming method.
@@ -40,12 +44,17 @@ pub trait GuardedRequest: Message + Clone {
 
 /// The caller, as the authentication layer found it.
 #[derive(Clone, Debug)]
-pub struct Authenticated(pub Arc<Facts>);
+pub struct Authenticated {
+    /// Who.
+    pub facts: Arc<Facts>,
+    /// For whom the caller's token was exchanged.
+    pub acts_for: Option<ActsFor>,
+}
 
 /// The guard of all services.
 #[derive(Clone)]
 pub struct Guard {
-    app: App,
+    pub(super) app: App,
     /// Whose word counts for where a call comes from.
     proxies: Arc<Networks>,
 }
@@ -112,22 +121,25 @@ impl Guard {
         let peer = request.remote_addr().map(|address| address.ip());
         let client = client_address(peer, request.metadata(), &self.proxies);
         let (_, extensions, mut message) = request.into_parts();
-        let facts = extensions.get::<Authenticated>().map(|a| a.0.clone());
+        let authenticated = extensions.get::<Authenticated>().cloned();
+        let (facts, acts_for) = authenticated.map_or((None, None), |a| (Some(a.facts), a.acts_for));
         let hint = extensions.get::<TenantContext>().and_then(|context| context.0.clone());
+        let asked = extensions.get::<ImpersonationContext>().and_then(|context| context.0.clone());
         let request_id = message.request_id();
-        let (permit, target) = match &facts {
-            None => (decision::public(policy)?, None),
-            Some(facts) => {
-                let target = self.target(policy, facts, message.tenant_field(), hint.as_ref()).await?;
-                refuse_impersonation(extensions.get::<ImpersonationContext>())?;
-                let permit = decision::decide(policy, facts, target.as_target(), message.tenant_field())?;
-                (permit, target.found(message.tenant_field())?)
+        let named = message.tenant_field();
+        let (permit, target) = match (&facts, Wish::of(asked, acts_for)?) {
+            (None, wish) => (nobody(policy, wish.as_ref())?, None),
+            (Some(facts), Some(wish)) => self.acting(policy, facts, wish, named, hint.as_ref()).await?,
+            (Some(facts), None) => {
+                let target = self.target(policy, facts, named, hint.as_ref()).await?;
+                let permit = decision::decide(policy, facts, target.as_target(), named)?;
+                (permit, target.found(named)?)
             }
         };
         let call = Call {
             policy,
             facts,
-            request: self.request_key(policy, &request_id, &message)?,
+            request: self.request_key(policy, &permit, &request_id, &message)?,
             validate_only: message.validate_only(),
             named: message.tenant_field().to_owned(),
             client,
@@ -138,12 +150,9 @@ impl Guard {
     /// The tenant that the request names. A header narrows: it must name the same, or the caller's active tenant. Of
     /// tenants that the caller has nothing to do with, the comparison must not tell whether they are there.
     async fn target(&self, policy: &Policy, facts: &Facts, named: &str, hint: Option<&TenantHint>) -> Result<Named> {
-        let target = if policy.names_tenant() { self.named(policy, named).await? } else { Named::Nothing };
+        let target = self.named(policy, named).await?;
         let Some(hint) = hint else { return Ok(target) };
-        let hinted = match hint {
-            TenantHint::Uid(uid) => Some(*uid),
-            TenantHint::Code(code) => self.app.resolve_tenant(code.as_str()).await?.map(|(uid, _)| uid),
-        };
+        let hinted = self.hinted(hint).await?;
         let expected = match &target {
             Named::One(uid) => Some(*uid),
             Named::Nothing | Named::Everything => Some(facts.caller.active),
@@ -153,11 +162,22 @@ impl Guard {
         if hinted.filter(known) == expected.filter(known) {
             return Ok(target);
         }
-        let text = "x-landlord-tenant and the request name different tenants; leave one of them out";
-        Err(Refusal::new(Reason::TenantContextMismatch, text).into())
+        Err(mismatch())
     }
 
-    async fn named(&self, policy: &Policy, resource: &str) -> Result<Named> {
+    /// The tenant that the metadata selects.
+    pub(super) async fn hinted(&self, hint: &TenantHint) -> Result<Option<TenantUid>> {
+        Ok(match hint {
+            TenantHint::Uid(uid) => Some(*uid),
+            TenantHint::Code(code) => self.app.resolve_tenant(code.as_str()).await?.map(|(uid, _)| uid),
+        })
+    }
+
+    /// The tenant that the request names, where the policy says that it names one.
+    pub(super) async fn named(&self, policy: &Policy, resource: &str) -> Result<Named> {
+        if !policy.names_tenant() {
+            return Ok(Named::Nothing);
+        }
         let mut parts = resource.split('/');
         let name = match (parts.next(), parts.next()) {
             (Some("tenants"), Some(name)) if !name.is_empty() && name.len() <= 64 => name,
@@ -172,7 +192,13 @@ impl Guard {
         })
     }
 
-    fn request_key(&self, policy: &Policy, id: &str, message: &impl Message) -> Result<Option<RequestKey>> {
+    fn request_key(
+        &self,
+        policy: &Policy,
+        permit: &Permit,
+        id: &str,
+        message: &impl Message,
+    ) -> Result<Option<RequestKey>> {
         if id.is_empty() {
             return Ok(None);
         }
@@ -180,12 +206,16 @@ impl Guard {
         let id = id.ok_or_else(|| Error::field("request_id", "must be a UUID, or empty"))?;
         let mut body = policy.path.as_bytes().to_vec();
         body.extend_from_slice(&message.encode_to_vec());
+        // Asked for on behalf of another account, it is another request.
+        if let Some(acting) = permit.acting() {
+            body.extend_from_slice(acting.acted_for.user.0.as_bytes());
+        }
         Ok(Some(RequestKey { id, body_hash: self.app.root.mac(Purpose::RequestBody, &body)? }))
     }
 }
 
 /// What a request names.
-enum Named {
+pub(super) enum Named {
     Nothing,
     Everything,
     One(TenantUid),
@@ -212,12 +242,19 @@ impl Named {
     }
 }
 
-fn refuse_impersonation(asked: Option<&ImpersonationContext>) -> Result<()> {
-    match asked {
-        Some(ImpersonationContext(Some(_))) => {
-            let text = "acting for another account is not permitted on this service";
-            Err(Refusal::new(Reason::ImpersonationNotPermitted, text).into())
-        }
-        _ => Ok(()),
+/// Leave for a call without a credential, which acts for nobody.
+fn nobody(policy: &'static Policy, wish: Option<&Wish>) -> Result<Permit> {
+    let permit = decision::public(policy)?;
+    if wish.is_some() && !policy.impersonation {
+        return Err(
+            not_permitted(format!("{} asks for no caller who could act for another account", policy.name)).into()
+        );
     }
+    Ok(permit)
+}
+
+/// The refusal of metadata that disagrees with what the request or the token names.
+pub(super) fn mismatch() -> Error {
+    let text = "x-landlord-tenant names another tenant than the request or the token; leave one of them out";
+    Refusal::new(Reason::TenantContextMismatch, text).into()
 }

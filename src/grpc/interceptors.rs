@@ -5,7 +5,7 @@
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
-use super::call::{CorrelationId, ImpersonationContext, ImpersonationHint, TenantContext, TenantHint};
+use super::call::{self, CorrelationId, ImpersonationContext, TenantContext, TenantHint};
 use super::status;
 use crate::client::keys;
 use crate::domain::error::{Error, Reason, Refusal};
@@ -26,7 +26,7 @@ pub fn impersonation(mut request: Request<()>) -> Result<Request<()>, Status> {
     let read = |metadata: &MetadataMap| {
         let target = single(metadata, keys::IMPERSONATE)?;
         let reason = single(metadata, keys::IMPERSONATE_REASON)?;
-        ImpersonationHint::parse(target, reason).map_err(|(key, allowed)| invalid(key, &allowed))
+        call::impersonation(target, reason).map_err(|(key, allowed)| invalid(key, &allowed))
     };
     let hint = read(request.metadata()).map_err(|refusal| refused(&request, refusal))?;
     request.extensions_mut().insert(ImpersonationContext(hint));
@@ -87,7 +87,7 @@ mod tests {
         let sent = [(keys::IMPERSONATE, "superuser"), (keys::IMPERSONATE_REASON, "ticket 4711")];
         let passed = impersonation(request(&sent)).unwrap();
         let context = passed.extensions().get::<ImpersonationContext>().unwrap();
-        assert_eq!(context.0.as_ref().unwrap().target.as_str(), "superuser");
+        assert_eq!(context.0.as_ref().unwrap().reason.as_str(), "ticket 4711");
         assert_eq!(impersonation(request(&sent[..1])).unwrap_err().code(), Code::InvalidArgument);
     }
 }

@@ -1,6 +1,7 @@
 //! What tonic serves: the layers that a call passes, the guard, one file per service, and the one place where errors
 //! become statuses.
 
+mod acting;
 pub mod admin_service;
 pub mod call;
 mod client_address;

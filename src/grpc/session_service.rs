@@ -53,6 +53,22 @@ impl SessionServiceHandler for SessionService {
         Ok(v1::SwitchTenantResponse { access_token, access_expire_time, refresh_token, tenant })
     }
 
+    async fn exchange_token(
+        &self,
+        op: OpContext,
+        request: v1::ExchangeTokenRequest,
+    ) -> Result<v1::ExchangeTokenResponse> {
+        let exchanged = self.0.exchange_token(op, session::exchange(request)?).await?;
+        Ok(v1::ExchangeTokenResponse {
+            access_token: exchanged.access_token,
+            issued_token_type: "urn:ietf:params:oauth:token-type:access_token".into(),
+            token_type: "Bearer".into(),
+            access_expire_time: Some(timestamp(exchanged.expires)),
+            tenant: format!("tenants/{}", exchanged.tenant_code),
+            acting_for: format!("tenants/{}/users/{}", exchanged.tenant_code, exchanged.acting_for),
+        })
+    }
+
     async fn list_my_tenants(
         &self,
         op: OpContext,
@@ -111,14 +127,17 @@ impl SessionServiceHandler for SessionService {
     ) -> Result<v1::GetCallerIdentityResponse> {
         let facts = op.call().and_then(|call| call.facts.clone());
         let facts = facts.ok_or_else(|| Error::internal("context", "the call has no caller"))?;
+        let acting = op.permit().acting();
         let home = self.0.code_of(facts.caller.user.home).await?;
-        let tenant = self.0.code_of(facts.caller.active).await?;
+        let tenant = self.0.code_of(acting.map_or(facts.caller.active, |acting| acting.tenant)).await?;
+        let privileges = acting.map_or(&facts.privileges, |acting| &acting.privileges);
         Ok(v1::GetCallerIdentityResponse {
             user: format!("tenants/{home}/users/{}", facts.caller.user.user),
             user_name: facts.user_name.clone(),
+            privileges: privileges.iter().map(|p| p.name().to_owned()).collect(),
+            acting_for: acting.map(|a| format!("tenants/{tenant}/users/{}", a.acted_for.user)).unwrap_or_default(),
+            impersonation_reason: acting.map(|a| a.acted_for.reason.to_string()).unwrap_or_default(),
             tenant: format!("tenants/{tenant}"),
-            privileges: facts.privileges.iter().map(|p| p.name().to_owned()).collect(),
-            acting_for: String::new(),
         })
     }
 }

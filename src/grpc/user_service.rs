@@ -1,6 +1,6 @@
 //! UserService: decode, call the use case, encode; `directory/` does it for users, groups and roles.
 
-use super::directory::{groups, licenses, memberships, passwords, privileges, roles, users};
+use super::directory::{groups, impersonation, licenses, memberships, passwords, privileges, roles, users};
 use super::guarded::UserServiceHandler;
 use crate::app::App;
 use crate::context::OpContext;
@@ -222,6 +222,22 @@ impl UserServiceHandler for UserService {
         r: v1::DeletePrivilegeRequest,
     ) -> Result<v1::DeletePrivilegeResponse> {
         privileges::delete(&self.0, op, r).await
+    }
+
+    async fn set_impersonation_target(
+        &self,
+        op: OpContext,
+        r: v1::SetImpersonationTargetRequest,
+    ) -> Result<v1::SetImpersonationTargetResponse> {
+        impersonation::set_target(&self.0, op, r).await
+    }
+
+    async fn list_impersonation_targets(
+        &self,
+        op: OpContext,
+        r: v1::ListImpersonationTargetsRequest,
+    ) -> Result<v1::ListImpersonationTargetsResponse> {
+        impersonation::list_targets(&self.0, op, r).await
     }
 
     async fn grant_privileges(

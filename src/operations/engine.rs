@@ -17,7 +17,7 @@ use crate::context::OpContext;
 use crate::domain::error::{Class, Error, Result};
 use crate::domain::operation::{Failure, RetryPolicy, State, Units};
 use crate::store::claims::{self, Cancelled, Fenced};
-use crate::store::{events, progress};
+use crate::store::{events, impersonation, progress};
 
 /// What the engine works with.
 #[derive(Clone)]
@@ -94,6 +94,7 @@ impl Engine {
             let began = Instant::now();
             let outcome = async {
                 fail::fail_point!("step.before");
+                self.still_permitted(job).await?;
                 // A panic is a failed attempt; it must neither take the worker with it nor be tried for ever.
                 let outside = AssertUnwindSafe(work.outside(job, step, units)).catch_unwind();
                 let outside = tokio::select! {
@@ -137,6 +138,7 @@ impl Engine {
                 async move {
                     let claim = job.claimed.claim;
                     claims::fence_unless_cancelling(tx, &claim).await?;
+                    impersonation::check_still_permitted(tx, &job.claimed.actor, true).await?;
                     let next = work.inside(tx, job, step).await?;
                     progress::record_step(tx, &claim, step.name(), "", true, "").await?;
                     match next {
@@ -156,6 +158,19 @@ impl Engine {
             .await?;
         fail::fail_point!("step.after");
         Ok(next.as_deref().and_then(first_step).map_or(After::LetGo, After::Step))
+    }
+
+    /// Whether what was begun for another account may still be done for it, before the outside part of a step; the inside part
+    /// asks again, in its own transaction.
+    async fn still_permitted(&self, job: &Job) -> Result<()> {
+        if job.claimed.actor.acted_for.is_none() {
+            return Ok(());
+        }
+        let actor = job.claimed.actor.clone();
+        let check = self.app.db.read(self.op(job), "operation-permitted", actor, |tx, actor| {
+            impersonation::check_still_permitted(tx, actor, false).boxed()
+        });
+        check.await
     }
 
     async fn failed_attempt<W: Work>(

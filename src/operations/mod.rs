@@ -104,13 +104,13 @@ struct Job {
 impl Job {
     /// What it is about, for the log.
     fn subject(&self) -> (OperationId, Kind, Actor) {
-        (self.claimed.claim.id, self.claimed.params.kind(), self.claimed.actor)
+        (self.claimed.claim.id, self.claimed.params.kind(), self.claimed.actor.clone())
     }
 }
 
 /// Why the operation makes a transition.
 fn because(job: &Job) -> Because {
-    Because { actor: job.claimed.actor, note: String::new(), operation: Some(job.claimed.claim.id) }
+    Because { actor: job.claimed.actor.clone(), note: String::new(), operation: Some(job.claimed.claim.id) }
 }
 
 /// The tenant of a transaction, which must be there.

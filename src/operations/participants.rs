@@ -85,7 +85,7 @@ pub(super) async fn ask_each(app: &App, job: &Job, step: &'static str, ask: Ask,
         })
         .await?;
     let step_id = format!("{}/{step}", claim.id);
-    let call = StepCall { tenant: tenant.clone(), claim, step_id, actor: job.claimed.actor, so_far };
+    let call = StepCall { tenant: tenant.clone(), claim, step_id, actor: job.claimed.actor.clone(), so_far };
     for participant in app.participants.iter() {
         let name = participant.name();
         if ask.fulfilled(name, &provisioned, &frozen, &purged) {

@@ -56,7 +56,7 @@ impl Work for Provision {
                     let user = directory::find_user(tx, &admin.user_name.key()).await?;
                     let user = user.ok_or_else(|| Error::internal("provision", "the administrator is missing"))?;
                     let mail = Params::DeliverMail { mail: Mail::Activation, user };
-                    operations::enqueue(tx, &mail, job.claimed.actor).await?;
+                    operations::enqueue(tx, &mail, &job.claimed.actor).await?;
                 }
                 Ok(Next::Done(vec![tenant.name()]))
             }

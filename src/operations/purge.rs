@@ -11,7 +11,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::lifecycle::Standing;
 use crate::domain::names::names;
 use crate::domain::operation::Units;
-use crate::store::operations;
+use crate::store::operation_params;
 use crate::store::transitions;
 use crate::store::tx::Tx;
 
@@ -58,6 +58,6 @@ pub(super) async fn finish(tx: &mut Tx, job: &Job) -> Result<Vec<String>> {
         _ => return Err(Error::internal("purge", "the tenant is not being deleted")),
     };
     transitions::append(tx, transition, &because(job)).await?;
-    operations::forget_params(tx).await?;
+    operation_params::forget(tx).await?;
     Ok(Vec::new())
 }

@@ -7,6 +7,8 @@ use futures::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, Span};
 
 use super::Job;
 use super::deliver_mail::DeliverMail;
@@ -120,14 +122,17 @@ impl Runner {
 
     /// Works on one operation while its lease holds.
     async fn work(self: Arc<Self>, job: Job) {
-        let (claim, stop) = (job.claimed.claim, job.stop.clone());
+        let (claim, stop, span) = (job.claimed.claim, job.stop.clone(), span(&job));
         let run = self.dispatch(job);
-        tokio::select! {
-            () = run => {}
-            () = self.keep_lease(claim, &stop) => {
-                tracing::warn!(operation = %claim.id, "lost the lease; the work is dropped");
+        let work = async {
+            tokio::select! {
+                () = run => {}
+                () = self.keep_lease(claim, &stop) => {
+                    tracing::warn!(operation = %claim.id, "lost the lease; the work is dropped");
+                }
             }
-        }
+        };
+        work.instrument(span).await;
     }
 
     async fn dispatch(&self, job: Job) {
@@ -171,4 +176,25 @@ impl Runner {
             }
         }
     }
+}
+
+/// What is done for an operation, with who asked for it.
+fn span(job: &Job) -> Span {
+    let Claimed { claim, params, actor, .. } = &job.claimed;
+    let span = tracing::info_span!(
+        "operation",
+        kind = params.kind().name(),
+        operation = %claim.id,
+        actor = Empty,
+        acted_for = Empty,
+        impersonation_reason = Empty,
+    );
+    if let Some(user) = actor.user {
+        span.record("actor", display(user.user));
+    }
+    if let Some(acted_for) = &actor.acted_for {
+        span.record("acted_for", display(acted_for.user));
+        span.record("impersonation_reason", acted_for.reason.as_str());
+    }
+    span
 }

@@ -69,7 +69,9 @@ pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
     }
     let story = tx.take_story();
     let resource = if story.resource.is_empty() { resource(tx, &call.named).await? } else { story.resource };
-    write(tx, (call, caller), resource, story.details, !call.policy.platform.is_empty()).await?;
+    // What operators do in a tenant their own log has, too, also when they act for somebody there.
+    let for_operators = !call.policy.platform.is_empty() || op.actor().acted_for.is_some();
+    write(tx, (call, caller), resource, story.details, for_operators).await?;
     let tenant = tx.tenant();
     for (other, details) in story.elsewhere {
         tx.work_in(other).await?;
@@ -91,6 +93,7 @@ async fn write(
     let (tenant, op) = (tx.tenant(), tx.op().clone());
     let told = serde_json::to_value(&details).map_err(|e| Error::internal("audit record", e))?;
     let actor_name = call.facts.as_ref().map_or("", |facts| facts.user_name.as_str());
+    let actor = op.actor();
     diesel::insert_into(a::table)
         .values((
             a::tenant_id.eq(tenant.0),
@@ -98,8 +101,8 @@ async fn write(
             a::actor_tenant_id.eq(caller.user.home.0),
             a::actor_id.eq(caller.user.user.0),
             a::actor_name.eq(actor_name),
-            a::acted_for.eq(op.acting_for().map(|f| f.user.0)),
-            a::impersonation_reason.eq(op.acting_for().map_or("", |f| f.reason.as_str())),
+            a::acted_for.eq(actor.acted_for.as_ref().map(|acted| acted.user.0)),
+            a::impersonation_reason.eq(actor.acted_for.as_ref().map_or("", |acted| acted.reason.as_str())),
             a::session_id.eq(caller.session.0),
             a::correlation_id.eq(op.correlation_id()),
             a::request_id.eq(call.request.as_ref().map(|r| r.id)),
@@ -115,7 +118,7 @@ async fn write(
         kind: call.policy.name,
         resource: &resource,
         details,
-        actor: op.actor(),
+        actor,
         actor_name,
         operation: None,
         correlation_id: op.correlation_id(),
@@ -207,8 +210,7 @@ fn record_of(codes: &BTreeMap<Uuid, String>, row: Row) -> Result<AuditRecord> {
         method,
         resource,
         details: facts(details)?,
-        doer: doer(Some(actor_tenant), Some(actor), name, acted_for),
-        impersonation_reason,
+        doer: doer(Some(actor_tenant), Some(actor), name, acted_for, impersonation_reason),
         session,
         correlation_id,
         request_id,

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::clock::{from_now, interval};
 use super::error::failed;
-use super::operations::stored_failure;
+use super::operations::{stored_actor, stored_failure};
 use super::schema::operations as o;
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{BootId, OperationId, TenantUid, UserId, UserRef};
+use crate::domain::id::{BootId, OperationId, TenantUid};
 use crate::domain::operation::{Actor, Failure, Kind, Params, State, Units};
 
 /// A worker's hold on an operation. It ends when another claim is made or the operation ends.
@@ -74,6 +74,10 @@ struct Row {
     #[diesel(sql_type = diesel::sql_types::Nullable<SqlUuid>)]
     acted_for: Option<Uuid>,
     #[diesel(sql_type = Text)]
+    impersonation_reason: String,
+    #[diesel(sql_type = Text)]
+    method: String,
+    #[diesel(sql_type = Text)]
     correlation_id: String,
     #[diesel(sql_type = BigInt)]
     done_units: i64,
@@ -110,7 +114,7 @@ const CLAIM: &str = "
         started_at = coalesce(o.started_at, clock_timestamp())
     FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id
     RETURNING o.tenant_id, o.id, o.epoch, o.params, o.step, o.attempts, o.actor_tenant_id, o.actor_id, o.acted_for,
-              o.correlation_id, o.done_units, o.total_units, o.state,
+              o.impersonation_reason, o.method, o.correlation_id, o.done_units, o.total_units, o.state,
               o.error_code, o.error_reason, o.error_message, o.error_metadata, due.taken_over";
 
 /// Takes at most `most` operations of these kinds that are due and that nobody works on.
@@ -138,16 +142,16 @@ pub async fn claim(
             leave(tx, &claim).await?;
             continue;
         };
-        let user = row.actor_tenant_id.zip(row.actor_id);
         claimed.push(Claimed {
             claim,
             params,
             step: row.step,
             attempts: row.attempts,
-            actor: Actor {
-                user: user.map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) }),
-                acted_for: row.acted_for.map(UserId),
-            },
+            actor: stored_actor(
+                row.actor_tenant_id,
+                row.actor_id,
+                (row.acted_for, row.impersonation_reason, row.method),
+            ),
             correlation_id: row.correlation_id,
             units: Units { done: row.done_units, total: row.total_units },
             failure: stored_failure(row.error_code, row.error_reason, row.error_message, row.error_metadata)?,

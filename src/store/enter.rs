@@ -5,12 +5,14 @@ use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::error::failed;
+use super::impersonation::names;
 use super::schema::{tenants as t, users as u};
 use crate::authn::Caller;
 use crate::authz::permit::Ground;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
+use crate::domain::impersonation;
 use crate::domain::privilege::Privilege;
 
 /// The first statement of a transaction: takes the tenant, and checks the permit's claims.
@@ -24,7 +26,56 @@ pub(super) async fn enter(
         Ground::System(_) => set_tenant(conn, tenant).await,
         Ground::Public => Err(Error::internal("context", "a call that is open to everybody opens no transaction")),
         Ground::Caller { caller, needed, .. } => enter_as(conn, caller, tenant, needed, for_change).await,
+        Ground::Acting { acting, .. } if acting.tenant != tenant => {
+            Err(Error::internal("context", "who acts for an account works on its tenant alone"))
+        }
+        Ground::Acting { caller, of_caller, acting, of_account } => {
+            let entered: String = diesel::select(sql::enter_acting(
+                tenant.0,
+                caller.user.home.0,
+                caller.user.user.0,
+                caller.session.0,
+                caller.user_epoch,
+                caller.active.0,
+                caller.tenant_epoch,
+                acting.acted_for.user.0,
+                names(of_caller),
+                names(of_account),
+                for_change,
+            ))
+            .get_result(conn)
+            .await
+            .map_err(failed)?;
+            if entered == Reason::ResourceNotFound.name() {
+                return Err(op.not_found());
+            }
+            refused(&entered, of_caller, of_account)
+        }
     }
+}
+
+/// What entering has answered, as a refusal of what is no longer so.
+pub(super) fn refused(answer: &str, of_caller: &[Privilege], of_account: &[Privilege]) -> Result<()> {
+    let reason = match answer {
+        "OK" => return Ok(()),
+        answer => Reason::parse(answer),
+    };
+    Err(match reason {
+        Some(Reason::PrivilegeMissing) => {
+            let text = "the privilege that the call needs was just revoked";
+            Refusal::new(Reason::PrivilegeMissing, text)
+                .with("privilege", impersonation::names(of_caller.iter().copied()))
+                .into()
+        }
+        Some(Reason::ImpersonationNotPermitted) => impersonation::privilege_missing(),
+        Some(Reason::ImpersonationTargetNotDefined) => impersonation::target_not_defined(),
+        Some(Reason::ImpersonationTargetUnderprivileged) => impersonation::target_underprivileged(of_account),
+        Some(Reason::TenantStateInvalid) => {
+            let text = "the tenant is neither ACTIVE nor LOCKED any more";
+            Refusal::new(Reason::TenantStateInvalid, text).into()
+        }
+        _ => Refusal::new(Reason::TokenInvalid, "the session has ended; log in again").into(),
+    })
 }
 
 /// Takes the locks that a change of the caller's own account or own tenant needs in the end. Entering only shares these
@@ -53,7 +104,7 @@ pub(super) async fn hold_own_rows(conn: &mut AsyncPgConnection, op: &OpContext, 
     Ok(())
 }
 
-/// The same for a caller: `enter_transaction` in the migrations checks each claim, in this transaction.
+/// The same for a caller who acts for nobody else: `enter_transaction` in the migrations checks each claim, in this transaction.
 pub(super) async fn enter_as(
     conn: &mut AsyncPgConnection,
     caller: &Caller,
@@ -61,8 +112,7 @@ pub(super) async fn enter_as(
     needed: &[Privilege],
     for_change: bool,
 ) -> Result<()> {
-    let needed: Vec<_> = needed.iter().map(|p| p.name()).collect();
-    let entered: String = diesel::select(enter_transaction(
+    let entered: String = diesel::select(sql::enter_transaction(
         tenant.0,
         caller.user.home.0,
         caller.user.user.0,
@@ -70,19 +120,13 @@ pub(super) async fn enter_as(
         caller.user_epoch,
         caller.active.0,
         caller.tenant_epoch,
-        needed,
+        names(needed),
         for_change,
     ))
     .get_result(conn)
     .await
     .map_err(failed)?;
-    match entered.as_str() {
-        "OK" => Ok(()),
-        "PRIVILEGE_MISSING" => {
-            Err(Refusal::new(Reason::PrivilegeMissing, "the privilege that the call needs was just revoked").into())
-        }
-        _ => Err(Refusal::new(Reason::TokenInvalid, "the session has ended; log in again").into()),
-    }
+    refused(&entered, needed, &[])
 }
 
 #[expect(clippy::too_many_arguments, reason = "generated; one argument for each claim")]
@@ -94,8 +138,14 @@ mod sql {
         fn enter_transaction(target: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
             active: SqlUuid, tenant_epoch: BigInt, needed: Array<Text>, for_change: Bool) -> Text;
     }
+
+    diesel::define_sql_function! {
+        /// See the migration.
+        fn enter_acting(tenant: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
+            active: SqlUuid, tenant_epoch: BigInt, account: SqlUuid, of_actor: Array<Text>, of_account: Array<Text>,
+            for_change: Bool) -> Text;
+    }
 }
-use sql::enter_transaction;
 diesel::define_sql_function! {
     /// Sets a setting, for the transaction when it is local.
     fn set_config(name: Text, value: Text, is_local: Bool) -> Text;

@@ -29,7 +29,8 @@ mod sql {
         /// See the migration.
         fn log_event(for_operators: Bool, severity: Text, kind: Text, resource: Text, details: Jsonb,
             actor_tenant_id: Nullable<SqlUuid>, actor_id: Nullable<SqlUuid>, actor_name: Text,
-            acted_for: Nullable<SqlUuid>, operation_id: Nullable<SqlUuid>, correlation_id: Text) -> Bool;
+            acted_for: Nullable<SqlUuid>, operation_id: Nullable<SqlUuid>, correlation_id: Text, impersonation_reason: Text)
+            -> Bool;
     }
 }
 
@@ -50,6 +51,7 @@ pub(super) struct Happened<'a> {
 /// Logs it, in the transaction in which it happens.
 pub(super) async fn log(tx: &mut Tx, what: Happened<'_>) -> Result<()> {
     let details = serde_json::to_value(&what.details).map_err(|e| Error::internal("event", e))?;
+    let acted_for = what.actor.acted_for.as_ref();
     let logged = diesel::select(sql::log_event(
         what.for_operators,
         what.severity.name(),
@@ -59,9 +61,10 @@ pub(super) async fn log(tx: &mut Tx, what: Happened<'_>) -> Result<()> {
         what.actor.user.map(|u| u.home.0),
         what.actor.user.map(|u| u.user.0),
         what.actor_name,
-        what.actor.acted_for.map(|u| u.0),
+        acted_for.map(|acted| acted.user.0),
         what.operation.map(|o| o.0),
         what.correlation_id,
+        acted_for.map_or("", |acted| acted.reason.as_str()),
     ));
     logged.execute(tx.conn()).await.map_err(failed)?;
     Ok(())
@@ -151,7 +154,8 @@ fn was_in(seen: &Seen, here: &str) -> _ {
 
 type Row = (
     (Uuid, DateTime<Utc>, String, String, String, serde_json::Value),
-    (Option<Uuid>, Option<Uuid>, String, Option<Uuid>, Option<Uuid>, String),
+    (Option<Uuid>, Option<Uuid>, String, Option<Uuid>, String),
+    (Option<Uuid>, String),
     bool,
 );
 
@@ -172,7 +176,8 @@ pub async fn list(
         .limit(limit)
         .select((
             (e::id, e::at, e::severity, e::kind, e::resource, e::details),
-            (e::actor_tenant_id, e::actor_id, e::actor_name, e::acted_for, e::operation_id, e::correlation_id),
+            (e::actor_tenant_id, e::actor_id, e::actor_name, e::acted_for, e::impersonation_reason),
+            (e::operation_id, e::correlation_id),
             not(was_in(&look.seen, here)),
         ))
         .into_boxed();
@@ -205,7 +210,8 @@ pub async fn count(tx: &mut Tx, look: &Look, filter: Option<&LogFilter>, most: i
 fn event(tenant: TenantUid, row: Row) -> Result<Event> {
     let (
         (id, at, severity, kind, resource, details),
-        (actor_tenant, actor, name, acted_for, operation, correlation_id),
+        (actor_tenant, actor, name, acted_for, impersonation_reason),
+        (operation, correlation_id),
         fresh,
     ) = row;
     Ok(Event {
@@ -216,7 +222,7 @@ fn event(tenant: TenantUid, row: Row) -> Result<Event> {
         kind,
         resource,
         details: facts(details)?,
-        doer: doer(actor_tenant, actor, name, acted_for),
+        doer: doer(actor_tenant, actor, name, acted_for, impersonation_reason),
         operation: operation.map(OperationId),
         correlation_id,
         fresh,
@@ -232,9 +238,15 @@ pub(super) fn facts(details: serde_json::Value) -> Result<BTreeMap<String, Strin
     Ok(details.into_iter().map(|(key, value)| (key, text(value))).collect())
 }
 
-pub(super) fn doer(home: Option<Uuid>, user: Option<Uuid>, name: String, acted_for: Option<Uuid>) -> Doer {
+pub(super) fn doer(
+    home: Option<Uuid>,
+    user: Option<Uuid>,
+    name: String,
+    acted_for: Option<Uuid>,
+    impersonation_reason: String,
+) -> Doer {
     let user = home.zip(user).map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
-    Doer { user, name, acted_for: acted_for.map(UserId) }
+    Doer { user, name, acted_for: acted_for.map(UserId), impersonation_reason }
 }
 
 /// The severities of the events that the reader has not seen, at most so many.

@@ -12,12 +12,15 @@ use super::schema::{operation_steps as s, operations as o, tenant_identities as 
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{OperationId, TenantUid, UserId, UserRef};
-use crate::domain::operation::{Actor, Failure, InitialAdmin, Kind, Operation, Params, State, StepRecord};
+use crate::domain::impersonation::ActedFor;
+use crate::domain::name::ImpersonationReason;
+use crate::domain::operation::{Actor, Failure, Kind, Operation, Params, State, StepRecord};
 use crate::domain::page::EXACT_TOTAL;
 use crate::domain::tenant::Blocker;
 
 /// Adds an operation in the transaction of what asked for it. An exclusive one finds the tenant free, or is refused.
-pub async fn enqueue(tx: &mut Tx, params: &Params, actor: Actor) -> Result<OperationId> {
+pub async fn enqueue(tx: &mut Tx, params: &Params, actor: &Actor) -> Result<OperationId> {
+    let acted_for = actor.acted_for.as_ref();
     let (tenant, id, kind) = (tx.tenant(), OperationId::new(), params.kind());
     let in_the_way = if kind.exclusive() { exclusive(tx).await? } else { None };
     if let Some(running) = in_the_way {
@@ -34,7 +37,9 @@ pub async fn enqueue(tx: &mut Tx, params: &Params, actor: Actor) -> Result<Opera
             o::exclusive.eq(kind.exclusive()),
             o::actor_tenant_id.eq(actor.user.map(|u| u.home.0)),
             o::actor_id.eq(actor.user.map(|u| u.user.0)),
-            o::acted_for.eq(actor.acted_for.map(|u| u.0)),
+            o::acted_for.eq(acted_for.map(|acted| acted.user.0)),
+            o::impersonation_reason.eq(acted_for.map_or("", |acted| acted.reason.as_str())),
+            o::method.eq(acted_for.map_or("", |acted| acted.method.as_str())),
             o::correlation_id.eq(correlation),
         ))
         .execute(tx.conn())
@@ -111,12 +116,6 @@ pub async fn ask_to_stop(tx: &mut Tx, id: OperationId) -> Result<()> {
         .await
         .map_err(failed)?;
     Ok(())
-}
-
-/// What an operation was asked for; None: that is forgotten, with its tenant.
-pub async fn params(tx: &mut Tx, id: OperationId) -> Result<Option<Params>> {
-    let stored = o::table.find((tx.tenant().0, id.0)).select(o::params).first::<serde_json::Value>(tx.conn()).await;
-    Ok(stored.optional().map_err(failed)?.and_then(|params| serde_json::from_value(params).ok()))
 }
 
 /// Ends what runs beside other work on the transaction's tenant and makes no sense when that is to be deleted.
@@ -212,7 +211,7 @@ pub async fn cancel_at_once(tx: &mut Tx, id: OperationId) -> Result<()> {
 type Row = (
     (Uuid, String, Uuid, String, String, String, i32, i64, i64, String),
     (String, String, String, serde_json::Value, Vec<String>),
-    (Option<Uuid>, Option<Uuid>, Option<Uuid>, i64),
+    (Option<Uuid>, Option<Uuid>, ActedForRow, i64),
     (DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>),
 );
 
@@ -232,7 +231,7 @@ fn columns() -> _ {
             o::waiting_for,
         ),
         (o::error_code, o::error_reason, o::error_message, o::error_metadata, o::results),
-        (o::actor_tenant_id, o::actor_id, o::acted_for, o::version),
+        (o::actor_tenant_id, o::actor_id, (o::acted_for, o::impersonation_reason, o::method), o::version),
         (o::created_at, o::started_at, o::ended_at),
     )
 }
@@ -248,6 +247,20 @@ pub(super) fn stored_failure(
     Ok((!code.is_empty()).then_some(Failure { code, reason, message, metadata }))
 }
 
+/// The account that an operation is done for, why, and by which call it was asked for.
+type ActedForRow = (Option<Uuid>, String, String);
+
+/// Who asked for an operation, as its row has it.
+pub(super) fn stored_actor(home: Option<Uuid>, user: Option<Uuid>, (acted_for, reason, method): ActedForRow) -> Actor {
+    let user = home.zip(user).map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
+    let acted_for = acted_for.map(|account| ActedFor {
+        user: UserId(account),
+        reason: ImpersonationReason::stored(reason),
+        method,
+    });
+    Actor { user, acted_for }
+}
+
 fn operation(row: Row) -> Result<Operation> {
     let (
         (tenant, tenant_code, id, kind, state, step, percent, done_units, total_units, waiting_for),
@@ -255,7 +268,6 @@ fn operation(row: Row) -> Result<Operation> {
         (actor_tenant, actor, acted_for, version),
         (created_at, started_at, ended_at),
     ) = row;
-    let user = actor_tenant.zip(actor).map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
     Ok(Operation {
         tenant: TenantUid(tenant),
         tenant_code,
@@ -269,7 +281,7 @@ fn operation(row: Row) -> Result<Operation> {
         waiting_for,
         error: stored_failure(code, reason, message, metadata)?,
         results,
-        actor: Actor { user, acted_for: acted_for.map(UserId) },
+        actor: stored_actor(actor_tenant, actor, acted_for),
         steps: Vec::new(),
         version,
         created_at,
@@ -356,32 +368,4 @@ async fn list_of(
     let rows = query.load::<Row>(conn).await.map_err(failed)?;
     let counted = total.load::<Uuid>(conn).await.map_err(failed)?.len();
     Ok((rows.into_iter().map(operation).collect::<Result<_>>()?, i64::try_from(counted).unwrap_or(i64::MAX)))
-}
-
-/// The administrator that the tenant's last provisioning was to make.
-pub async fn last_provisioned_admin(tx: &mut Tx) -> Result<Option<InitialAdmin>> {
-    let params: Option<serde_json::Value> = o::table
-        .filter(o::tenant_id.eq(tx.tenant().0))
-        .filter(o::kind.eq(Kind::Provision.name()))
-        .order((o::created_at.desc(), o::id.desc()))
-        .select(o::params)
-        .first(tx.conn())
-        .await
-        .optional()
-        .map_err(failed)?;
-    match params.map(serde_json::from_value).transpose().map_err(|e| Error::internal("stored parameters", e))? {
-        Some(Params::Provision { admin }) => Ok(admin),
-        _ => Ok(None),
-    }
-}
-
-/// Forgets what the ended operations of the transaction's tenant asked for: names and addresses of people among it.
-pub async fn forget_params(tx: &mut Tx) -> Result<()> {
-    let tenant = tx.tenant().0;
-    diesel::update(o::table.filter(o::tenant_id.eq(tenant)).filter(o::ended_at.is_not_null()))
-        .set(o::params.eq(serde_json::json!({})))
-        .execute(tx.conn())
-        .await
-        .map_err(failed)?;
-    Ok(())
 }

@@ -1,8 +1,10 @@
 //! The tables as diesel sees them; `migrations/` is what they are.
 
 mod licenses;
+mod logs;
 
 pub use licenses::*;
+pub use logs::*;
 
 diesel::table! {
     servers (id) {
@@ -133,6 +135,7 @@ diesel::table! {
         language -> Text,
         version -> Int8,
         folded -> Text,
+        lacks -> Array<Text>,
     }
 }
 
@@ -281,6 +284,8 @@ diesel::table! {
         actor_tenant_id -> Nullable<Uuid>,
         actor_id -> Nullable<Uuid>,
         acted_for -> Nullable<Uuid>,
+        impersonation_reason -> Text,
+        method -> Text,
         correlation_id -> Text,
         version -> Int8,
         created_at -> Timestamptz,
@@ -320,64 +325,6 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    audit_records (tenant_id, id) {
-        tenant_id -> Uuid,
-        id -> Uuid,
-        at -> Timestamptz,
-        method -> Text,
-        actor_tenant_id -> Uuid,
-        actor_id -> Uuid,
-        acted_for -> Nullable<Uuid>,
-        impersonation_reason -> Text,
-        session_id -> Nullable<Uuid>,
-        correlation_id -> Text,
-        request_id -> Nullable<Uuid>,
-        actor_name -> Text,
-        resource -> Text,
-        details -> Jsonb,
-    }
-}
-
-diesel::table! {
-    events (tenant_id, id) {
-        tenant_id -> Uuid,
-        id -> Uuid,
-        at -> Timestamptz,
-        xid -> crate::store::snapshots::Xid8,
-        severity -> Text,
-        kind -> Text,
-        subject_id -> Uuid,
-        resource -> Text,
-        details -> Jsonb,
-        actor_tenant_id -> Nullable<Uuid>,
-        actor_id -> Nullable<Uuid>,
-        actor_name -> Text,
-        acted_for -> Nullable<Uuid>,
-        operation_id -> Nullable<Uuid>,
-        correlation_id -> Text,
-        cluster -> Text,
-    }
-}
-
-diesel::table! {
-    event_marks (tenant_id, user_id) {
-        tenant_id -> Uuid,
-        user_id -> Uuid,
-        seen -> crate::store::snapshots::PgSnapshot,
-        cluster -> Text,
-    }
-}
-
-diesel::table! {
-    event_clears (tenant_id) {
-        tenant_id -> Uuid,
-        cleared -> crate::store::snapshots::PgSnapshot,
-        swept -> Bool,
-        cluster -> Text,
-    }
-}
-
 diesel::allow_tables_to_appear_in_same_query!(
     tenants,
     users,
@@ -390,8 +337,8 @@ diesel::allow_tables_to_appear_in_same_query!(
 diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(directory_users, group_members, user_roles);
-diesel::allow_tables_to_appear_in_same_query!(memberships, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(memberships, tenants);
 diesel::allow_tables_to_appear_in_same_query!(sessions, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(users, user_privileges);
+diesel::allow_tables_to_appear_in_same_query!(users, memberships, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(role_privileges, group_roles);

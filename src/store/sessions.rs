@@ -12,7 +12,7 @@ use super::error::failed;
 use super::schema::{sessions as s, tenant_identities as ti};
 use super::tx::{Tx, stands};
 use crate::authn::Caller;
-use crate::authn::token::RefreshToken;
+use crate::authn::refresh_token::RefreshToken;
 use crate::domain::error::Result;
 use crate::domain::id::{SessionId, TenantUid, UserId};
 

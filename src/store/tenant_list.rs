@@ -1,18 +1,19 @@
 //! The list of tenants: the rows of a page, and what has changed for those who keep the list in memory.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Jsonb, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::failed;
 use super::schema::{
-    operations as o, servers, settings, tenant_licenses as tl, tenant_limits as l, tenants as t, users,
+    operations as o, servers, settings, tenant_licenses as tl, tenant_limits as l, tenants as t,
+    unlicensed_privileges as n, users,
 };
 use super::tenants::{Row, columns, tenant};
 use super::tx::{PlatformTx, Tx};
@@ -23,15 +24,17 @@ use crate::domain::lifecycle::{LockReason, State};
 use crate::domain::limits::Limits;
 use crate::domain::name::Labels;
 use crate::domain::operation::Kind;
+use crate::domain::privilege::Privilege;
 use crate::domain::tenant::{CurrentOperation, Overview, Tenant};
+use crate::domain::user::UserState;
 
 /// A row of the list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
     /// The tenant.
     pub tenant: Tenant,
-    /// Whether it has an account that can be acted for.
-    pub target_marked: bool,
+    /// What the account lacks that can be acted for, or the one that lacks least; none: there is no such account.
+    pub target_lacks: Option<Vec<Privilege>>,
     /// Whether its server can be reached.
     pub server_reachable: bool,
     /// Its limits, with what is in use.
@@ -46,12 +49,16 @@ pub struct Listed {
 
 type ListedRow = (
     Row,
-    (bool, bool, bool, i32),
+    (Option<Vec<String>>, bool, bool, i32),
     (Option<i64>, Option<i64>, i64, i64, i64),
     Option<serde_json::Value>,
     Option<(Uuid, String, i32, String)>,
 );
 
+diesel::define_sql_function! {
+    /// How many elements an array has.
+    fn cardinality(array: Array<Text>) -> Integer;
+}
 diesel::define_sql_function! {
     /// An array of two numbers.
     fn jsonb_build_array(first: BigInt, second: BigInt) -> Jsonb;
@@ -75,12 +82,13 @@ pub async fn one(tx: &mut Tx) -> Result<Option<Listed>> {
 
 async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Listed>> {
     let uids: Vec<Uuid> = uids.iter().map(|uid| uid.0).collect();
-    let marked = diesel::dsl::exists(
-        users::table
-            .filter(users::tenant_id.eq(t::tenant_id))
-            .filter(users::impersonation_target)
-            .filter(users::state.eq("ACTIVE")),
-    );
+    let lacks = users::table
+        .filter(users::tenant_id.eq(t::tenant_id))
+        .filter(users::impersonation_target)
+        .filter(users::state.eq(UserState::Active.name()))
+        .order(cardinality(users::lacks))
+        .limit(1)
+        .select(users::lacks);
     // At most one such operation of a tenant is unfinished, by a unique key.
     let working = o::tenant_id.eq(t::tenant_id).and(o::exclusive).and(o::ended_at.is_null());
     let licenses = tl::table
@@ -95,7 +103,7 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
         .select((
             columns(),
             (
-                marked,
+                lacks.single_value(),
                 servers::unreachable_since.is_null(),
                 settings::force_delete_enabled,
                 settings::limit_warning_percent,
@@ -107,11 +115,31 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
         .load::<ListedRow>(conn)
         .await
         .map_err(failed)?;
-    found.into_iter().map(listed).collect()
+    let mut rows: Vec<Listed> = found.into_iter().map(listed).collect::<Result<_>>()?;
+    leave_out_unlicensed(conn, &mut rows).await?;
+    Ok(rows)
+}
+
+/// What a tenant's licences don't open nobody lacks there. Few accounts lack anything, so this mostly asks nothing.
+async fn leave_out_unlicensed(conn: &mut AsyncPgConnection, rows: &mut [Listed]) -> Result<()> {
+    let mut lacking: Vec<_> = rows
+        .iter_mut()
+        .filter_map(|row| Some((row.tenant.uid.0, row.target_lacks.as_mut().filter(|lacks| !lacks.is_empty())?)))
+        .collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let tenants: Vec<Uuid> = lacking.iter().map(|(tenant, _)| *tenant).collect();
+    let unlicensed = n::table.filter(n::tenant_id.eq_any(tenants)).select((n::tenant_id, n::privilege));
+    let unlicensed: BTreeSet<(Uuid, String)> = unlicensed.load(conn).await.map_err(failed)?.into_iter().collect();
+    for (tenant, lacks) in &mut lacking {
+        lacks.retain(|privilege| !unlicensed.contains(&(*tenant, privilege.name().to_owned())));
+    }
+    Ok(())
 }
 
 fn listed(row: ListedRow) -> Result<Listed> {
-    let (row, (target_marked, server_reachable, force_enabled, warning_percent), limits, licenses, operation) = row;
+    let (row, (lacks, server_reachable, force_enabled, warning_percent), limits, licenses, operation) = row;
     let (max_users, disk_quota, users, storage_bytes, version) = limits;
     let mut waiting_for = String::new();
     let current = operation.map(|(id, kind, percent, waits)| {
@@ -126,7 +154,8 @@ fn listed(row: ListedRow) -> Result<Listed> {
     let overview = Overview { users, licenses, current_operation: current.transpose()? };
     let limits = Limits { max_users, disk_quota, users, storage_bytes, warning_percent, version };
     let tenant = tenant(row)?;
-    Ok(Listed { tenant, target_marked, server_reachable, limits, waiting_for, overview, force_enabled })
+    let target_lacks = lacks.map(|names| names.iter().filter_map(|name| Privilege::parse(name)).collect());
+    Ok(Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled })
 }
 
 diesel::define_sql_function! {

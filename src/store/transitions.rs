@@ -39,7 +39,7 @@ pub async fn append(tx: &mut Tx, transition: Transition, because: &Because) -> R
             t::note.eq(&because.note),
             t::actor_tenant_id.eq(because.actor.user.map(|u| u.home.0)),
             t::actor_id.eq(because.actor.user.map(|u| u.user.0)),
-            t::acted_for.eq(because.actor.acted_for.map(|u| u.0)),
+            t::acted_for.eq(because.actor.acted_for.as_ref().map(|acted| acted.user.0)),
             t::operation_id.eq(because.operation.map(|o| o.0)),
         ))
         .execute(tx.conn())

@@ -27,6 +27,7 @@ use tracing::Instrument as _;
 use super::connection::Address;
 use super::enter::{enter, enter_as, hold_own_rows};
 use super::error::{Outcome, failed, judge, unavailable};
+use super::impersonation::OwnRights;
 use super::{audit, requests};
 use crate::authn::Caller;
 use crate::context::OpContext;
@@ -170,7 +171,11 @@ impl Db {
         if let Some(answer) = requests::find(tx, op, self.repeat_window).await? {
             return serde_json::from_value(answer).map_err(|e| Error::internal("stored answer", e));
         }
+        let own = OwnRights::before(tx).await?;
         let out = work(tx, input).await?;
+        if let Some(own) = own {
+            own.remain(tx).await?;
+        }
         audit::record(tx, op).await?;
         if op.validate_only() {
             tx.conn.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await.map_err(failed)?;

@@ -19,7 +19,7 @@ use self::canaries::Canaries;
 use self::collector::Collector;
 use self::raw::{Answer, call};
 use self::requests::{Row, rows};
-use self::world::{ACME, Caller, Names, World};
+use self::world::{ACME, Caller, Credential, Names, World};
 use crate::support::golden::assert_file;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +104,8 @@ async fn ask(world: &mut World, channel: &Channel, row: &Row, caller: usize, nam
     if row.policy.access == Access::Public {
         world.forget_attempts().await;
     }
-    call(channel, row.policy.path, token.as_deref(), row.filled(&own, names)).await
+    let acting = matches!(world.callers[caller].credential, Credential::Acting);
+    call(channel, row.policy.path, token.as_deref(), acting, row.filled(&own, names)).await
 }
 
 /// Whether the caller has nothing to do with the place, so that it must look as if it were not there. Operators know all

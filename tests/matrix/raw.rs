@@ -61,14 +61,24 @@ pub struct Answer {
     pub text: String,
 }
 
-/// Calls the method at `path`; `token` is the credential, if there is one.
-pub async fn call(channel: &Channel, path: &'static str, token: Option<&str>, message: Vec<u8>) -> Answer {
+/// Calls the method at `path`; `token` is the credential, if there is one; `acting` for superuser.
+pub async fn call(
+    channel: &Channel,
+    path: &'static str,
+    token: Option<&str>,
+    acting: bool,
+    message: Vec<u8>,
+) -> Answer {
     let asked = latin(&message);
     let mut request = Request::new(futures::stream::iter([Bytes::from(message)]));
     let metadata = request.metadata_mut();
     metadata.insert("x-landlord-request-id", "the-same-each-time".parse().unwrap());
     if let Some(token) = token {
         metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    if acting {
+        metadata.insert("x-landlord-impersonate", "superuser".parse().unwrap());
+        metadata.insert("x-landlord-impersonate-reason", "the matrix".parse().unwrap());
     }
     let mut bytes = Vec::new();
     match exchange(channel, path, request, &mut bytes).await {

@@ -62,6 +62,7 @@ const OFFENCES: &[(&str, &str)] = &[
     ("users_check", "user_name_key = 'superuser', password_hash = 'x'"),
     ("users_language_check", "language = 'x'"),
     ("users_state_check", "state = 'X'"),
+    ("users_target_check", "tenant_id = '11111111-1111-1111-1111-111111111111', impersonation_target = true"),
 ];
 
 #[tokio::test]

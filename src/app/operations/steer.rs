@@ -8,8 +8,8 @@ use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::OperationId;
 use crate::domain::operation::{Kind, Operation, State};
-use crate::store::operations;
 use crate::store::tx::Tx;
+use crate::store::{operation_params, operations};
 
 impl App {
     /// Asks an operation to stop. Its worker, or the next one, undoes what it did.
@@ -63,7 +63,7 @@ async fn retry(tx: &mut Tx, id: OperationId) -> Result<Operation> {
     if let Some(running) = operations::exclusive(tx).await?.filter(|_| operation.kind.exclusive()) {
         return Err(operations::in_progress(&running));
     }
-    let Some(params) = operations::params(tx, id).await? else {
+    let Some(params) = operation_params::load(tx, id).await? else {
         return Err(not_retryable(&operation, "its tenant is gone"));
     };
     let begun = begin_again(tx, id, &params).await?;

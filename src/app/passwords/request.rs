@@ -69,6 +69,6 @@ async fn ask(tx: &mut Tx, key: &str, [address, account]: &[Slot; 2]) -> Result<(
         UserState::Locked => return Ok(()),
     };
     let nobody = Actor { user: None, acted_for: None };
-    operations::enqueue(tx, &Params::DeliverMail { mail, user: user.id }, nobody).await?;
+    operations::enqueue(tx, &Params::DeliverMail { mail, user: user.id }, &nobody).await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::app::attempts::too_early;
 use crate::app::licenses::take_seat;
 use crate::app::passwords::account;
 use crate::authn::Caller;
-use crate::authn::token::RefreshToken;
+use crate::authn::refresh_token::RefreshToken;
 use crate::authz::permit::Purpose;
 use crate::authz::policy;
 use crate::context::OpContext;

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::authn::Caller;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::id::TenantUid;
 use crate::domain::named::Named;
 use crate::domain::page::Page;
@@ -37,11 +37,13 @@ impl App {
             .await
     }
 
-    /// Those of these privileges that the caller holds in the active tenant, as the request names them.
+    /// Those of these privileges that the caller, or the account that the caller acts for, holds in the active tenant, as the
+    /// request names them.
     pub async fn held_privileges(&self, op: OpContext, asked: Vec<Named<Held>>) -> Result<Vec<String>> {
-        let caller = caller(&op)?;
-        let input = (caller.user.user, asked);
-        let held = self.db.read(op.on(caller.active), "test-privileges", input, |tx, (user, asked)| {
+        let subject = op.permit().subject();
+        let (tenant, user) = subject.ok_or_else(|| Error::internal("context", "the call has no caller"))?;
+        let input = (user, asked);
+        let held = self.db.read(op.on(tenant), "test-privileges", input, |tx, (user, asked)| {
             async move {
                 let tenant = tenants::load(tx).await?.ok_or_else(|| tx.op().not_found())?;
                 let own: Vec<_> = asked.iter().filter(|named| named.within(&tenant).is_ok()).collect();

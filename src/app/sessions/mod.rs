@@ -4,12 +4,14 @@
 //! only while both are ACTIVE, which is read under a lock: a lock of the tenant that commits first is seen, a later one
 //! waits, and then ends what has begun.
 
+mod exchange;
 mod log_in;
 mod mine;
 mod own;
 mod refresh;
 mod switch;
 
+pub use exchange::{ExchangeToken, Exchanged};
 pub use log_in::{LogIn, LoggedIn};
 pub use mine::MyTenants;
 pub use own::Whose;
@@ -18,7 +20,7 @@ use chrono::{DateTime, Utc};
 
 use super::App;
 use crate::authn::Caller;
-use crate::authn::token::RefreshToken;
+use crate::authn::refresh_token::RefreshToken;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{TenantUid, UserId};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Issued, not_a_session, open, works_in};
 use crate::app::{App, SessionRules};
 use crate::authn::Caller;
-use crate::authn::token::RefreshToken;
+use crate::authn::refresh_token::RefreshToken;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::Result;

@@ -6,7 +6,7 @@ use super::{Issued, caller, not_a_session, open, open_tenant, works_in};
 use crate::app::licenses::take_seat;
 use crate::app::{App, SessionRules};
 use crate::authn::Caller;
-use crate::authn::token::RefreshToken;
+use crate::authn::refresh_token::RefreshToken;
 use crate::authz::permit::Purpose;
 use crate::authz::policy;
 use crate::context::OpContext;

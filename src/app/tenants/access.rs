@@ -3,22 +3,23 @@
 use std::ptr;
 
 use super::read::SeenTenant;
-use crate::authz::decision::{Facts, allows};
+use crate::authz::decision::Facts;
 use crate::authz::policy::{self, Policy};
-use crate::domain::access::{Access, Viewer, status};
+use crate::context::OpContext;
+use crate::domain::access::{Access, Target, Viewer, status};
 use crate::domain::lifecycle::Standing;
 use crate::domain::limits::{Limits, Warning};
 use crate::domain::privilege::Privilege;
 use crate::domain::tenant::{Condition, ConditionKind, Overview, Tenant};
 use crate::store::tenant_list::Listed;
 
-/// A row of the list, as the caller sees it.
-pub(super) fn seen(listed: Listed, facts: &Facts) -> SeenTenant {
-    let Listed { tenant, target_marked, server_reachable, limits, waiting_for, overview, force_enabled } = listed;
+/// A row of the list, as the caller sees it. Who acts for an account sees what that account sees.
+pub(super) fn seen(listed: Listed, op: &OpContext, facts: &Facts) -> SeenTenant {
+    let Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled } = listed;
     let viewer = Viewer {
-        of_infrastructure: facts.caller.user.home.is_infrastructure(),
+        of_infrastructure: facts.caller.user.home.is_infrastructure() && op.permit().acting().is_none(),
         may_impersonate: facts.privileges.contains(&Privilege::Impersonation),
-        target_marked,
+        target: Target::of(target_lacks.as_deref()),
         server_reachable,
     };
     let (status, reason) = status(&tenant, viewer);
@@ -26,7 +27,7 @@ pub(super) fn seen(listed: Listed, facts: &Facts) -> SeenTenant {
         policy::ALL.iter().copied().filter(|p| p.change && p.names_tenant() && p.path.starts_with(OF_TENANTS));
     let busy = overview.current_operation.is_some();
     let allowed =
-        actions.filter(|p| possible(p, &tenant, busy, force_enabled) && allows(p, facts, tenant.uid)).map(|p| p.name);
+        actions.filter(|p| possible(p, &tenant, busy, force_enabled) && op.allows(p, tenant.uid)).map(|p| p.name);
     let access = Access { status, reason, allowed_actions: allowed.collect() };
     let conditions = conditions(&tenant, server_reachable, &waiting_for, &overview, &limits);
     SeenTenant { tenant, conditions, access, overview }

@@ -12,7 +12,7 @@ use crate::store::{operations, tenants, transitions, users};
 /// Adds an operation; gives it as it is now.
 pub(super) async fn begin(tx: &mut Tx, params: &Params) -> Result<Operation> {
     let actor = tx.op().actor();
-    let id = operations::enqueue(tx, params, actor).await?;
+    let id = operations::enqueue(tx, params, &actor).await?;
     let found = operations::load(tx, id).await?;
     let operation = found.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))?;
     tx.tell("begun", operations::name(&operation.tenant_code, id));
@@ -60,5 +60,5 @@ pub(in crate::app) async fn begin_again(
         _ => return Ok(None),
     };
     let actor = tx.op().actor();
-    operations::enqueue(tx, &params, actor).await.map(Some)
+    operations::enqueue(tx, &params, &actor).await.map(Some)
 }

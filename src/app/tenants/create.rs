@@ -17,7 +17,7 @@ use crate::domain::server::{DEFAULT_SERVER, Server};
 use crate::domain::tenant::{NewTenant, Tenant};
 use crate::store::settings::{self, Settings};
 use crate::store::tx::Tx;
-use crate::store::{limits, operations, servers, tenants, transitions};
+use crate::store::{limits, operation_params, servers, tenants, transitions};
 
 /// A tenant to be made.
 #[derive(Clone, Debug)]
@@ -122,6 +122,6 @@ async fn retry(tx: &mut Tx, etag: &str) -> Result<Created> {
     tenant.check_etag(etag)?;
     transitions::append(tx, failed.retry(), &because(tx, "")).await?;
     // The administrator that was asked for may have been made already; then the directory leaves it as it is.
-    let admin = operations::last_provisioned_admin(tx).await?;
+    let admin = operation_params::last_provisioned_admin(tx).await?;
     begun(tx, &Params::Provision { admin }).await
 }

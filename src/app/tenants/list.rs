@@ -43,7 +43,7 @@ impl App {
         for uid in &matches.uids {
             // One that went away between the two is on no page.
             if let Some(at) = listed.iter().position(|row| row.tenant.uid == *uid) {
-                rows.push(seen(listed.swap_remove(at), &facts));
+                rows.push(seen(listed.swap_remove(at), &op, &facts));
             }
         }
         Ok(TenantPage { rows, next: matches.next, total: matches.total, estimated: matches.estimated })

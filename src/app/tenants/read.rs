@@ -31,8 +31,8 @@ impl App {
     pub async fn get_tenant(&self, op: OpContext) -> Result<SeenTenant> {
         let facts = caller_facts(&op)?;
         let absent = op.not_found();
-        let found = self.db.read(op, "get-tenant", (), |tx, ()| tenant_list::one(tx).boxed()).await?;
-        found.map(|listed| seen(listed, &facts)).ok_or(absent)
+        let found = self.db.read(op.clone(), "get-tenant", (), |tx, ()| tenant_list::one(tx).boxed()).await?;
+        found.map(|listed| seen(listed, &op, &facts)).ok_or(absent)
     }
 }
 

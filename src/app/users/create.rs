@@ -49,7 +49,7 @@ async fn create(tx: &mut Tx, input: &CreateUser) -> Result<Account> {
     }
     if tenant.email_notification && input.account.email.is_some() {
         let actor = tx.op().actor();
-        operations::enqueue(tx, &Params::DeliverMail { mail: Mail::Activation, user: id }, actor).await?;
+        operations::enqueue(tx, &Params::DeliverMail { mail: Mail::Activation, user: id }, &actor).await?;
     }
     reload(tx, id).await
 }

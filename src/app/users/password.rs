@@ -51,6 +51,6 @@ async fn mail(tx: &mut Tx, account: &Account, state: UserState, mail: Mail) -> R
     }
     account.check_email()?;
     let actor = tx.op().actor();
-    let operation = operations::enqueue(tx, &Params::DeliverMail { mail, user: account.id }, actor).await?;
+    let operation = operations::enqueue(tx, &Params::DeliverMail { mail, user: account.id }, &actor).await?;
     Ok((reload(tx, account.id).await?, operations::name(&account.home_code, operation)))
 }

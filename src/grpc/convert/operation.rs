@@ -19,6 +19,7 @@ pub fn operation(operation: Operation) -> v1::Operation {
         };
         format!("tenants/{tenant}/users/{user}")
     };
+    let acted_for = operation.actor.acted_for.as_ref();
     v1::Operation {
         cancellable: operation.cancellable(),
         name: name(&operation.tenant_code, operation.id),
@@ -26,7 +27,8 @@ pub fn operation(operation: Operation) -> v1::Operation {
         state: state(operation.state).into(),
         tenant: format!("tenants/{}", operation.tenant_code),
         actor: operation.actor.user.map_or_else(|| "system".to_owned(), |UserRef { home, user: id }| user(home, id)),
-        acted_for: operation.actor.acted_for.map(|id| user(operation.tenant, id)).unwrap_or_default(),
+        acted_for: acted_for.map(|acted| user(operation.tenant, acted.user)).unwrap_or_default(),
+        impersonation_reason: acted_for.map(|acted| acted.reason.to_string()).unwrap_or_default(),
         progress: Some(v1::OperationProgress {
             phase: operation.step,
             percent: operation.percent,

@@ -1,9 +1,14 @@
 //! Sessions, and the tenants of their users, as messages.
 
+use std::time::Duration;
+
 use super::fields::timestamp;
-use crate::app::sessions::MyTenants;
+use super::names;
+use crate::app::sessions::{ExchangeToken, MyTenants};
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
+use crate::domain::name::{ImpersonationReason, UserName};
+use crate::domain::user::SUPERUSER;
 use crate::proto::v1;
 use crate::store::sessions::OpenSession;
 
@@ -51,4 +56,22 @@ pub fn account(user_name: String, tenant: String) -> Result<(String, Option<Stri
         return Err(Error::field("tenant", "must be the code or the uid of a tenant"));
     }
     Ok((user_name, tenant))
+}
+
+/// For whom and why the caller wants a token, and for how long.
+pub fn exchange(request: v1::ExchangeTokenRequest) -> Result<ExchangeToken> {
+    let user = if request.user_name.is_empty() { SUPERUSER } else { &request.user_name };
+    let seconds = request.lifetime.map_or(Ok(ExchangeToken::LONGEST.as_secs()), |lifetime| {
+        let most = ExchangeToken::LONGEST.as_secs();
+        u64::try_from(lifetime.seconds)
+            .ok()
+            .filter(|seconds| (1..=most).contains(seconds) && lifetime.nanos == 0)
+            .ok_or_else(|| Error::field("lifetime", format!("must be 1 to {most} whole seconds; absent: {most}")))
+    })?;
+    Ok(ExchangeToken {
+        tenant: names::tenant("tenant", &request.tenant)?,
+        user_name: UserName::parse(user).map_err(|allowed| Error::field("user_name", allowed))?,
+        reason: ImpersonationReason::parse(&request.reason).map_err(|allowed| Error::field("reason", allowed))?,
+        life: Duration::from_secs(seconds),
+    })
 }

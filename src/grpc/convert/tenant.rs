@@ -87,6 +87,7 @@ fn access(access: Access) -> v1::TenantAccess {
         Status::PreparingDeletion => v1::AccessStatus::PreparingDeletion,
         Status::Prepared => v1::AccessStatus::Prepared,
         Status::AccessDenied => v1::AccessStatus::AccessDenied,
+        Status::ImpersonationFailed => v1::AccessStatus::ImpersonationFailed,
     };
     v1::TenantAccess {
         status: status.into(),

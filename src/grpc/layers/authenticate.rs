@@ -77,7 +77,7 @@ async fn caller(app: &App, policy: &'static Policy, metadata: Option<&CallMetada
     match app.identify(token.expose_secret()).await {
         // What is open to everybody asks no more of a caller who could be somebody.
         Ok(_) if policy.access == Access::Public => Ok(None),
-        Ok(facts) => Ok(Some(Authenticated(Arc::new(facts)))),
+        Ok((facts, acts_for)) => Ok(Some(Authenticated { facts: Arc::new(facts), acts_for })),
         Err(error) if policy.access == Access::Public && error.reason() == Some(Reason::TokenExpired) => Ok(None),
         Err(error) => Err(error),
     }

@@ -11,7 +11,7 @@ use tonic::body::Body;
 use super::check::Check;
 use crate::client::keys;
 use crate::domain::error::{Error, Reason, Refusal};
-use crate::grpc::call::{CallMetadata, CorrelationId, ImpersonationHint, TenantHint};
+use crate::grpc::call::{self, CallMetadata, CorrelationId, TenantHint};
 
 /// Bytes of all names and values together. hyper gives up at about twice that, and then without a status.
 const MOST_BYTES: usize = 8 * 1024;
@@ -57,7 +57,7 @@ fn read(headers: &HeaderMap, correlation_id: CorrelationId) -> Result<CallMetada
         correlation_id,
         bearer: bearer(headers)?,
         tenant: tenant.map(TenantHint::parse).transpose().map_err(|allowed| invalid(keys::TENANT, &allowed))?,
-        impersonation: ImpersonationHint::parse(target, reason).map_err(|(key, allowed)| invalid(key, &allowed))?,
+        impersonation: call::impersonation(target, reason).map_err(|(key, allowed)| invalid(key, &allowed))?,
     })
 }
 

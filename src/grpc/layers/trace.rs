@@ -142,6 +142,10 @@ impl TraceLayer {
             rpc.method = method,
             rpc.grpc.status_code = Empty,
             correlation_id = id.as_str(),
+            // Of calls that are made for another account.
+            actor = Empty,
+            acted_for = Empty,
+            impersonation_reason = Empty,
         );
         let parent = TraceContextPropagator::new().extract(&Incoming(request.headers()));
         // It fails where no exporter is set up, and then there is nothing to be the parent of.

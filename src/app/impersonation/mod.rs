@@ -1,0 +1,5 @@
+//! Whom operators may act for in a tenant: the list of its targets.
+
+mod targets;
+
+pub use targets::SetTarget;
