@@ -45,7 +45,7 @@ async fn an_account_that_lacks_a_privilege_shows_however_it_lost_it_and_however_
     let administrator = anna.role_named(acme, "Administrator").await;
     anna.revoke(&administrator, &["privileges/portal-administrator"]).await.unwrap();
     assert_eq!(seen(operator, acme).await, failed());
-    assert_eq!(seen(&operator, acme).await, failed());
+    assert_eq!(seen(operator, acme).await, failed());
     let own = anna.row(acme).await.unwrap().access.unwrap();
     assert_eq!(own.status(), AccessStatus::Active, "whoever works there is not told of it");
     let portal = anna.new_role(acme, "Portal", &["privileges/portal-administrator"]).await.unwrap();
