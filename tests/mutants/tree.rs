@@ -37,9 +37,12 @@ const PASS_ON: &str = ".envs(std::env::vars().filter(|(name, _)| name == \"LANDL
 pub struct Tree(PathBuf);
 
 impl Tree {
-    /// One in the target folder, with these mutants. What is as it was is not written again, so that little is built anew.
+    /// One in the target folder, with these mutants. Of the one before only what was built of the dependencies stays.
     pub fn with(mutants: &[Code]) -> Self {
         let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")), target().join("mutants"));
+        for folder in ["src", "tests", "migrations", "proto", "benches"] {
+            std::fs::remove_dir_all(to.join(folder)).ok();
+        }
         let listed = Command::new("git")
             .args(["ls-files", "-co", "--exclude-standard", "-z"])
             .current_dir(from)
@@ -99,9 +102,6 @@ fn target() -> PathBuf {
 }
 
 fn write(file: &Path, content: &[u8]) {
-    if std::fs::read(file).is_ok_and(|there| there == content) {
-        return;
-    }
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, content).unwrap();
 }
