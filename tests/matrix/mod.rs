@@ -117,8 +117,12 @@ fn is_foreign(row: &Row, caller: &Caller, index: usize, answer: &Answer) -> bool
     answer.outcome == "RESOURCE_NOT_FOUND" || !caller.outsider.contains(&index)
 }
 
-/// Sealed tokens are never the same twice.
+/// Sealed tokens are never the same twice, nor always of one length, which stands before them in bytes that are no letters.
 fn without_tokens(text: &str) -> String {
     let parts: Vec<_> = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').collect();
-    parts.into_iter().map(|part| if part.len() > 100 { "a token" } else { part }).collect()
+    if parts.iter().all(|part| part.len() <= 100) {
+        return text.to_owned();
+    }
+    let text: String = parts.into_iter().map(|part| if part.len() > 100 { "a token" } else { part }).collect();
+    text.chars().filter(|c| c.is_ascii_graphic()).collect()
 }
