@@ -108,12 +108,12 @@ impl App {
 async fn assign_users(tx: &mut Tx, named: &[Named<UserId>]) -> Result<usize> {
     let tenant = target(tx).await?;
     let homes = known(tx, &tenant, named).await?;
-    let operator = tx.op().permit().crosses_tenants();
     let mut wanted = Vec::with_capacity(named.len());
     for user in named {
-        let home = homes.get(&user.tenant).filter(|home| operator || **home == tenant.uid);
-        wanted.push(UserRef { home: *home.ok_or_else(|| user.not_found())?, user: user.id });
+        let home = *homes.get(&user.tenant).ok_or_else(|| user.not_found())?;
+        wanted.push(UserRef { home, user: user.id });
     }
+    // A tenant's own administrators find their own users alone, and guests, who are there already.
     let found = memberships::existing(tx, &wanted).await?;
     for (user, wanted) in named.iter().zip(&wanted) {
         let (_, superuser) = found.iter().find(|found| found.0 == *wanted).ok_or_else(|| user.not_found())?;
@@ -123,6 +123,7 @@ async fn assign_users(tx: &mut Tx, named: &[Named<UserId>]) -> Result<usize> {
         check_between(wanted.home, tenant.uid)?;
     }
     tx.tell("users", told(named));
+    tell_homes(tx, &tenant, wanted.iter().map(|user| user.home).zip(named));
     memberships::insert(tx, &wanted).await
 }
 
@@ -131,15 +132,19 @@ async fn unassign_users(tx: &mut Tx, named: &[Named<UserId>]) -> Result<()> {
     let homes = known(tx, &tenant, named).await?;
     let ids: Vec<_> = named.iter().map(|user| user.id).collect();
     let members: Vec<_> = user_list::some(tx, &ids).await?.into_iter().filter(|account| account.member).collect();
+    let mut of_homes = Vec::with_capacity(named.len());
     for user in named {
         // A guest is named by the tenant that it is a guest of, or by its home.
         let named_so = |account: &&Account| {
             let by = homes.get(&user.tenant);
             account.id == user.id && (by == Some(&tenant.uid) || by == Some(&account.home))
         };
-        members.iter().find(named_so).ok_or_else(|| user.not_found())?.check_ordinary()?;
+        let account = members.iter().find(named_so).ok_or_else(|| user.not_found())?;
+        account.check_ordinary()?;
+        of_homes.push(account.home);
     }
     tx.tell("users", told(named));
+    tell_homes(tx, &tenant, of_homes.into_iter().zip(named));
     let administrators = Administrators::before(tx).await?;
     memberships::remove(tx, &ids).await?;
     memberships::end_sessions(tx, &ids, &[tenant.uid]).await?;
@@ -168,6 +173,7 @@ async fn assign_tenants(tx: &mut Tx, input: &UserTenants) -> Result<usize> {
         }
         check_between(home.uid, *host)?;
     }
+    tell_hosts(tx, &account, &hosts);
     memberships::insert_elsewhere(tx, account.id, &hosts).await
 }
 
@@ -182,6 +188,7 @@ async fn unassign_tenants(tx: &mut Tx, input: &UserTenants) -> Result<()> {
         return Err(other.not_found());
     }
     tx.tell("tenants", told(&input.tenants));
+    tell_hosts(tx, &account, &hosts);
     let administrators = Administrators::before(tx).await?;
     memberships::remove_elsewhere(tx, account.id, &hosts).await?;
     memberships::end_sessions(tx, &[account.id], &hosts).await?;
@@ -227,6 +234,31 @@ async fn known<I>(tx: &mut Tx, own: &Tenant, named: &[Named<I>]) -> Result<BTree
         return Ok(BTreeMap::from([(own.code.clone(), own.uid)]));
     }
     identities::known(tx, &names.into_iter().collect::<Vec<_>>()).await
+}
+
+/// Tells the homes of users where an operator lets them work, or not any more. What a tenant's own administrators do stays in
+/// its own logs, as their names do.
+fn tell_homes<'a>(tx: &mut Tx, host: &Tenant, users: impl Iterator<Item = (TenantUid, &'a Named<UserId>)>) {
+    if !tx.op().permit().crosses_tenants() {
+        return;
+    }
+    let mut by_home: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (home, user) in users.filter(|(home, _)| *home != host.uid) {
+        by_home.entry(home).or_default().push(user.clone());
+    }
+    for (home, users) in by_home {
+        tx.tell_elsewhere(home, "users", told(&users));
+        tx.tell_elsewhere(home, "tenant", host.name());
+    }
+}
+
+/// Tells tenants whom an operator lets work there, or not any more.
+fn tell_hosts(tx: &mut Tx, account: &Account, hosts: &[TenantUid]) {
+    if tx.op().permit().crosses_tenants() {
+        for host in hosts.iter().filter(|host| **host != account.home) {
+            tx.tell_elsewhere(*host, "user", account.name());
+        }
+    }
 }
 
 /// Refuses guests in the infrastructure tenant, and its users as guests elsewhere.

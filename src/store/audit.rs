@@ -12,8 +12,9 @@ use super::events::{self, Happened, doer, facts};
 use super::log_filter;
 use super::schema::{audit_records as a, tenant_identities as ti};
 use super::tx::{PlatformTx, Tx};
+use crate::authn::Caller;
 use crate::authz::policy::Policy;
-use crate::context::OpContext;
+use crate::context::{Call, OpContext};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{AuditRecord, Before, LogFilter, Severity};
 use crate::domain::id::{SessionId, UserRef};
@@ -59,16 +60,38 @@ async fn resource(tx: &mut Tx, named: &str) -> Result<String> {
     Ok(format!("tenants/{code}{below}"))
 }
 
-/// Writes the record of a change, if its method's policy wants one, in the transaction that makes the change.
+/// Writes the record of a change, if its method's policy wants one, in the transaction that makes the change; in the logs of
+/// other tenants that it concerns, too.
 pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
     let (Some(call), Some(caller)) = (op.call(), op.permit().caller()) else { return Ok(()) };
     if !call.policy.audited {
         return Ok(());
     }
-    let tenant = tx.tenant();
     let story = tx.take_story();
     let resource = if story.resource.is_empty() { resource(tx, &call.named).await? } else { story.resource };
-    let details = serde_json::to_value(&story.details).map_err(|e| Error::internal("audit record", e))?;
+    // What operators do in a tenant their own log has, too, also when they act for somebody there.
+    let for_operators = !call.policy.platform.is_empty() || op.actor().acted_for.is_some();
+    write(tx, (call, caller), resource, story.details, for_operators).await?;
+    let tenant = tx.tenant();
+    for (other, details) in story.elsewhere {
+        tx.work_in(other).await?;
+        let resource = self::resource(tx, "").await?;
+        write(tx, (call, caller), resource, details, false).await?;
+        tx.work_in(tenant).await?;
+    }
+    Ok(())
+}
+
+/// Writes it in the logs of the transaction's tenant.
+async fn write(
+    tx: &mut Tx,
+    (call, caller): (&Call, &Caller),
+    resource: String,
+    details: BTreeMap<&'static str, String>,
+    for_operators: bool,
+) -> Result<()> {
+    let (tenant, op) = (tx.tenant(), tx.op().clone());
+    let told = serde_json::to_value(&details).map_err(|e| Error::internal("audit record", e))?;
     let actor_name = call.facts.as_ref().map_or("", |facts| facts.user_name.as_str());
     let actor = op.actor();
     diesel::insert_into(a::table)
@@ -84,18 +107,17 @@ pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
             a::correlation_id.eq(op.correlation_id()),
             a::request_id.eq(call.request.as_ref().map(|r| r.id)),
             a::resource.eq(&resource),
-            a::details.eq(details),
+            a::details.eq(told),
         ))
         .execute(tx.conn())
         .await
         .map_err(failed)?;
     let happened = Happened {
-        // What operators do in a tenant their own log has, too, also when they act for somebody there.
-        for_operators: !call.policy.platform.is_empty() || actor.acted_for.is_some(),
+        for_operators,
         severity: Severity::Info,
         kind: call.policy.name,
         resource: &resource,
-        details: story.details,
+        details,
         actor,
         actor_name,
         operation: None,

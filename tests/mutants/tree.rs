@@ -1,5 +1,6 @@
 //! A copy of the code with all mutants in it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -36,9 +37,12 @@ const PASS_ON: &str = ".envs(std::env::vars().filter(|(name, _)| name == \"LANDL
 pub struct Tree(PathBuf);
 
 impl Tree {
-    /// One in the target folder, with these mutants. What is as it was is not written again, so that little is built anew.
+    /// One in the target folder, with these mutants. Of the one before only what was built of the dependencies stays.
     pub fn with(mutants: &[Code]) -> Self {
         let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")), target().join("mutants"));
+        for folder in ["src", "tests", "migrations", "proto", "benches"] {
+            std::fs::remove_dir_all(to.join(folder)).ok();
+        }
         let listed = Command::new("git")
             .args(["ls-files", "-co", "--exclude-standard", "-z"])
             .current_dir(from)
@@ -84,6 +88,13 @@ impl Tree {
     }
 }
 
+/// Each mutant of the code still has its place there.
+pub fn check(mutants: &[Code]) {
+    for file in mutants.iter().map(|mutant| mutant.file.as_str()).collect::<BTreeSet<_>>() {
+        with_mutants(file, std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap(), mutants);
+    }
+}
+
 /// Where this run's programs are.
 fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap();
@@ -91,9 +102,6 @@ fn target() -> PathBuf {
 }
 
 fn write(file: &Path, content: &[u8]) {
-    if std::fs::read(file).is_ok_and(|there| there == content) {
-        return;
-    }
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, content).unwrap();
 }

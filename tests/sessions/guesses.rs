@@ -128,3 +128,25 @@ async fn callers_behind_a_proxy_have_addresses_of_their_own_if_it_is_trusted() {
     assert!(tried(&guess_from(&untrusting, "192.0.2.3", 60).await) < 60);
     assert_eq!(tried(&guess_from(&untrusting, "192.0.2.4", 5).await), 0, "what anybody can say is not believed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_takes_as_long_whether_the_account_and_its_tenant_are_there_or_not() {
+    // So much work that nothing else of a log-in counts beside it.
+    let work = [("argon2.memory_kib", "32768".into()), ("argon2.iterations", "4".into())];
+    let server = TestServer::with(&work).await;
+    server.administrator("Acme").await;
+    let anonymous = server.anonymous().await;
+    let names = ["anna@acme", "nobody@acme", "anna@nowhere", "superuser@acme"];
+    let mut shortest = [Duration::MAX; 4];
+    for _ in 0..4 {
+        for (name, shortest) in names.iter().zip(&mut shortest) {
+            let begun = tokio::time::Instant::now();
+            guess(&anonymous, name, 1).await;
+            *shortest = begun.elapsed().min(*shortest);
+        }
+    }
+    for (name, took) in names.iter().zip(shortest) {
+        let ratio = took.as_secs_f64() / shortest[0].as_secs_f64();
+        assert!((0.5..2.0).contains(&ratio), "{name}: {took:?}, and of an account that is there {:?}", shortest[0]);
+    }
+}

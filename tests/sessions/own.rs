@@ -4,6 +4,7 @@ use landlord::proto::v1;
 use tonic::Code;
 
 use crate::support::client::assert_refused;
+use crate::support::lifecycle::facts;
 use crate::support::server::TestServer;
 use crate::support::sessions::Guest;
 
@@ -52,7 +53,8 @@ async fn a_user_administrator_sees_and_ends_those_of_the_tenants_own_users() {
     let anna_name = anna.user_named(&acme, "anna").await;
     let api = anonymous.with_token(&anonymous.session_in("ben@acme", "").await.unwrap().access_token);
     let her = anna.sessions_of("").await.unwrap().remove(0).name;
-    assert_refused(api.sessions_of(&anna_name).await, Code::PermissionDenied, "PRIVILEGE_MISSING");
+    let refused = assert_refused(api.sessions_of(&anna_name).await, Code::PermissionDenied, "PRIVILEGE_MISSING");
+    assert_eq!(facts(&refused)["privilege"], "user-administrator");
     assert_refused(api.end_session(&her).await, Code::PermissionDenied, "PRIVILEGE_MISSING");
     let guest = bert.user_named(&beta, "ben").await;
     assert_refused(bert.sessions_of(&guest).await, Code::FailedPrecondition, "USER_IS_GUEST");

@@ -6,7 +6,6 @@ use futures::future::join_all;
 use tonic::Code;
 
 use crate::support::client::{activation_code, assert_refused, eventually, fields};
-use crate::support::lifecycle::ADMIN_PASSWORD;
 use crate::support::mail::reset_codes;
 use crate::support::server::TestServer;
 
@@ -38,7 +37,9 @@ async fn an_administrator_voids_a_password_and_the_user_sets_a_new_one_by_mail()
     assert_eq!(fields(&assert_refused(weak, Code::InvalidArgument, "FIELDS_INVALID"))[0].0, "password");
     let done = anonymous.complete_reset(&code, NEW_PASSWORD).await.unwrap();
     assert_eq!((done.user, done.user_name.as_str()), (name, "anna"));
-    assert_refused(anonymous.complete_reset(&code, ADMIN_PASSWORD).await, Code::FailedPrecondition, "LINK_USED");
+    let used = anonymous.complete_reset(&code, "short").await;
+    let used = assert_refused(used, Code::FailedPrecondition, "LINK_USED");
+    assert!(used.message().contains("log in"), "a used link is told before a weak password: {used:?}");
     let anna = anonymous.log_in("anna@acme", NEW_PASSWORD).await;
     let methods: Vec<_> = anna.audit(&acme, "").await.unwrap().into_iter().map(|r| r.method).collect();
     for method in ["/ResetPassword", "/CompletePasswordReset"] {
@@ -120,6 +121,7 @@ async fn of_ten_who_use_a_reset_link_at_once_one_succeeds_and_the_password_is_it
     let server = TestServer::start().await;
     let (_, anna) = server.administrator("Acme").await;
     let anonymous = server.anonymous().await;
+    let session = anonymous.session_in("anna@acme", "").await.unwrap();
     anonymous.request_reset("anna@acme").await.unwrap();
     let code = reset_code(&server).await;
     anna.who().await.expect("to ask for a link changes nothing");
@@ -131,6 +133,8 @@ async fn of_ten_who_use_a_reset_link_at_once_one_succeeds_and_the_password_is_it
         assert_refused::<()>(Err(status), Code::FailedPrecondition, "LINK_USED");
     }
     assert_refused(anna.who().await, Code::Unauthenticated, "TOKEN_INVALID");
+    let refreshed = anonymous.refresh(&session.refresh_token).await;
+    assert_refused(refreshed, Code::Unauthenticated, "TOKEN_INVALID");
     anonymous.log_in("anna@acme", won[0]).await;
 }
 
@@ -164,4 +168,15 @@ async fn a_reset_link_expires_is_no_activation_link_and_sets_nothing_for_who_is_
     assert_refused(refused, Code::FailedPrecondition, "LINK_USED");
     sql.batch_execute("UPDATE users SET state = 'ACTIVE' WHERE user_name = 'anna'").await.unwrap();
     anonymous.session_in("anna@acme", "").await.expect("the old password");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_a_link_for_a_locked_tenant_and_the_answer_does_not_tell() {
+    let server = TestServer::start().await;
+    let (acme, _) = server.administrator("Acme").await;
+    let operator = server.operator().await;
+    operator.lock(&acme).await.unwrap();
+    server.anonymous().await.request_reset("anna@acme").await.unwrap();
+    let mails = operator.operations_of(&acme).await.into_iter().filter(|o| o.kind == "deliver-mail").count();
+    assert_eq!(mails, 1, "that of her activation");
 }

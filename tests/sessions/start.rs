@@ -3,7 +3,7 @@
 use futures::future::join;
 use tonic::Code;
 
-use crate::support::client::assert_refused;
+use crate::support::client::{assert_refused, eventually};
 use crate::support::lifecycle::ADMIN_PASSWORD;
 use crate::support::server::TestServer;
 use crate::support::sessions::Guest;
@@ -150,4 +150,38 @@ async fn no_session_of_the_old_password_outlives_its_change() {
         let refreshed = anonymous.refresh(&session.refresh_token).await;
         assert_refused(refreshed, Code::Unauthenticated, "TOKEN_INVALID");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_with_a_password_that_is_changed_meanwhile_begins_nothing() {
+    let server = TestServer::start().await;
+    server.administrator("Acme").await;
+    let anonymous = server.anonymous().await;
+    // Changed, and not committed yet: the password was right when it was compared.
+    let change = server.sql().await;
+    change.batch_execute("BEGIN; UPDATE users SET epoch = epoch + 1 WHERE user_name = 'anna'").await.unwrap();
+    let log_in = tokio::spawn(async move { anonymous.session_in("anna@acme", "").await });
+    let sql = server.sql().await;
+    eventually("a log-in that waits", || async {
+        let waiting =
+            "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() LIMIT 1";
+        sql.query_opt(waiting, &[]).await.unwrap()
+    })
+    .await;
+    change.batch_execute("COMMIT").await.unwrap();
+    assert_refused(log_in.await.unwrap(), Code::Unauthenticated, "CREDENTIALS_INVALID");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_session_goes_on_of_who_is_locked_even_if_it_was_not_ended() {
+    let server = TestServer::start().await;
+    server.administrator("Acme").await;
+    let anonymous = server.anonymous().await;
+    let session = anonymous.session_in("anna@acme", "").await.unwrap();
+    let lock = "UPDATE users SET state = 'LOCKED' WHERE user_name = 'anna'";
+    server.sql().await.batch_execute(lock).await.unwrap();
+    let refused = anonymous.refresh(&session.refresh_token).await;
+    assert_refused(refused, Code::Unauthenticated, "TOKEN_INVALID");
+    let refused = anonymous.with_token(&session.access_token).who().await;
+    assert_refused(refused, Code::Unauthenticated, "TOKEN_INVALID");
 }

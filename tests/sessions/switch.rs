@@ -156,3 +156,16 @@ async fn privileges_are_tested_in_the_active_tenant() {
     assert_eq!(test(asked.to_vec()).await.unwrap(), ["privileges/user-administrator".to_owned(), finance]);
     assert_refused(test(vec![String::new(); 101]).await, Code::InvalidArgument, "FIELDS_INVALID");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_in_a_tenant_that_sends_its_guest_home_goes_on_nowhere() {
+    let server = TestServer::start().await;
+    let Guest { beta, bert, ben, .. } = server.guest().await;
+    let anonymous = server.anonymous().await;
+    let session = anonymous.session_in("ben@acme", "beta").await.unwrap();
+    bert.unassign_users(&beta, &[&ben]).await.unwrap();
+    let guest = anonymous.with_token(&session.access_token);
+    assert_refused(guest.who().await, Code::Unauthenticated, "TOKEN_INVALID");
+    let refreshed = anonymous.refresh(&session.refresh_token).await;
+    assert_refused(refreshed, Code::Unauthenticated, "TOKEN_INVALID");
+}

@@ -238,6 +238,8 @@ async fn a_new_password_ends_every_session_and_replaces_the_old_one() {
     assert_refused(change_password(&one, "wrong", NEW_PASSWORD).await, Code::Unauthenticated, "CREDENTIALS_INVALID");
     let same = change_password(&one, PASSWORD, PASSWORD).await;
     assert_eq!(fields(&assert_refused(same, Code::InvalidArgument, "FIELDS_INVALID"))[0].0, "new_password");
+    let weak = change_password(&one, PASSWORD, "short").await;
+    assert_eq!(fields(&assert_refused(weak, Code::InvalidArgument, "FIELDS_INVALID"))[0].0, "new_password");
     who(&two).await.unwrap();
     change_password(&one, PASSWORD, NEW_PASSWORD).await.unwrap();
     assert_refused(who(&one).await, Code::Unauthenticated, "TOKEN_INVALID");

@@ -123,6 +123,8 @@ async fn a_lock_ends_sessions_at_once_and_keeps_the_user_out_until_it_is_unlocke
     assert_refused(who(ben.clone()).await, Code::Unauthenticated, "TOKEN_INVALID");
     let again = server.anonymous().await.session("ben@acme", ADMIN_PASSWORD).await;
     assert_refused(again, Code::Unauthenticated, "CREDENTIALS_INVALID");
+    let elsewhere = server.anonymous().await.session_in("ben@acme", "nowhere").await;
+    assert_refused(elsewhere, Code::Unauthenticated, "CREDENTIALS_INVALID");
     let twice = assert_refused(anna.lock_out(&name).await, Code::FailedPrecondition, "USER_STATE_INVALID");
     assert_eq!(facts(&twice)["state"], "LOCKED");
 
@@ -188,6 +190,9 @@ async fn superuser_stays_as_it_is() {
     protected(anna.give(&role, &[&name]).await.map(|_| ()));
     protected(anna.take(&administrator, &[&name]).await.map(|_| ()));
     protected(anna.add(&group, &[&name]).await.map(|_| ()));
+    let (source_group, target_group) = (group.clone(), anna.new_group(&acme, "Support").await.unwrap());
+    let go = v1::MoveGroupMemberRequest { user: name.clone(), source_group, target_group, ..Default::default() };
+    protected(anna.move_group_member(go).await.map(|_| ()));
     protected(anna.default_tenant(&name, "").await.map(|_| ()));
     protected(operator.assign_users(&acme, &[&name]).await.map(|_| ()));
     assert_eq!(anna.user(&name).await.unwrap(), before);

@@ -3,7 +3,7 @@
 use landlord::proto::v1;
 use tonic::Code;
 
-use crate::support::client::assert_refused;
+use crate::support::client::{Api, assert_refused};
 use crate::support::server::TestServer;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,6 +28,33 @@ async fn operators_assign_from_both_sides_and_saying_it_twice_changes_nothing() 
     operator.unassign_tenants(&ben, &[&gamma]).await.unwrap();
     assert_eq!(anna.tenants_of(&ben).await.unwrap(), [&*acme]);
     assert_eq!(bert.list_users(guests).await.unwrap().users[0].user_name, "carl");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_concerned_on_the_other_side_has_it_in_its_logs_and_no_more_than_that() {
+    let server = TestServer::start().await;
+    let (acme, anna) = server.administrator("Acme").await;
+    let (beta, bert) = server.another("Beta", "bert").await;
+    let operator = server.operator().await;
+    let gamma = operator.active_tenant("Gamma").await;
+    let ben = anna.new_user(&acme, "ben").await.unwrap().name;
+    let told = async |api: &Api, tenant: &str, method: &str| {
+        let found = api.audit(tenant, &format!("method = {method}")).await.unwrap();
+        assert_eq!(found.len(), 1, "{method} in {tenant}: {found:?}");
+        assert_eq!(api.events(tenant, &format!("kind = {method}")).await.unwrap().events.len(), 1);
+        found[0].details.clone()
+    };
+    operator.assign_tenants(&ben, &[&beta, &gamma]).await.unwrap();
+    let details = told(&bert, &beta, "AssignTenants").await;
+    assert_eq!(details, [("user".to_owned(), ben.clone())].into(), "not where else");
+    operator.unassign_tenants(&ben, &[&beta]).await.unwrap();
+    assert_eq!(told(&bert, &beta, "UnassignTenants").await, details);
+    operator.assign_users(&beta, &[&ben]).await.unwrap();
+    let details = told(&anna, &acme, "AssignUsers").await;
+    assert_eq!(details, [("tenant".to_owned(), beta.clone()), ("users".to_owned(), ben.clone())].into());
+    // What an administrator does stays in the tenant, with the administrator's name.
+    bert.unassign_users(&beta, &[&ben]).await.unwrap();
+    assert!(anna.audit(&acme, "method = UnassignUsers").await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +118,10 @@ async fn an_administrator_takes_own_users_out_calls_them_back_and_sends_guests_h
     assert_eq!(anna.tenants_of(&ben).await.unwrap(), [&*beta]);
     assert_refused(anna.unassign_users(&acme, &[&ben]).await, Code::NotFound, "RESOURCE_NOT_FOUND");
     assert_eq!(anna.assign_users(&acme, &[&ben]).await.unwrap(), 1);
+    server.enter("ben@acme").await;
+    assert_eq!(anna.sessions_of(&ben).await.unwrap().len(), 1);
     anna.unassign_tenants(&ben, &[&acme, &beta]).await.unwrap();
+    assert!(anna.sessions_of(&ben).await.unwrap().is_empty());
     assert!(anna.tenants_of(&ben).await.unwrap().is_empty());
     assert_eq!(anna.assign_tenants(&ben, &[&acme]).await.unwrap(), 1);
     assert!(anna.user(&ben).await.unwrap().member);

@@ -94,12 +94,15 @@ async fn members_come_move_and_leave_all_or_none() {
     assert_refused(again, Code::FailedPrecondition, "NOT_A_MEMBER");
     let nowhere = format!("{acme}/groups/{}", uuid::Uuid::now_v7());
     assert_refused(anna.move_group_member(go(&support, &nowhere)).await, Code::NotFound, "RESOURCE_NOT_FOUND");
+    assert_refused(anna.move_group_member(go(&nowhere, &support)).await, Code::NotFound, "RESOURCE_NOT_FOUND");
     assert_eq!(anna.user(&ben).await.unwrap().groups, [&*support], "it is not lost between the two");
 
     assert_eq!(anna.remove(&sales, &[&ben, &carl]).await.unwrap(), 1);
     anna.unassign_users(&acme, &[&ben]).await.unwrap();
     assert_eq!(anna.group(&support).await.unwrap().member_count, 0);
     assert_refused(anna.add(&support, &[&ben]).await, Code::FailedPrecondition, "NOT_A_MEMBER");
+    let role = anna.role_named(&acme, "User").await;
+    assert_refused(anna.give(&role, &[&ben]).await, Code::FailedPrecondition, "NOT_A_MEMBER");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -122,7 +122,19 @@ async fn in_the_infrastructure_tenant_nobody_gives_more_about_tenants_than_it_ho
     let groups = vec![administrators.clone()];
     operator.assign_role(v1::AssignRoleRequest { role: role.clone(), groups, ..Default::default() }).await.unwrap();
     let client = server.enter("olga@infrastructure").await;
+    let others = client.new_group(parent, "Others").await.unwrap();
+    client.add(&others, &[&olga]).await.unwrap();
+    let go = v1::MoveGroupMemberRequest {
+        user: olga.clone(),
+        source_group: others,
+        target_group: administrators.clone(),
+        ..Default::default()
+    };
+    let paul = v1::User { user_name: "paul".into(), roles: vec![role.clone()], ..Default::default() };
+    let paul = v1::CreateUserRequest { tenant: parent.into(), user: Some(paul), ..Default::default() };
     for refused in [
+        client.move_group_member(go).await.map(|_| ()),
+        client.create_user(paul).await.map(|_| ()),
         client.give(&role, &[&olga]).await.map(|_| ()),
         client.add(&administrators, &[&olga]).await.map(|_| ()),
         client.grant(&clerk, &["privileges/manage-tenants"]).await.map(|_| ()),

@@ -83,3 +83,25 @@ async fn a_change_that_runs_while_its_caller_is_locked_is_waited_for_and_none_co
     locking.await.unwrap().unwrap();
     assert_refused(ben.new_group(&acme, "Later").await, Code::Unauthenticated, "TOKEN_INVALID");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_privilege_that_is_taken_away_while_a_call_waits_is_missed_by_it() {
+    let server = TestServer::start().await;
+    let (acme, _, ben, name) = two(&server).await;
+    let sql = server.sql().await;
+    let id = name.rsplit('/').next().unwrap();
+    let take = format!(
+        "BEGIN; SELECT FROM tenants WHERE code = 'acme' FOR UPDATE; DELETE FROM user_roles WHERE user_id = '{id}'"
+    );
+    sql.batch_execute(&take).await.unwrap();
+    let call = tokio::spawn(async move { ben.new_group(&acme, "Late").await });
+    let look = server.sql().await;
+    eventually("a call that waits", || async {
+        let waiting =
+            "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() LIMIT 1";
+        look.query_opt(waiting, &[]).await.unwrap()
+    })
+    .await;
+    sql.batch_execute("COMMIT").await.unwrap();
+    assert_refused(call.await.unwrap(), Code::PermissionDenied, "PRIVILEGE_MISSING");
+}

@@ -58,6 +58,16 @@ async fn own_roles_are_made_changed_and_deleted() {
     assert_refused(change(&anna, sent, &["description"]).await, Code::Aborted, "ETAG_MISMATCH");
     let granted = anna.grant(&clerk, &["privileges/portal-administrator"]).await.unwrap();
     assert_ne!(granted.etag, changed.etag, "what a role allows is a part of it");
+    let (role_name, privileges) = (clerk.clone(), vec!["privileges/portal-administrator".to_owned()]);
+    let stale = v1::GrantPrivilegesRequest {
+        role: role_name.clone(),
+        privileges: privileges.clone(),
+        etag: changed.etag.clone(),
+        ..Default::default()
+    };
+    assert_refused(anna.grant_privileges(stale).await, Code::Aborted, "ETAG_MISMATCH");
+    let stale = v1::RevokePrivilegesRequest { role: role_name, privileges, etag: changed.etag, ..Default::default() };
+    assert_refused(anna.revoke_privileges(stale).await, Code::Aborted, "ETAG_MISMATCH");
     let ben = anna.new_user(&acme, "ben").await.unwrap().name;
     anna.give(&clerk, &[&ben]).await.unwrap();
     delete(&anna, &clerk).await.unwrap();

@@ -28,6 +28,8 @@ pub(in crate::store) struct Story {
     pub resource: String,
     /// Further facts.
     pub details: BTreeMap<&'static str, String>,
+    /// Other tenants that it concerns, each with what it is told.
+    pub elsewhere: BTreeMap<TenantUid, BTreeMap<&'static str, String>>,
 }
 
 /// A transaction across tenants, on the tables that allow it.
@@ -58,6 +60,11 @@ impl Tx {
     /// Adds a fact for audit trail and status log.
     pub fn tell(&mut self, key: &'static str, value: impl Into<String>) {
         self.story.details.insert(key, value.into());
+    }
+
+    /// Says that the change concerns another tenant, too, whose logs are told what is said here and nothing else.
+    pub fn tell_elsewhere(&mut self, tenant: TenantUid, key: &'static str, value: String) {
+        self.story.elsewhere.entry(tenant).or_default().insert(key, value);
     }
 
     /// Adds what has changed, by field: `old to new`.
@@ -93,6 +100,11 @@ impl Tx {
         if self.op.permit().caller().is_some() {
             return Err(Error::internal("context", "a caller's transaction stays with its tenant"));
         }
+        self.work_in(tenant).await
+    }
+
+    /// Goes on for another tenant in the same transaction, whoever asked for it.
+    pub(in crate::store) async fn work_in(&mut self, tenant: TenantUid) -> Result<()> {
         set_tenant(&mut self.conn, tenant).await?;
         self.tenant = tenant;
         Ok(())
