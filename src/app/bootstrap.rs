@@ -20,7 +20,7 @@ use crate::domain::user::UserState;
 use crate::store::directory::{self, NewUser};
 use crate::store::transitions::Because;
 use crate::store::tx::Tx;
-use crate::store::{servers, tenants, transitions};
+use crate::store::{roles, servers, tenants, transitions};
 
 /// The first operator.
 #[derive(Clone)]
@@ -86,7 +86,8 @@ async fn make(tx: &mut Tx, operator: &FirstOperator, password_hash: &str) -> Res
         must_change_password: operator.must_change,
         impersonation_target: false,
     };
-    directory::insert_user(tx, &user, administrator).await?;
+    let operator_id = directory::insert_user(tx, &user).await?;
+    roles::assign(tx, administrator, &[operator_id], &[]).await?;
     (operator.announce)();
     Ok(true)
 }

@@ -7,15 +7,15 @@ use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::RoleId;
+use crate::domain::id::{RoleId, UserId};
 use crate::domain::name::DisplayName;
 use crate::domain::operation::{InitialAdmin, Units};
 use crate::domain::user::{BuiltInRole, SUPERUSER, UserState};
 use crate::ports::{Answer, Participant, Record, StepCall, Usage};
 use crate::store::claims::{self, Claim};
 use crate::store::directory::{self, NewUser};
-use crate::store::records;
 use crate::store::tx::{Db, Tx};
+use crate::store::{records, roles};
 
 /// Rows that one batch of a purge removes.
 const BATCH: i64 = 1000;
@@ -142,7 +142,8 @@ async fn provision(tx: &mut Tx, claim: &Claim, admin: Option<&InitialAdmin>) -> 
             must_change_password: false,
             impersonation_target: false,
         };
-        directory::insert_user(tx, &user, administrator).await?;
+        let user = directory::insert_user(tx, &user).await?;
+        roles::assign(tx, administrator, &[user], &[]).await?;
     }
     Ok(())
 }
@@ -153,6 +154,13 @@ pub(super) async fn start_directory(tx: &mut Tx, tenant_name: &DisplayName) -> R
     let administrator = directory::insert_role(tx, BuiltInRole::Administrator).await?;
     directory::insert_role(tx, BuiltInRole::User).await?;
     directory::insert_role(tx, BuiltInRole::Viewer).await?;
+    let superuser = insert_superuser(tx).await?;
+    roles::assign(tx, administrator, &[superuser], &[]).await?;
+    Ok(administrator)
+}
+
+/// The account that operators act for. In the infrastructure tenant nobody does.
+pub(super) async fn insert_superuser(tx: &mut Tx) -> Result<UserId> {
     let superuser = NewUser {
         user_name: SUPERUSER,
         user_name_key: SUPERUSER,
@@ -164,6 +172,5 @@ pub(super) async fn start_directory(tx: &mut Tx, tenant_name: &DisplayName) -> R
         must_change_password: false,
         impersonation_target: !tx.tenant().is_infrastructure(),
     };
-    directory::insert_user(tx, &superuser, administrator).await?;
-    Ok(administrator)
+    directory::insert_user(tx, &superuser).await
 }

@@ -54,6 +54,8 @@ pub enum Purpose {
     Refresh,
     /// Tells a user where it works, and moves its session there.
     Switch,
+    /// Says why somebody may or may not do something.
+    Explain,
     /// Uses up an activation or reset link.
     Link,
     /// Claims and runs operations.

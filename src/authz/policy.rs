@@ -50,6 +50,13 @@ impl Policy {
     }
 }
 
+/// The policy of the method that a person names: `UserService.CreateGroup`, or its path.
+pub fn named(text: &str) -> Option<&'static Policy> {
+    let text = text.trim_start_matches('/').trim_start_matches("landlord.v1.");
+    let (service, method) = text.split_once(['.', '/'])?;
+    by_path(&format!("/landlord.v1.{service}/{method}"))
+}
+
 /// The policy of the method at that path.
 pub fn by_path(path: &str) -> Option<&'static Policy> {
     ALL.iter().copied().find(|policy| policy.path == path)

@@ -18,6 +18,7 @@ pub mod name;
 pub mod named;
 pub(crate) mod names;
 pub mod networks;
+pub mod obstacle;
 pub mod operation;
 pub mod page;
 pub mod privilege;

@@ -1,6 +1,7 @@
 //! SessionService: decode, call the use case, encode.
 
 use super::convert::fields::timestamp;
+use super::convert::obstacle::obstacle;
 use super::convert::{names, page, session};
 use super::guarded::SessionServiceHandler;
 use crate::app::App;
@@ -66,6 +67,18 @@ impl SessionServiceHandler for SessionService {
             access_expire_time: Some(timestamp(exchanged.expires)),
             tenant: format!("tenants/{}", exchanged.tenant_code),
             acting_for: format!("tenants/{}/users/{}", exchanged.tenant_code, exchanged.acting_for),
+        })
+    }
+
+    async fn explain_access(
+        &self,
+        op: OpContext,
+        request: v1::ExplainAccessRequest,
+    ) -> Result<v1::ExplainAccessResponse> {
+        let found = self.0.explain_access(op, session::explain(request)?).await?;
+        Ok(v1::ExplainAccessResponse {
+            allowed: found.is_empty(),
+            obstacles: found.into_iter().map(obstacle).collect(),
         })
     }
 

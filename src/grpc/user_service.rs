@@ -240,6 +240,22 @@ impl UserServiceHandler for UserService {
         impersonation::list_targets(&self.0, op, r).await
     }
 
+    async fn check_impersonation(
+        &self,
+        op: OpContext,
+        r: v1::CheckImpersonationRequest,
+    ) -> Result<v1::CheckImpersonationResponse> {
+        impersonation::check(&self.0, op, r).await
+    }
+
+    async fn repair_impersonation(
+        &self,
+        op: OpContext,
+        r: v1::RepairImpersonationRequest,
+    ) -> Result<v1::RepairImpersonationResponse> {
+        impersonation::repair(&self.0, op, r).await
+    }
+
     async fn grant_privileges(
         &self,
         op: OpContext,

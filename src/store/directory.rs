@@ -6,9 +6,7 @@ use uuid::Uuid;
 
 use super::clock::clock_timestamp;
 use super::error::failed;
-use super::schema::{
-    groups as g, memberships as m, role_privileges as rp, roles as r, sessions as s, user_roles as ur, users as u,
-};
+use super::schema::{groups as g, memberships as m, role_privileges as rp, roles as r, sessions as s, users as u};
 use super::tx::Tx;
 use crate::domain::account::folded;
 use crate::domain::error::Result;
@@ -85,8 +83,8 @@ pub struct NewUser<'a> {
     pub impersonation_target: bool,
 }
 
-/// Adds a user with its membership and one role.
-pub async fn insert_user(tx: &mut Tx, user: &NewUser<'_>, role: RoleId) -> Result<UserId> {
+/// Adds a user with its membership.
+pub async fn insert_user(tx: &mut Tx, user: &NewUser<'_>) -> Result<UserId> {
     let (tenant, id) = (tx.tenant().0, UserId::new());
     diesel::insert_into(u::table)
         .values((
@@ -108,11 +106,6 @@ pub async fn insert_user(tx: &mut Tx, user: &NewUser<'_>, role: RoleId) -> Resul
         .map_err(failed)?;
     diesel::insert_into(m::table)
         .values((m::tenant_id.eq(tenant), m::user_id.eq(id.0), m::home_tenant_id.eq(tenant)))
-        .execute(tx.conn())
-        .await
-        .map_err(failed)?;
-    diesel::insert_into(ur::table)
-        .values((ur::tenant_id.eq(tenant), ur::user_id.eq(id.0), ur::role_id.eq(role.0)))
         .execute(tx.conn())
         .await
         .map_err(failed)?;

@@ -1,6 +1,6 @@
 //! The accounts of a tenant that operators may act for.
 
-use diesel::dsl::exists;
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -13,6 +13,8 @@ use crate::domain::id::UserId;
 use crate::domain::impersonation::Target;
 use crate::domain::user::UserState;
 
+const ACTIVE: &str = UserState::Active.name();
+
 type Row = (String, Uuid, String, String, bool, String, bool);
 
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -22,7 +24,7 @@ fn columns() -> _ {
 }
 
 fn target((tenant_code, user, user_name, key, marked, state, works): Row) -> Target {
-    let usable = marked && works && state == UserState::Active.name();
+    let usable = marked && works && state == ACTIVE;
     Target { tenant_code, user: UserId(user), user_name, key, marked, usable }
 }
 
@@ -56,6 +58,14 @@ pub async fn page(tx: &mut Tx, after: &str, limit: i64, most: i64) -> Result<(Ve
     let marked = u::table.filter(u::tenant_id.eq(tenant)).filter(u::impersonation_target).limit(most).select(u::id);
     let counted = marked.load::<Uuid>(tx.conn()).await.map_err(failed)?.len();
     Ok((rows.into_iter().map(target).collect(), i64::try_from(counted).unwrap_or(i64::MAX)))
+}
+
+/// Marks an account of the transaction's tenant and makes it active.
+pub async fn make_usable(tx: &mut Tx, id: UserId) -> Result<()> {
+    let row = u::table.find((tx.tenant().0, id.0)).filter(not(u::impersonation_target).or(u::state.ne(ACTIVE)));
+    let usable = (u::impersonation_target.eq(true), u::state.eq(ACTIVE));
+    diesel::update(row).set(usable).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
 }
 
 /// Marks an account of the transaction's tenant, or takes the mark away.

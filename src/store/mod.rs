@@ -13,6 +13,7 @@ mod enter;
 pub mod error;
 pub mod events;
 pub mod expiry;
+pub mod explanation;
 pub mod groups;
 pub mod identities;
 pub mod impersonation;

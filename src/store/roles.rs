@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::not;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -109,6 +110,37 @@ pub async fn insert(tx: &mut Tx, new: &NewRole) -> Result<RoleId> {
     let added = diesel::insert_into(r::table).values(row).execute(tx.conn()).await;
     added.map_err(|error| taken_or_failed(error, new.display_name.as_str()))?;
     Ok(id)
+}
+
+/// Adds a role with that name, or with the first free number behind it.
+pub async fn insert_named_after(tx: &mut Tx, name: &str) -> Result<RoleId> {
+    let tenant = tx.tenant().0;
+    let like = r::table.filter(r::tenant_id.eq(tenant)).filter(r::name.like(format!("{}%", literally(name))));
+    let taken: Vec<String> = like.select(r::name).load(tx.conn()).await.map_err(failed)?;
+    let numbered = (2..).map(|number| format!("{name} {number}"));
+    let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken.contains(name));
+    let free = free.and_then(|free| RoleName::parse(&free).ok());
+    let display_name = free.ok_or_else(|| Error::internal("role", "no name is free"))?;
+    insert(tx, &NewRole { display_name, description: Description::stored(String::new()) }).await
+}
+
+/// A role of the tenant's own that a user holds by itself and nobody else does, if there is one.
+pub async fn held_by_alone(tx: &mut Tx, user: UserId) -> Result<Option<RoleId>> {
+    let tenant = tx.tenant().0;
+    let own = ur::table.filter(ur::tenant_id.eq(tenant)).filter(ur::user_id.eq(user.0)).select(ur::role_id);
+    let shared = ur::table.filter(ur::tenant_id.eq(tenant)).filter(ur::user_id.ne(user.0)).select(ur::role_id);
+    let of_groups = gr::table.filter(gr::tenant_id.eq(tenant)).select(gr::role_id);
+    let found = r::table
+        .filter(r::tenant_id.eq(tenant))
+        .filter(not(r::built_in))
+        .filter(r::id.eq_any(own))
+        .filter(r::id.ne_all(shared))
+        .filter(r::id.ne_all(of_groups))
+        .order(r::name)
+        .select(r::id)
+        .first::<Uuid>(tx.conn())
+        .await;
+    Ok(found.optional().map_err(failed)?.map(RoleId))
 }
 
 /// Changes a role.

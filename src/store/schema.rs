@@ -217,6 +217,10 @@ diesel::table! {
 }
 
 diesel::table! {
+    held_privileges (tenant_id, user_id, privilege) { tenant_id -> Uuid, user_id -> Uuid, privilege -> Text, }
+}
+
+diesel::table! {
     user_privileges (tenant_id, user_id, privilege) { tenant_id -> Uuid, user_id -> Uuid, privilege -> Text, }
 }
 
@@ -342,3 +346,4 @@ diesel::allow_tables_to_appear_in_same_query!(sessions, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(users, user_privileges);
 diesel::allow_tables_to_appear_in_same_query!(users, memberships, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(role_privileges, group_roles);
+diesel::allow_tables_to_appear_in_same_query!(roles, user_roles, group_roles);

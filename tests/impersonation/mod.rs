@@ -1,10 +1,12 @@
 //! Operators who act for an account of a tenant: what they may, how they are refused, and what is written down of it.
 
+mod explain;
 mod logs;
 mod operations;
 mod refusals;
 mod rights;
 mod status;
+mod superuser;
 mod targets;
 mod tokens;
 

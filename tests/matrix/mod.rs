@@ -117,12 +117,17 @@ fn is_foreign(row: &Row, caller: &Caller, index: usize, answer: &Answer) -> bool
     answer.outcome == "RESOURCE_NOT_FOUND" || !caller.outsider.contains(&index)
 }
 
-/// Sealed tokens are never the same twice, nor always of one length, which stands before them in bytes that are no letters.
+/// Sealed tokens are never the same twice. Nor are they of the same length, which stands before them in a message, for what other
+/// tests do at the same time is a part of some.
 fn without_tokens(text: &str) -> String {
-    let parts: Vec<_> = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').collect();
-    if parts.iter().all(|part| part.len() <= 100) {
-        return text.to_owned();
+    let mut left = String::new();
+    for part in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_') {
+        if part.len() > 100 {
+            left.truncate(left.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len());
+            left.push_str(" a token");
+        } else {
+            left.push_str(part);
+        }
     }
-    let text: String = parts.into_iter().map(|part| if part.len() > 100 { "a token" } else { part }).collect();
-    text.chars().filter(|c| c.is_ascii_graphic()).collect()
+    left
 }

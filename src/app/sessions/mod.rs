@@ -5,6 +5,7 @@
 //! waits, and then ends what has begun.
 
 mod exchange;
+mod explain;
 mod log_in;
 mod mine;
 mod own;
@@ -12,6 +13,7 @@ mod refresh;
 mod switch;
 
 pub use exchange::{ExchangeToken, Exchanged};
+pub use explain::ExplainAccess;
 pub use log_in::{LogIn, LoggedIn};
 pub use mine::MyTenants;
 pub use own::Whose;

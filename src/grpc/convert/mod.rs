@@ -7,6 +7,7 @@ pub mod license;
 pub mod limits;
 pub mod mail_text;
 pub mod names;
+pub mod obstacle;
 pub mod operation;
 pub mod page;
 pub mod role;

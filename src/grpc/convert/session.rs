@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::fields::timestamp;
 use super::names;
-use crate::app::sessions::{ExchangeToken, MyTenants};
+use crate::app::sessions::{ExchangeToken, ExplainAccess, MyTenants};
+use crate::authz::policy;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::domain::name::{ImpersonationReason, UserName};
@@ -73,5 +74,25 @@ pub fn exchange(request: v1::ExchangeTokenRequest) -> Result<ExchangeToken> {
         user_name: UserName::parse(user).map_err(|allowed| Error::field("user_name", allowed))?,
         reason: ImpersonationReason::parse(&request.reason).map_err(|allowed| Error::field("reason", allowed))?,
         life: Duration::from_secs(seconds),
+    })
+}
+
+/// What is to be explained.
+pub fn explain(request: v1::ExplainAccessRequest) -> Result<ExplainAccess> {
+    let unknown = || Error::field("method", "must be a method, such as `UserService.CreateGroup`");
+    let policy = policy::named(&request.method).ok_or_else(unknown)?;
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    let acting_for = given(request.acting_for);
+    let tenant = given(request.tenant).map(|tenant| names::tenant("tenant", &tenant)).transpose()?;
+    if tenant.is_none() && (policy.names_tenant() || acting_for.is_some()) {
+        return Err(Error::field("tenant", "must be `tenants/{code}` or `tenants/{uid}`: the call is on a tenant"));
+    }
+    Ok(ExplainAccess {
+        policy,
+        tenant,
+        user: given(request.user).map(|user| names::named("user", &user)).transpose()?,
+        acting_for: acting_for
+            .map(|name| UserName::parse(&name).map_err(|allowed| Error::field("acting_for", allowed)))
+            .transpose()?,
     })
 }

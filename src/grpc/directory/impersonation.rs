@@ -1,10 +1,11 @@
 //! Whom operators may act for.
 
 use crate::app::App;
-use crate::app::impersonation::SetTarget;
+use crate::app::impersonation::{Check, Repair, SetTarget};
 use crate::context::OpContext;
 use crate::domain::error::Result;
 use crate::domain::impersonation::Target;
+use crate::grpc::convert::obstacle::obstacle;
 use crate::grpc::convert::{names, page};
 use crate::proto::v1;
 
@@ -33,6 +34,36 @@ pub async fn list_targets(
         targets: found.rows.into_iter().map(target).collect(),
         total_size: page::total(total),
         total_size_estimated: page::is_estimate(total),
+    })
+}
+
+/// CheckImpersonation.
+pub async fn check(
+    app: &App,
+    op: OpContext,
+    request: v1::CheckImpersonationRequest,
+) -> Result<v1::CheckImpersonationResponse> {
+    names::tenant("tenant", &request.tenant)?;
+    let Check { tenant_code, superuser, in_tenant, of_actor } = app.check_impersonation(op).await?;
+    Ok(v1::CheckImpersonationResponse {
+        complete: in_tenant.is_empty() && of_actor.is_empty(),
+        superuser: superuser.map(|user| format!("tenants/{tenant_code}/users/{user}")).unwrap_or_default(),
+        missing: in_tenant.into_iter().chain(of_actor).map(obstacle).collect(),
+    })
+}
+
+/// RepairImpersonation.
+pub async fn repair(
+    app: &App,
+    op: OpContext,
+    request: v1::RepairImpersonationRequest,
+) -> Result<v1::RepairImpersonationResponse> {
+    names::tenant("tenant", &request.tenant)?;
+    let Repair { mended, check: Check { tenant_code, superuser, of_actor, .. } } = app.repair_impersonation(op).await?;
+    Ok(v1::RepairImpersonationResponse {
+        superuser: superuser.map(|user| format!("tenants/{tenant_code}/users/{user}")).unwrap_or_default(),
+        mended: mended.into_iter().map(obstacle).collect(),
+        missing: of_actor.into_iter().map(obstacle).collect(),
     })
 }
 
