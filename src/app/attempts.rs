@@ -25,6 +25,11 @@ impl App {
         Ok([self.slot(Counted::ResetsFromAddress, &address(call))?, self.slot(Counted::ResetsOfAccount, account)?])
     }
 
+    /// Where look-ups of an address are counted that came to nothing.
+    pub(super) fn look_up_slot(&self, call: &OpContext) -> Result<Slot> {
+        self.slot(Counted::LookUpsFromAddress, &address(call))
+    }
+
     fn slot(&self, counted: Counted, of: &str) -> Result<Slot> {
         let mac = self.root.mac(Purpose::Attempts, format!("{}\n{of}", counted as i32).as_bytes())?;
         let number = mac.iter().take(3).fold(0, |number, byte| number << 8 | i32::from(*byte)) >> 4;

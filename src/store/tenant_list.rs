@@ -10,9 +10,11 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::domains;
 use super::error::failed;
 use super::schema::{
-    operations as o, servers, settings, tenant_licenses as tl, tenant_limits as l, tenants as t, users,
+    operations as o, servers, settings, tenant_domains as d, tenant_licenses as tl, tenant_limits as l, tenants as t,
+    users,
 };
 use super::tenants::{Row, columns, tenant};
 use super::tx::{PlatformTx, Tx};
@@ -24,6 +26,7 @@ use crate::domain::limits::Limits;
 use crate::domain::name::Labels;
 use crate::domain::operation::Kind;
 use crate::domain::tenant::{CurrentOperation, Overview, Tenant};
+use crate::domain::tenant_domain::TenantDomain;
 
 /// A row of the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +45,8 @@ pub struct Listed {
     pub overview: Overview,
     /// Whether tenants may be prepared and deleted in one call.
     pub force_enabled: bool,
+    /// Its domain, if it has one.
+    pub domain: Option<TenantDomain>,
 }
 
 type ListedRow = (
@@ -50,6 +55,7 @@ type ListedRow = (
     (Option<i64>, Option<i64>, i64, i64, i64),
     Option<serde_json::Value>,
     Option<(Uuid, String, i32, String)>,
+    Option<domains::Row>,
 );
 
 diesel::define_sql_function! {
@@ -91,6 +97,7 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
         .inner_join(l::table.on(l::tenant_id.eq(t::tenant_id)))
         .inner_join(settings::table.on(settings::only_one))
         .left_join(o::table.on(working))
+        .left_join(d::table.on(d::tenant_id.eq(t::tenant_id)))
         .filter(t::tenant_id.eq_any(uids))
         .select((
             columns(),
@@ -103,6 +110,7 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
             (l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version),
             licenses.single_value(),
             (o::id, o::kind, o::percent, o::waiting_for).nullable(),
+            domains::columns().nullable(),
         ))
         .load::<ListedRow>(conn)
         .await
@@ -111,7 +119,8 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
 }
 
 fn listed(row: ListedRow) -> Result<Listed> {
-    let (row, (target_marked, server_reachable, force_enabled, warning_percent), limits, licenses, operation) = row;
+    let (row, facts, limits, licenses, operation, domain) = row;
+    let (target_marked, server_reachable, force_enabled, warning_percent) = facts;
     let (max_users, disk_quota, users, storage_bytes, version) = limits;
     let mut waiting_for = String::new();
     let current = operation.map(|(id, kind, percent, waits)| {
@@ -126,7 +135,8 @@ fn listed(row: ListedRow) -> Result<Listed> {
     let overview = Overview { users, licenses, current_operation: current.transpose()? };
     let limits = Limits { max_users, disk_quota, users, storage_bytes, warning_percent, version };
     let tenant = tenant(row)?;
-    Ok(Listed { tenant, target_marked, server_reachable, limits, waiting_for, overview, force_enabled })
+    let domain = domain.map(domains::domain);
+    Ok(Listed { tenant, target_marked, server_reachable, limits, waiting_for, overview, force_enabled, domain })
 }
 
 diesel::define_sql_function! {
