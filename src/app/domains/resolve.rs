@@ -4,7 +4,7 @@ use futures::FutureExt as _;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::app::attempts::too_early;
+use crate::app::attempts::check_wait;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
@@ -19,10 +19,8 @@ impl App {
         let op = OpContext::system(Purpose::Resolve, Some(TenantUid(Uuid::nil())));
         let found = self.db.read(op.clone(), "resolve-for-all", (asked.clone(), slot), |tx, (asked, slot)| {
             async move {
-                match attempts::wait(tx, &[*slot]).await? {
-                    Some(wait) => Err(too_early(wait)),
-                    None => public_tenants::find(tx, asked).await,
-                }
+                check_wait(tx, &[*slot]).await?;
+                public_tenants::find(tx, asked).await
             }
             .boxed()
         });
@@ -32,9 +30,15 @@ impl App {
             (None, Asked::At(domain)) => Error::not_found(format!("tenant at {domain}")),
             (None, Asked::Named(name)) => Error::not_found(format!("tenants/{name}")),
         };
-        self.db
-            .change(op, "count-look-up", slot, |tx, slot| async move { attempts::count(tx, &[*slot]).await }.boxed())
-            .await?;
+        let counted = self.db.change(op, "count-look-up", slot, |tx, slot| {
+            async move {
+                // Of many who guess at once, those that come too early learn nothing.
+                check_wait(tx, &[*slot]).await?;
+                attempts::count(tx, &[*slot]).await
+            }
+            .boxed()
+        });
+        counted.await?;
         Err(refused)
     }
 }

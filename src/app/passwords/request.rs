@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
-use crate::app::attempts::too_early;
+use crate::app::attempts::check_wait;
 use crate::app::home::{Home, account, leads_in};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
@@ -46,9 +46,7 @@ impl App {
 }
 
 async fn ask(tx: &mut Tx, home: &Home, key: &str, [address, account]: &[Slot; 2]) -> Result<()> {
-    if let Some(wait) = attempts::wait(tx, &[*address]).await? {
-        return Err(too_early(wait));
-    }
+    check_wait(tx, &[*address]).await?;
     let flooded = attempts::wait(tx, &[*account]).await?.is_some();
     attempts::count(tx, &[*address]).await?;
     if flooded {

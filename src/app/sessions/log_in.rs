@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Issued, open, open_tenant, works_in};
 use crate::app::App;
-use crate::app::attempts::too_early;
+use crate::app::attempts::check_wait;
 use crate::app::domains::not_operational;
 use crate::app::home::{Home, account, leads_in};
 use crate::app::licenses::take_seat;
@@ -129,10 +129,6 @@ impl App {
         });
         count.await
     }
-}
-
-async fn check_wait(tx: &mut Tx, slots: &[Slot]) -> Result<()> {
-    attempts::wait(tx, slots).await?.map_or(Ok(()), |wait| Err(too_early(wait)))
 }
 
 async fn begin(tx: &mut Tx, input: &Begin) -> Result<Begun> {
