@@ -33,7 +33,7 @@ impl Canaries {
         self.search(&what, &answer.text, &answer.asked, |index| {
             if caller.insider.contains(&index) || logs_in == Some(index) {
                 Sees::All
-            } else if !caller.outsider.contains(&index) {
+            } else if !caller.outsider.contains(&index) && !(row.is_for_everybody() && index == column) {
                 Sees::Nothing
             } else if caller.own == INFRASTRUCTURE && of_deeds {
                 Sees::Names
