@@ -13,6 +13,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::app::bootstrap::FirstOperator;
 use crate::app::directory::Directory;
+use crate::app::domains::DomainRules;
 use crate::app::{App, SessionRules};
 use crate::authn::password::Passwords;
 use crate::authn::seal::RootKey;
@@ -20,7 +21,9 @@ use crate::authn::token::{TokenRules, Tokens};
 use crate::config::{self, Config, SmtpTls};
 use crate::domain::error::Error;
 use crate::domain::operation::RetryPolicy;
+use crate::domain::tenant_domain::Patience;
 use crate::grpc::server::{self, ServeError, ServerConfig, end_health, report_health};
+use crate::infra::domain_probe::{NetworkProbe, Outlook};
 use crate::infra::mail_folder::MailFolder;
 use crate::infra::mail_smtp::{Encryption, MailServer, MailSmtp};
 use crate::operations::runner::{Runner, RunnerConfig};
@@ -159,6 +162,8 @@ pub async fn start(
     tasks.spawn(Runner::new(app.clone(), leases, mailer, runner(config), stop.clone()).run());
     tasks.spawn(watch_database(app.clone(), reporter, stop.clone()));
     tasks.spawn(follow_tenants(app.clone(), stop.clone()));
+    let round = Duration::from_secs(config.housekeeping_seconds);
+    tasks.spawn(follow_domains(app.clone(), round, stop.clone()));
     tasks.spawn(housekeeping(app, config.clone(), stop.clone()));
     let (stopping, drain) = (stop.clone(), Duration::from_secs(config.drain_seconds));
     let drained = tokio::spawn(async move {
@@ -177,7 +182,7 @@ fn db(config: &Config, url: Address, pool_size: usize) -> Result<Db, Error> {
     })
 }
 
-fn app(config: &Config, url: Address, root: RootKey, stopping: CancellationToken) -> Result<App, Error> {
+fn app(config: &Config, url: Address, root: RootKey, stopping: CancellationToken) -> Result<App, BootError> {
     let db = db(config, url, config.database.pool_size)?;
     let participants: Vec<Arc<dyn Participant>> = vec![Arc::new(Directory::new(db.clone()))];
     Ok(App {
@@ -194,9 +199,29 @@ fn app(config: &Config, url: Address, root: RootKey, stopping: CancellationToken
             grace: Duration::from_secs(config.tokens.refresh_grace_seconds),
         },
         participants: participants.into(),
+        domains: domains(&config.domains)?,
         snapshot: Arc::default(),
         changed: Arc::new(watch::Sender::new(0)),
         stopping,
+    })
+}
+
+fn domains(config: &config::Domains) -> Result<DomainRules, BootError> {
+    let time = Duration::from_millis(config.timeout_ms);
+    let outlook = Outlook {
+        name_servers: config.name_servers.0.clone(),
+        port: config.tls_port,
+        authorities: config.ca_file.as_deref().map(read).transpose()?.map(String::into_bytes),
+        time,
+    };
+    Ok(DomainRules {
+        probe: Arc::new(NetworkProbe::new(&outlook)?),
+        check: Duration::from_secs(config.check_seconds),
+        recheck: Duration::from_secs(config.recheck_seconds),
+        // A check takes twice that time at most, and a transaction before and after it.
+        lease: time * 2 + Duration::from_secs(60),
+        most: config.checks_per_round,
+        patience: Patience { checks: config.silent_checks, time: Duration::from_secs(config.silent_seconds) },
     })
 }
 
@@ -294,6 +319,19 @@ async fn follow_tenants(app: App, stop: CancellationToken) {
             () = tokio::time::sleep(Duration::from_secs(5)) => {}
         }
     }
+}
+
+/// Checks the domains that are due. Whoever has to wait for silent ones keeps no other housekeeping waiting.
+async fn follow_domains(app: App, round: Duration, stop: CancellationToken) {
+    let followed = async {
+        loop {
+            tokio::time::sleep(round).await;
+            if let Err(error) = app.check_domains().await {
+                tracing::warn!(%error, "could not check domains");
+            }
+        }
+    };
+    stop.run_until_cancelled(followed).await;
 }
 
 /// Learns of new signing keys, and forgets what has expired.

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use crate::domain::error::Result;
+use crate::domain::name::DomainName;
 use crate::domain::operation::{Actor, InitialAdmin, Units};
 use crate::domain::tenant::Tenant;
 use crate::store::claims::Claim;
@@ -110,3 +111,17 @@ pub struct OutgoingMail {
     /// The same as HTML; none: the mail is plain text alone.
     pub html: Option<String>,
 }
+
+/// Looks at domains as everybody sees them.
+#[async_trait]
+pub trait DomainProbe: Send + Sync {
+    /// The texts of the TXT records of a name; none: there is no such record.
+    async fn texts(&self, name: &str) -> Result<Vec<String>, Unanswered>;
+
+    /// What is wrong with the certificate that a domain shows to who connects to it, for people; none: it holds.
+    async fn fault_of_certificate(&self, domain: &DomainName) -> Result<Option<String>, Unanswered>;
+}
+
+/// Nobody answered, so nothing is known: who it was, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered(pub String);

@@ -11,6 +11,7 @@ mod architecture;
 mod crashes;
 mod dev_command;
 mod directory;
+mod domains;
 mod events;
 mod expiry;
 mod fields;

@@ -8,6 +8,8 @@ use crate::authn::seal::Purpose;
 use crate::context::OpContext;
 use crate::domain::attempts::{Counted, Slot};
 use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::store::attempts;
+use crate::store::tx::Tx;
 
 impl App {
     /// Where wrong passwords for an account are counted.
@@ -23,6 +25,11 @@ impl App {
     /// Where requests to reset the password of an account are counted: those of the address, and those of the account.
     pub(super) fn reset_slots(&self, call: &OpContext, account: &str) -> Result<[Slot; 2]> {
         Ok([self.slot(Counted::ResetsFromAddress, &address(call))?, self.slot(Counted::ResetsOfAccount, account)?])
+    }
+
+    /// Where look-ups of an address are counted that came to nothing.
+    pub(super) fn look_up_slot(&self, call: &OpContext) -> Result<Slot> {
+        self.slot(Counted::LookUpsFromAddress, &address(call))
     }
 
     fn slot(&self, counted: Counted, of: &str) -> Result<Slot> {
@@ -44,8 +51,13 @@ fn address(call: &OpContext) -> String {
     }
 }
 
+/// Refuses an attempt that comes too early.
+pub(super) async fn check_wait(tx: &mut Tx, slots: &[Slot]) -> Result<()> {
+    attempts::wait(tx, slots).await?.map_or(Ok(()), |wait| Err(too_early(wait)))
+}
+
 /// The refusal of an attempt that comes too early.
-pub(super) fn too_early(wait: Duration) -> Error {
+fn too_early(wait: Duration) -> Error {
     let wait = Duration::from_secs(wait.as_secs() + 1);
     let text = format!("too many attempts; try again in {} s", wait.as_secs());
     Refusal::new(Reason::RateLimited, text).retry_after(wait).into()

@@ -9,6 +9,7 @@ use super::App;
 use super::directory::start_directory;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
+use crate::domain::branding::Branding;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::TenantUid;
 use crate::domain::lifecycle::Transition;
@@ -68,6 +69,8 @@ async fn make(tx: &mut Tx, operator: &FirstOperator, password_hash: &str) -> Res
         server: None,
         time_zone: None,
         email_notification: true,
+        domain: None,
+        branding: Branding::default(),
         limits: LimitsPatch::default(),
         features: None,
     };

@@ -5,9 +5,11 @@ mod attempts;
 pub mod bootstrap;
 pub mod caller;
 pub mod directory;
+pub mod domains;
 pub mod events;
 pub mod expiry;
 pub mod groups;
+pub mod home;
 pub mod impersonation;
 pub mod licenses;
 pub mod memberships;
@@ -50,6 +52,8 @@ pub struct App {
     pub sessions: SessionRules,
     /// Who keeps a part of each tenant.
     pub participants: Arc<[Arc<dyn Participant>]>,
+    /// How the domains of tenants are looked at.
+    pub domains: domains::DomainRules,
     /// The list of tenants, in memory.
     pub snapshot: Arc<Snapshot>,
     /// Tells workers and waiters of this process that something has changed. Others find out by polling.

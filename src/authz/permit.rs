@@ -64,6 +64,10 @@ pub enum Purpose {
     Keys,
     /// Removes what has expired.
     Expiry,
+    /// Tells everybody what may be known of a tenant before log-in.
+    Resolve,
+    /// Checks the domains of tenants.
+    Domains,
     /// Fills the index of tenants.
     Index,
 }

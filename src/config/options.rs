@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
+use crate::domain::name_servers::NameServers;
 use crate::domain::networks::Networks;
 
 /// The name of an option and the lines of its comment.
@@ -42,6 +43,7 @@ pub(super) const SECTIONS: &[(&str, &[Documented])] = &[
     ("mail", Mail::OPTIONS),
     ("mail.smtp", Smtp::OPTIONS),
     ("tls", Tls::OPTIONS),
+    ("domains", Domains::OPTIONS),
     ("tokens", Tokens::OPTIONS),
     ("operations", Operations::OPTIONS),
     ("requests", Requests::OPTIONS),
@@ -63,7 +65,8 @@ sections! {
         public_url: String = "http://localhost".into();
         /// How long a stopping server waits for calls that are running, in seconds.
         drain_seconds: u64 = 10;
-        /// How often a replica removes what has expired or was cleared, and learns of new signing keys, in seconds.
+        /// How often a replica removes what has expired or was cleared, learns of new signing keys, and checks domains that are due,
+        /// in seconds.
         housekeeping_seconds: u64 = 60;
         /// Addresses and networks of proxies in front of Landlord, separated by commas. What one of them says in
         /// `x-forwarded-for` counts as where a call comes from. Without them, all who come through a proxy are slowed down
@@ -77,6 +80,8 @@ sections! {
         mail: Mail = Mail::default();
         /// Transport security of the gRPC listener.
         tls: Tls = Tls::default();
+        /// How the domains of tenants are checked.
+        domains: Domains = Domains::default();
         /// Access and refresh tokens.
         tokens: Tokens = Tokens::default();
         /// Long work in the background.
@@ -144,6 +149,29 @@ sections! {
         cert_file: Option<PathBuf> = None;
         /// File with the certificate's private key, as PEM.
         key_file: Option<PathBuf> = None;
+    }
+
+    /// How the domains of tenants are checked: that their TXT record is there, and that they show a certificate that holds.
+    Domains {
+        /// Addresses of the name servers to ask, with ports where they are not 53, separated by commas. Without any, those of the
+        /// system.
+        name_servers: NameServers = NameServers::default();
+        /// Port on which a domain has to show its certificate.
+        tls_port: u16 = 443;
+        /// File with the certificates of who vouches for domains, as PEM. Without one, the system's authorities count.
+        ca_file: Option<PathBuf> = None;
+        /// How long a name server, and then the domain, is given to answer, in milliseconds.
+        timeout_ms: u64 = 5_000;
+        /// How often a domain that works is checked again, in seconds; up to a fifth sooner, at the next housekeeping.
+        check_seconds: u64 = 3_600;
+        /// The same for a domain that does not work, or of which the last check told nothing since nobody answered.
+        recheck_seconds: u64 = 300;
+        /// How many domains a replica checks in one round of housekeeping at most.
+        checks_per_round: usize = 200;
+        /// A domain that works is not operational any more when so many checks in a row got no answer,
+        silent_checks: i32 = 3;
+        /// and this many seconds have passed since the first of them. What is found to be wrong counts at once.
+        silent_seconds: u64 = 900;
     }
 
     /// Access and refresh tokens.

@@ -74,6 +74,10 @@ fn bounds_are_kept() {
         ("operations.heartbeat_ms", "5000", "operations.heartbeat_ms"),
         ("telemetry.sample_ratio", "1.5", "telemetry.sample_ratio"),
         ("public_url", "localhost", "public_url"),
+        ("domains.tls_port", "0", "domains.tls_port"),
+        ("domains.timeout_ms", "0", "domains.timeout_ms"),
+        ("domains.silent_checks", "0", "domains.silent_checks"),
+        ("domains.name_servers", "dns.example", "domains.name_servers"),
         ("root_key_file", "", "LANDLORD_ROOT_KEY_FILE"),
         ("database.url", "", "LANDLORD_DATABASE__URL"),
     ];

@@ -1,6 +1,6 @@
 //! What types can't say: bounds, and options that need each other.
 
-use super::{Config, ConfigError, Mail, SmtpTls};
+use super::{Config, ConfigError, Domains, Mail, SmtpTls};
 
 impl Config {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
@@ -14,6 +14,7 @@ impl Config {
         wrong_if(tls.key_file.is_some() && tls.cert_file.is_none(), "tls.cert_file", "is required with tls.key_file")?;
 
         validate_mail(&self.mail)?;
+        validate_domains(&self.domains)?;
 
         let tokens = &self.tokens;
         wrong_if(tokens.issuer.is_empty(), "tokens.issuer", "must not be empty")?;
@@ -86,6 +87,16 @@ fn validate_mail(mail: &Mail) -> Result<(), ConfigError> {
     wrong_if(plain && smtp.ca_file.is_some(), "mail.smtp.tls", "must not be none with mail.smtp.ca_file")?;
     wrong_if(smtp.port == Some(0), "mail.smtp.port", "must be 1 or more")?;
     wrong_if(!(1..=600).contains(&smtp.timeout_seconds), "mail.smtp.timeout_seconds", "must be from 1 to 600")
+}
+
+fn validate_domains(domains: &Domains) -> Result<(), ConfigError> {
+    let positive = "must be 1 or more";
+    wrong_if(domains.tls_port == 0, "domains.tls_port", positive)?;
+    wrong_if(!(1..=60_000).contains(&domains.timeout_ms), "domains.timeout_ms", "must be from 1 to 60000")?;
+    wrong_if(domains.check_seconds == 0, "domains.check_seconds", positive)?;
+    wrong_if(domains.recheck_seconds == 0, "domains.recheck_seconds", positive)?;
+    wrong_if(domains.checks_per_round == 0, "domains.checks_per_round", positive)?;
+    wrong_if(domains.silent_checks < 1, "domains.silent_checks", positive)
 }
 
 fn wrong_if(wrong: bool, option: &'static str, problem: &'static str) -> Result<(), ConfigError> {

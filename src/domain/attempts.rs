@@ -20,6 +20,8 @@ pub enum Counted {
     ResetsFromAddress = 4,
     /// Requests to reset the password of an account.
     ResetsOfAccount = 5,
+    /// Tenants that were asked for from an address before log-in, and could not be shown.
+    LookUpsFromAddress = 6,
 }
 
 /// How long the next attempt has to wait.
@@ -40,6 +42,7 @@ impl Counted {
             Self::AccountFromAddress => (5, 1, 60),
             Self::ResetsFromAddress => (20, 10, 600),
             Self::ResetsOfAccount => (2, 60, 1800),
+            Self::LookUpsFromAddress => (50, 1, 60),
         };
         Rule { free, first: Duration::from_secs(first), most: Duration::from_secs(most) }
     }

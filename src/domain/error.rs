@@ -153,6 +153,10 @@ names! {
         NoTenantAssigned = "NO_TENANT_ASSIGNED",
         /// The user does not work in its default tenant any more.
         DefaultTenantRequired = "DEFAULT_TENANT_REQUIRED",
+        /// The tenant has no domain.
+        DomainNotSet = "DOMAIN_NOT_SET",
+        /// The domain is not verified, or not secure.
+        DomainNotOperational = "DOMAIN_NOT_OPERATIONAL",
         /// The password must be changed before anything else.
         PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED",
         /// The mail server refused the mail for good.
@@ -221,6 +225,8 @@ impl Reason {
             | Self::TenantLocked
             | Self::NoTenantAssigned
             | Self::DefaultTenantRequired
+            | Self::DomainNotSet
+            | Self::DomainNotOperational
             | Self::EmailMissing
             | Self::PasswordChangeRequired
             | Self::MailRefused => Class::FailedPrecondition,

@@ -78,6 +78,10 @@ impl Event {
             "STORAGE_NEAR_QUOTA" | "STORAGE_AT_QUOTA" => {
                 format!("{} stores {} of {} bytes", self.resource, detail("used"), detail("limit"))
             }
+            "DOMAIN_OPERATIONAL" => format!("{} of {} is operational", detail("domain"), self.resource),
+            "DOMAIN_NOT_OPERATIONAL" => {
+                format!("{} of {} is not operational any more: {}", detail("domain"), self.resource, detail("problem"))
+            }
             "LICENSES_NEARLY_USED_UP" | "LICENSES_USED_UP" => {
                 let (used, limit) = (detail("used"), detail("limit"));
                 format!("{} uses {used} of {limit} licences of the kind {}", self.resource, detail("license"))

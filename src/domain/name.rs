@@ -67,6 +67,14 @@ texts! {
     RoleName(role_name);
     /// The name of a privilege that a tenant defines: up to 200 characters, also none.
     PrivilegeName(company_name);
+    /// The domain of a tenant, in lower case and as ASCII.
+    DomainName(super::tenant_domain::domain_name);
+    /// The name of a tenant's product: up to 100 characters, also none.
+    ProductName(person_name);
+    /// Where a tenant's logo is: an address that begins with `https://`, also none.
+    LogoUrl(super::branding::logo_url);
+    /// A colour, `#rrggbb`, also none.
+    Color(super::branding::color);
     /// The name of a kind of licences: `[a-z][a-z0-9-]{0,38}`.
     LicenseKind(license_kind);
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::branding::Branding;
 use super::error::{Error, Reason, Refusal, Result};
 use super::id::{OperationId, TenantUid};
 use super::license::LicenseUse;
 use super::lifecycle::{LockReason, Standing, State};
 use super::limits::LimitsPatch;
-use super::name::{CompanyName, DisplayName, Labels, TenantCode, TimeZone};
+use super::name::{CompanyName, DisplayName, DomainName, Labels, TenantCode, TimeZone};
 use super::names::names;
 use super::operation::Kind;
 
@@ -37,6 +38,12 @@ pub struct Tenant {
     /// Whether its new users get mail. Answers that were kept before there was the switch are of tenants whose users do.
     #[serde(default = "yes")]
     pub email_notification: bool,
+    /// The domain by which its users log in.
+    #[serde(default)]
+    pub domain: Option<DomainName>,
+    /// How it looks to people before they log in.
+    #[serde(default)]
+    pub branding: Branding,
     /// Its state.
     pub state: State,
     /// Why it is locked, if it is.
@@ -178,6 +185,8 @@ names! {
         LimitNear = "LIMIT_NEAR",
         /// Of one of its kinds of licences no seat is free.
         LicensesExhausted = "LICENSES_EXHAUSTED",
+        /// It has a domain, and nobody can log in by it.
+        DomainNotSecure = "DOMAIN_NOT_SECURE",
     }
 }
 
@@ -200,6 +209,10 @@ pub struct NewTenant {
     pub time_zone: Option<TimeZone>,
     /// Whether its new users get mail.
     pub email_notification: bool,
+    /// Its domain.
+    pub domain: Option<DomainName>,
+    /// How it looks.
+    pub branding: Branding,
     /// Limits; what is None is as the settings have it.
     pub limits: LimitsPatch,
     /// Features; none: the default ones.
@@ -221,6 +234,8 @@ pub struct TenantPatch {
     pub time_zone: Option<TimeZone>,
     /// Whether new users get mail from now on.
     pub email_notification: Option<bool>,
+    /// New looks, all of them.
+    pub branding: Option<Branding>,
 }
 
 impl TenantPatch {
@@ -237,6 +252,7 @@ impl TenantPatch {
             ("protected", self.protected.map(|protected| protected.to_string())),
             ("time_zone", self.time_zone.as_ref().map(ToString::to_string)),
             ("email_notification", self.email_notification.map(|on| on.to_string())),
+            ("branding", self.branding.as_ref().map(Branding::told)),
         ];
         fields.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
     }
@@ -254,6 +270,7 @@ impl TenantPatch {
             ("protected", self.protected.is_some()),
             ("time_zone", self.time_zone.is_some()),
             ("email_notification", self.email_notification.is_some()),
+            ("branding", self.branding.is_some()),
         ];
         fields.into_iter().filter(|f| f.1).map(|f| f.0).collect()
     }

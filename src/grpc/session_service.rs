@@ -156,7 +156,7 @@ impl SessionServiceHandler for SessionService {
 }
 
 fn log_in(request: v1::CreateSessionRequest) -> Result<LogIn> {
-    let (user_name, tenant) = session::account(request.user_name, request.tenant)?;
+    let (user_name, home) = session::account(request.user_name, request.tenant, &request.domain)?;
     if request.password.is_empty() || request.password.len() > 4096 {
         return Err(Error::field("password", "must have 1 to 256 characters"));
     }
@@ -164,5 +164,5 @@ fn log_in(request: v1::CreateSessionRequest) -> Result<LogIn> {
     if active_tenant.as_ref().is_some_and(|tenant| tenant.len() > 64) {
         return Err(Error::field("active_tenant", "must be the code or the uid of a tenant"));
     }
-    Ok(LogIn { user_name, password: request.password.into(), tenant, active_tenant })
+    Ok(LogIn { user_name, password: request.password.into(), home, active_tenant })
 }

@@ -1,7 +1,7 @@
 //! TenantService: decode, call the use case, encode.
 
 use super::convert::fields::Fields;
-use super::convert::{license, limits, mail_text, operation::operation, page, tenant};
+use super::convert::{domain, license, limits, mail_text, operation::operation, page, tenant};
 use super::guarded::TenantServiceHandler;
 use crate::app::App;
 use crate::app::tenants::{DeleteTenant, LockTenant};
@@ -209,6 +209,50 @@ impl TenantServiceHandler for TenantService {
         let changed = self.0.update_default_features(op, patch, request.etag).await?;
         let features = limits::features(DEFAULT_FEATURES.to_owned(), &changed);
         Ok(v1::UpdateDefaultFeaturesResponse { features: Some(features) })
+    }
+
+    async fn set_tenant_domain(
+        &self,
+        op: OpContext,
+        request: v1::SetTenantDomainRequest,
+    ) -> Result<v1::SetTenantDomainResponse> {
+        limits::check_name("name", &request.name, "domain")?;
+        let name = domain::name("domain", &request.domain)?;
+        let (tenant, set) = self.0.set_domain(op.clone(), name, request.etag).await?;
+        let mut set = domain::domain(&tenant.name(), set);
+        // What was drawn is not kept, so nobody must put it in a record.
+        if op.validate_only() {
+            set.record_value = String::new();
+        }
+        Ok(v1::SetTenantDomainResponse { tenant: Some(tenant::tenant(tenant)), domain: Some(set) })
+    }
+
+    async fn verify_tenant_domain(
+        &self,
+        op: OpContext,
+        request: v1::VerifyTenantDomainRequest,
+    ) -> Result<v1::VerifyTenantDomainResponse> {
+        limits::check_name("name", &request.name, "domain")?;
+        let (tenant, checked) = self.0.verify_domain(op).await?;
+        Ok(v1::VerifyTenantDomainResponse { domain: Some(domain::domain(&tenant, checked)) })
+    }
+
+    async fn remove_tenant_domain(
+        &self,
+        op: OpContext,
+        request: v1::RemoveTenantDomainRequest,
+    ) -> Result<v1::RemoveTenantDomainResponse> {
+        limits::check_name("name", &request.name, "domain")?;
+        let tenant = self.0.remove_domain(op, request.etag).await?;
+        Ok(v1::RemoveTenantDomainResponse { tenant: Some(tenant::tenant(tenant)) })
+    }
+
+    async fn resolve_tenant(
+        &self,
+        op: OpContext,
+        request: v1::ResolveTenantRequest,
+    ) -> Result<v1::ResolveTenantResponse> {
+        Ok(domain::resolved(self.0.resolve_for_all(&op, domain::asked(&request)?).await?))
     }
 
     async fn retry_tenant_provisioning(

@@ -1,5 +1,6 @@
 //! Adapters: what the ports ask for, with real means.
 
+pub mod domain_probe;
 pub mod files;
 pub mod mail_folder;
 mod mail_message;

@@ -20,6 +20,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::event::{Before, Doer, Event, LogFilter, Severity};
 use crate::domain::id::{OperationId, TenantUid, UserId, UserRef};
 use crate::domain::operation::{Actor, Failure, Kind, State};
+use crate::domain::tenant_domain::TenantDomain;
 
 #[expect(clippy::too_many_arguments, reason = "generated; one argument for each column")]
 mod sql {
@@ -103,6 +104,31 @@ pub async fn log_operation(
         actor,
         actor_name: "",
         operation: Some(id),
+        correlation_id: op.correlation_id(),
+    };
+    log(tx, happened).await
+}
+
+/// Logs that people can log in by the tenant's domain from now on, or can't any more.
+pub async fn log_domain(tx: &mut Tx, domain: &TenantDomain) -> Result<()> {
+    let (severity, event) = match domain.operational() {
+        true => (Severity::Info, "DOMAIN_OPERATIONAL"),
+        false => (Severity::Warning, "DOMAIN_NOT_OPERATIONAL"),
+    };
+    let mut details = BTreeMap::from([("domain", domain.name.to_string())]);
+    if !domain.operational() {
+        details.insert("problem", domain.problem.clone());
+    }
+    let op = tx.op().clone();
+    let happened = Happened {
+        for_operators: true,
+        severity,
+        kind: event,
+        resource: "",
+        details,
+        actor: op.actor(),
+        actor_name: "",
+        operation: None,
         correlation_id: op.correlation_id(),
     };
     log(tx, happened).await

@@ -1,9 +1,11 @@
 //! The tables as diesel sees them; `migrations/` is what they are.
 
 mod licenses;
+mod lifecycle;
 mod logs;
 
 pub use licenses::*;
+pub use lifecycle::*;
 pub use logs::*;
 
 diesel::table! {
@@ -66,53 +68,6 @@ diesel::table! {
 
 diesel::table! {
     tenant_features (tenant_id) { tenant_id -> Uuid, features -> Array<Text>, version -> Int8, }
-}
-
-diesel::table! {
-    tenant_identities (uid) { uid -> Uuid, code -> Text, created_at -> Timestamptz, }
-}
-
-diesel::table! {
-    tenant_transitions (tenant_id, seq) {
-        tenant_id -> Uuid,
-        seq -> Int4,
-        from_state -> Text,
-        from_reason -> Text,
-        to_state -> Text,
-        to_reason -> Text,
-        cause -> Text,
-        cooldown -> Nullable<Int8>,
-        note -> Text,
-        actor_tenant_id -> Nullable<Uuid>,
-        actor_id -> Nullable<Uuid>,
-        acted_for -> Nullable<Uuid>,
-        operation_id -> Nullable<Uuid>,
-        at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    tenants (tenant_id) {
-        tenant_id -> Uuid,
-        code -> Text,
-        display_name -> Text,
-        company_name -> Text,
-        labels -> Jsonb,
-        protected -> Bool,
-        server -> Text,
-        time_zone -> Text,
-        email_notification -> Bool,
-        state -> Text,
-        lock_reason -> Text,
-        seq -> Int4,
-        cooldown_until -> Nullable<Timestamptz>,
-        purge_started -> Bool,
-        generation -> Int4,
-        epoch -> Int8,
-        version -> Int8,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
-    }
 }
 
 diesel::table! {
@@ -336,7 +291,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     servers,
     settings,
     operations,
-    tenant_licenses
+    tenant_licenses,
+    tenant_domains
 );
 diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);

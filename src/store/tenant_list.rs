@@ -10,9 +10,10 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::domains;
 use super::error::failed;
 use super::schema::{
-    operations as o, servers, settings, tenant_licenses as tl, tenant_limits as l, tenants as t,
+    operations as o, servers, settings, tenant_domains as d, tenant_licenses as tl, tenant_limits as l, tenants as t,
     unlicensed_privileges as n, users,
 };
 use super::tenants::{Row, columns, tenant};
@@ -26,6 +27,7 @@ use crate::domain::name::Labels;
 use crate::domain::operation::Kind;
 use crate::domain::privilege::Privilege;
 use crate::domain::tenant::{CurrentOperation, Overview, Tenant};
+use crate::domain::tenant_domain::TenantDomain;
 use crate::domain::user::UserState;
 
 /// A row of the list.
@@ -45,6 +47,8 @@ pub struct Listed {
     pub overview: Overview,
     /// Whether tenants may be prepared and deleted in one call.
     pub force_enabled: bool,
+    /// Its domain, if it has one.
+    pub domain: Option<TenantDomain>,
 }
 
 type ListedRow = (
@@ -53,6 +57,7 @@ type ListedRow = (
     (Option<i64>, Option<i64>, i64, i64, i64),
     Option<serde_json::Value>,
     Option<(Uuid, String, i32, String)>,
+    Option<domains::Row>,
 );
 
 diesel::define_sql_function! {
@@ -99,6 +104,7 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
         .inner_join(l::table.on(l::tenant_id.eq(t::tenant_id)))
         .inner_join(settings::table.on(settings::only_one))
         .left_join(o::table.on(working))
+        .left_join(d::table.on(d::tenant_id.eq(t::tenant_id)))
         .filter(t::tenant_id.eq_any(uids))
         .select((
             columns(),
@@ -111,6 +117,7 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
             (l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version),
             licenses.single_value(),
             (o::id, o::kind, o::percent, o::waiting_for).nullable(),
+            domains::columns().nullable(),
         ))
         .load::<ListedRow>(conn)
         .await
@@ -139,7 +146,7 @@ async fn leave_out_unlicensed(conn: &mut AsyncPgConnection, rows: &mut [Listed])
 }
 
 fn listed(row: ListedRow) -> Result<Listed> {
-    let (row, (lacks, server_reachable, force_enabled, warning_percent), limits, licenses, operation) = row;
+    let (row, (lacks, server_reachable, force_enabled, warning_percent), limits, licenses, operation, domain) = row;
     let (max_users, disk_quota, users, storage_bytes, version) = limits;
     let mut waiting_for = String::new();
     let current = operation.map(|(id, kind, percent, waits)| {
@@ -155,7 +162,8 @@ fn listed(row: ListedRow) -> Result<Listed> {
     let limits = Limits { max_users, disk_quota, users, storage_bytes, warning_percent, version };
     let tenant = tenant(row)?;
     let target_lacks = lacks.map(|names| names.iter().filter_map(|name| Privilege::parse(name)).collect());
-    Ok(Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled })
+    let domain = domain.map(domains::domain);
+    Ok(Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain })
 }
 
 diesel::define_sql_function! {

@@ -9,10 +9,11 @@ use super::clock::{LockClass, clock_timestamp, pg_advisory_xact_lock};
 use super::error::{failed, is_duplicate};
 use super::schema::{tenant_identities as ti, tenants as t};
 use super::tx::{PlatformTx, Tx};
+use crate::domain::branding::Branding;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
 use crate::domain::lifecycle::{LockReason, State};
-use crate::domain::name::{CompanyName, DisplayName, TenantCode, TimeZone};
+use crate::domain::name::{Color, CompanyName, DisplayName, DomainName, LogoUrl, ProductName, TenantCode, TimeZone};
 use crate::domain::tenant::{NewTenant, Tenant, TenantPatch};
 
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -20,7 +21,8 @@ pub(super) fn columns() -> _ {
     (
         (t::tenant_id, t::code, t::display_name, t::company_name, t::labels, t::protected, t::server, t::time_zone),
         (t::state, t::lock_reason, t::seq, t::cooldown_until, t::purge_started, t::generation, t::epoch, t::version),
-        (t::email_notification, t::created_at, t::updated_at),
+        (t::email_notification, t::domain, t::created_at, t::updated_at),
+        (t::product_name, t::logo_url, t::primary_color, t::accent_color),
         clock_timestamp(),
     )
 }
@@ -28,15 +30,29 @@ pub(super) fn columns() -> _ {
 pub(super) type Row = (
     (Uuid, String, String, String, serde_json::Value, bool, String, String),
     (String, String, i32, Option<DateTime<Utc>>, bool, i32, i64, i64),
-    (bool, DateTime<Utc>, DateTime<Utc>),
+    (bool, Option<String>, DateTime<Utc>, DateTime<Utc>),
+    BrandingRow,
     DateTime<Utc>,
 );
+
+/// Product name, address of the logo, and both colours.
+pub(super) type BrandingRow = (String, String, String, String);
+
+pub(super) fn branding((product_name, logo_url, primary_color, accent_color): BrandingRow) -> Branding {
+    Branding {
+        product_name: ProductName::stored(product_name),
+        logo_url: LogoUrl::stored(logo_url),
+        primary_color: Color::stored(primary_color),
+        accent_color: Color::stored(accent_color),
+    }
+}
 
 pub(super) fn tenant(row: Row) -> Result<Tenant> {
     let (
         (uid, code, display_name, company_name, labels, protected, server, time_zone),
         (state, lock_reason, seq, cooldown_until, purge_started, generation, epoch, version),
-        (email_notification, created_at, updated_at),
+        (email_notification, domain, created_at, updated_at),
+        looks,
         now,
     ) = row;
     Ok(Tenant {
@@ -49,6 +65,8 @@ pub(super) fn tenant(row: Row) -> Result<Tenant> {
         server,
         time_zone: TimeZone::stored(time_zone),
         email_notification,
+        domain: domain.map(DomainName::stored),
+        branding: branding(looks),
         state: State::parse(&state).ok_or_else(|| Error::internal("stored state", state))?,
         lock_reason: LockReason::parse(&lock_reason),
         seq,
@@ -108,6 +126,10 @@ pub async fn insert(tx: &mut Tx, code: &TenantCode, new: &NewTenant, server: &st
             t::server.eq(server),
             t::time_zone.eq(time_zone.as_str()),
             t::email_notification.eq(new.email_notification),
+            t::product_name.eq(new.branding.product_name.as_str()),
+            t::logo_url.eq(new.branding.logo_url.as_str()),
+            t::primary_color.eq(new.branding.primary_color.as_str()),
+            t::accent_color.eq(new.branding.accent_color.as_str()),
         ))
         .execute(tx.conn())
         .await
@@ -124,6 +146,10 @@ struct Change<'a> {
     protected: Option<bool>,
     time_zone: Option<&'a str>,
     email_notification: Option<bool>,
+    product_name: Option<&'a str>,
+    logo_url: Option<&'a str>,
+    primary_color: Option<&'a str>,
+    accent_color: Option<&'a str>,
 }
 
 /// Changes the profile of the transaction's tenant. The root group takes the new display name by itself.
@@ -132,6 +158,7 @@ pub async fn update(tx: &mut Tx, patch: &TenantPatch) -> Result<()> {
         return Ok(());
     }
     let labels = patch.labels.as_ref().map(serde_json::to_value).transpose();
+    let branding = patch.branding.as_ref();
     let change = Change {
         display_name: patch.display_name.as_ref().map(DisplayName::as_str),
         company_name: patch.company_name.as_ref().map(CompanyName::as_str),
@@ -139,6 +166,10 @@ pub async fn update(tx: &mut Tx, patch: &TenantPatch) -> Result<()> {
         protected: patch.protected,
         time_zone: patch.time_zone.as_ref().map(TimeZone::as_str),
         email_notification: patch.email_notification,
+        product_name: branding.map(|branding| branding.product_name.as_str()),
+        logo_url: branding.map(|branding| branding.logo_url.as_str()),
+        primary_color: branding.map(|branding| branding.primary_color.as_str()),
+        accent_color: branding.map(|branding| branding.accent_color.as_str()),
     };
     let uid = tx.tenant().0;
     diesel::update(t::table.find(uid)).set(change).execute(tx.conn()).await.map_err(|error| {

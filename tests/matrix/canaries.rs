@@ -31,9 +31,10 @@ impl Canaries {
         let of_deeds = row.name.starts_with("EventService") || row.name.starts_with("OperationService");
         let what = format!("{} by {}", row.name, caller.name);
         self.search(&what, &answer.text, &answer.asked, |index| {
+            let told_to_all = row.is_for_everybody() && index == column;
             if caller.insider.contains(&index) || logs_in == Some(index) {
                 Sees::All
-            } else if !caller.outsider.contains(&index) {
+            } else if !caller.outsider.contains(&index) && !told_to_all {
                 Sees::Nothing
             } else if caller.own == INFRASTRUCTURE && of_deeds {
                 Sees::Names

@@ -29,6 +29,9 @@ async fn every_caller_gets_what_is_written_and_nobody_sees_what_is_not_theirs() 
         ("telemetry.otlp_endpoint", collector.address.clone()),
         ("telemetry.sample_ratio", "1".into()),
         ("telemetry.log_filter", "info,landlord=trace".into()),
+        // Nobody answers there, and that at once.
+        ("domains.name_servers", "127.0.0.1:9".into()),
+        ("domains.timeout_ms", "200".into()),
     ];
     let mut world = World::new(&options).await;
     let channel = Endpoint::from_shared(format!("http://{}", world.replica.address)).unwrap().connect().await.unwrap();
@@ -113,6 +116,9 @@ async fn ask(world: &mut World, channel: &Channel, row: &Row, caller: usize, nam
 fn is_foreign(row: &Row, caller: &Caller, index: usize, answer: &Answer) -> bool {
     if let Some(place) = row.logs_in(caller.own, index) {
         return place != index;
+    }
+    if row.is_for_everybody() {
+        return answer.outcome != "ok";
     }
     answer.outcome == "RESOURCE_NOT_FOUND" || !caller.outsider.contains(&index)
 }

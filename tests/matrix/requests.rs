@@ -45,6 +45,11 @@ impl Row {
         (self.policy.name == "CreateSession").then_some(place)
     }
 
+    /// Whether it tells everybody what the outside of a tenant is.
+    pub fn is_for_everybody(&self) -> bool {
+        self.policy.name == "ResolveTenant"
+    }
+
     /// Whether the request names that.
     pub fn names(&self, placeholder: &str) -> bool {
         self.template.contains(&format!("<{placeholder}>"))

@@ -8,7 +8,9 @@ use crate::support::database::Database;
 /// Indexes that don't lead with the tenant, each with its reason.
 const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("tenant_identities_code_key", "a code names one tenant of all, for ever"),
+    ("tenants_domain_key", "a domain is of one tenant; operators alone set them, and log-in looks tenants up by it"),
     ("tenants_code_key", "the same; log-in and metadata look tenants up by it"),
+    ("tenant_domains_due", "the housekeeping looks for those to check across tenants"),
     ("tenants_by_creation", "the platform reads its list in batches of this order"),
     ("tenants_by_change", "the platform keeps its list current by it"),
     ("tenant_identities_by_end", "the same, for tenants that are gone"),
@@ -81,7 +83,7 @@ async fn indexes_and_unique_keys_lead_with_the_tenant() {
 }
 
 #[tokio::test]
-async fn of_the_exceptions_only_the_codes_of_tenants_are_unique_across_tenants() {
+async fn of_the_exceptions_only_codes_and_domains_of_tenants_are_unique_across_tenants() {
     let client = Database::create().await.connect("postgres").await;
     let unique = column(
         &client,
@@ -90,7 +92,7 @@ async fn of_the_exceptions_only_the_codes_of_tenants_are_unique_across_tenants()
     );
     let unique = unique.await;
     let across: Vec<_> = listed(ACROSS_TENANTS).into_iter().filter(|name| unique.contains(name)).collect();
-    assert_eq!(across, ["tenant_identities_code_key", "tenants_code_key"]);
+    assert_eq!(across, ["tenant_identities_code_key", "tenants_code_key", "tenants_domain_key"]);
 }
 
 #[tokio::test]

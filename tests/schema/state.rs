@@ -5,8 +5,19 @@ use super::world::{
 };
 
 /// The columns of `tenants` that people change. All others follow from the log, or stay as they are.
-const CHANGED_BY_PEOPLE: &[&str] =
-    &["company_name", "display_name", "email_notification", "labels", "protected", "time_zone"];
+const CHANGED_BY_PEOPLE: [&str; 11] = [
+    "accent_color",
+    "company_name",
+    "display_name",
+    "domain",
+    "email_notification",
+    "labels",
+    "logo_url",
+    "primary_color",
+    "product_name",
+    "protected",
+    "time_zone",
+];
 
 const LOCK: &str =
     "INSERT INTO tenant_transitions (tenant_id, seq, from_state, from_reason, to_state, to_reason, cause)

@@ -40,6 +40,8 @@ const ROWS: &str = "
         VALUES ('$t', 1, 'NONE', '-', 'LOCKED', 'PROVISIONING', 'CREATE');
     INSERT INTO tenant_transitions (tenant_id, seq, from_state, from_reason, to_state, to_reason, cause)
         VALUES ('$t', 2, 'LOCKED', 'PROVISIONING', 'ACTIVE', '-', 'PROVISIONED');
+    UPDATE tenants SET domain = '$c.example' WHERE tenant_id = '$t';
+    INSERT INTO tenant_domains (tenant_id, domain, challenge) VALUES ('$t', '$c.example', 'c');
     INSERT INTO users (tenant_id, id, user_name, user_name_key, state) VALUES ('$t', '$t', 'anna', 'anna', 'ACTIVE');
     INSERT INTO memberships (tenant_id, user_id, home_tenant_id) VALUES ('$t', '$t', '$t');
     INSERT INTO groups (tenant_id, id, tenant_name) VALUES ('$t', '$t', 'Name of $c');

@@ -20,8 +20,14 @@ fn expected(status: AccessStatus, reason: &str, actions: &[&str]) -> (AccessStat
 }
 
 /// What operators may do to a tenant as long as it is active or locked.
-const ALWAYS: [&str; 5] =
-    ["UpdateTenant", "UpdateTenantLimits", "UpdateTenantLicenses", "UpdateTenantFeatures", "UpdateTenantMailTexts"];
+const ALWAYS: [&str; 6] = [
+    "UpdateTenant",
+    "UpdateTenantLimits",
+    "UpdateTenantLicenses",
+    "UpdateTenantFeatures",
+    "UpdateTenantMailTexts",
+    "SetTenantDomain",
+];
 
 fn with(others: &[&'static str]) -> Vec<&'static str> {
     ALWAYS.iter().chain(others).copied().collect()
@@ -74,12 +80,19 @@ async fn a_protected_tenant_cannot_be_prepared_and_a_failed_one_is_corrupt_until
     server.break_provisioning().await;
     let name = operator.failed_tenant("Broken").await;
     let corrupt = seen(&operator, &name).await;
-    let corrupt_is =
-        expected(AccessStatus::Corrupt, "TENANT_COOLING_DOWN", &["UpdateTenant", "RetryTenantProvisioning"]);
+    let corrupt_is = expected(
+        AccessStatus::Corrupt,
+        "TENANT_COOLING_DOWN",
+        &["UpdateTenant", "SetTenantDomain", "RetryTenantProvisioning"],
+    );
     assert_eq!(corrupt, corrupt_is);
     let rest = "UPDATE tenants SET cooldown_until = clock_timestamp() WHERE state = 'FAILED'";
     server.sql().await.batch_execute(rest).await.unwrap();
-    let failed_is = expected(AccessStatus::Failed, "", &["UpdateTenant", "DeleteTenant", "RetryTenantProvisioning"]);
+    let failed_is = expected(
+        AccessStatus::Failed,
+        "",
+        &["UpdateTenant", "SetTenantDomain", "DeleteTenant", "RetryTenantProvisioning"],
+    );
     assert_eq!(seen(&operator, &name).await, failed_is);
 }
 

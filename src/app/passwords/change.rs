@@ -4,12 +4,12 @@ use futures::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::App;
-use crate::app::attempts::too_early;
+use crate::app::attempts::check_wait;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::name::UserName;
 use crate::domain::user::check_password;
-use crate::store::{attempts, sessions, users};
+use crate::store::{sessions, users};
 
 impl App {
     /// Changes the caller's own password and ends the caller's sessions.
@@ -23,9 +23,7 @@ impl App {
         let input = (user, slots.clone());
         let hash = self.db.read(op.clone(), "password-hash", input, |tx, (id, slots)| {
             async move {
-                if let Some(wait) = attempts::wait(tx, slots).await? {
-                    return Err(too_early(wait));
-                }
+                check_wait(tx, slots).await?;
                 users::password_hash(tx, *id).await
             }
             .boxed()

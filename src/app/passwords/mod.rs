@@ -3,5 +3,3 @@
 mod change;
 mod link;
 mod request;
-
-pub(in crate::app) use request::account;

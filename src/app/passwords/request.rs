@@ -6,7 +6,8 @@ use futures::FutureExt as _;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
-use crate::app::attempts::too_early;
+use crate::app::attempts::check_wait;
+use crate::app::home::{Home, account, leads_in};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::attempts::Slot;
@@ -24,43 +25,36 @@ const ANSWERED_AFTER: Duration = Duration::from_millis(200);
 
 impl App {
     /// Mails a link to the user of that name, if there is one who can have it.
-    pub async fn request_password_reset(&self, call: &OpContext, user_name: &str, tenant: Option<&str>) -> Result<()> {
+    pub async fn request_password_reset(&self, call: &OpContext, user_name: &str, home: Home) -> Result<()> {
         let answered = Instant::now() + ANSWERED_AFTER;
-        let asked = self.ask_for_reset(call, user_name, tenant).await;
+        let asked = self.ask_for_reset(call, user_name, home).await;
         sleep_until(answered).await;
         asked
     }
 
-    async fn ask_for_reset(&self, call: &OpContext, user_name: &str, tenant: Option<&str>) -> Result<()> {
-        let home = self.home_of(tenant).await?;
+    async fn ask_for_reset(&self, call: &OpContext, user_name: &str, home: Home) -> Result<()> {
+        let found = self.home_of(&home).await?.map(|(uid, _)| uid);
         let key = UserName::parse(user_name).map(|name| name.key()).unwrap_or_default();
-        let account = account(home.as_ref().map(|(uid, _)| *uid), tenant, &key, user_name);
-        let slots = self.reset_slots(call, &account)?;
-        let searched = home.map_or(TenantUid(uuid::Uuid::nil()), |(uid, _)| uid);
+        let slots = self.reset_slots(call, &account(found, &home, &key, user_name))?;
+        let searched = found.unwrap_or(TenantUid(uuid::Uuid::nil()));
         let op = OpContext::system(Purpose::Link, Some(searched)).in_answer_to(call.correlation_id().to_owned());
-        self.db.change(op, "ask-for-reset", (key, slots), |tx, (key, slots)| ask(tx, key, slots).boxed()).await?;
+        let input = (home, key, slots);
+        self.db.change(op, "ask-for-reset", input, |tx, (home, key, slots)| ask(tx, home, key, slots).boxed()).await?;
         self.notify();
         Ok(())
     }
 }
 
-/// The account that is meant, whether it is there or not.
-pub(in crate::app) fn account(home: Option<TenantUid>, tenant: Option<&str>, key: &str, user_name: &str) -> String {
-    let home = home.map_or_else(|| tenant.unwrap_or_default().to_lowercase(), |uid| uid.to_string());
-    format!("{home}\n{}", if key.is_empty() { user_name } else { key })
-}
-
-async fn ask(tx: &mut Tx, key: &str, [address, account]: &[Slot; 2]) -> Result<()> {
-    if let Some(wait) = attempts::wait(tx, &[*address]).await? {
-        return Err(too_early(wait));
-    }
+async fn ask(tx: &mut Tx, home: &Home, key: &str, [address, account]: &[Slot; 2]) -> Result<()> {
+    check_wait(tx, &[*address]).await?;
     let flooded = attempts::wait(tx, &[*account]).await?.is_some();
     attempts::count(tx, &[*address]).await?;
     if flooded {
         return Ok(());
     }
     attempts::count(tx, &[*account]).await?;
-    let open = matches!(users::hold_tenant(tx).await?, Some((State::Active, _)));
+    let active = matches!(users::hold_tenant(tx).await?, Some((State::Active, _)));
+    let open = active && leads_in(tx, home).await?;
     let found = users::find_for_log_in(tx, key).await?.filter(|(user, _)| open && !user.email.is_empty());
     let Some((user, _)) = found else { return Ok(()) };
     let mail = match user.state {

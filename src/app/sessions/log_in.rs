@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Issued, open, open_tenant, works_in};
 use crate::app::App;
-use crate::app::attempts::too_early;
+use crate::app::attempts::check_wait;
+use crate::app::domains::not_operational;
+use crate::app::home::{Home, account, leads_in};
 use crate::app::licenses::take_seat;
-use crate::app::passwords::account;
 use crate::authn::Caller;
 use crate::authn::refresh_token::RefreshToken;
 use crate::authz::permit::Purpose;
@@ -21,7 +22,7 @@ use crate::domain::name::UserName;
 use crate::domain::user::{User, UserState};
 use crate::store::my_tenants::{self, MyTenant};
 use crate::store::tx::Tx;
-use crate::store::{attempts, audit, sessions, tenants, users};
+use crate::store::{attempts, audit, sessions, users};
 
 /// Tenants that the answer names. Who works in more asks for the list.
 const MOST_TENANTS: i64 = 100;
@@ -33,8 +34,8 @@ pub struct LogIn {
     pub user_name: String,
     /// Password.
     pub password: SecretString,
-    /// Code or uid of the home tenant, if one was given.
-    pub tenant: Option<String>,
+    /// Where the user is at home.
+    pub home: Home,
     /// Code or uid of the tenant to work in; none: the user's default.
     pub active_tenant: Option<String>,
 }
@@ -61,6 +62,8 @@ struct Begin {
     wanted: Option<(TenantUid, String)>,
     life: std::time::Duration,
     slots: Vec<Slot>,
+    /// How the home was named.
+    home: Home,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,12 +77,12 @@ impl App {
     /// else stands in the way, only who knows the password is told. Those that succeed stand in the logs; those that don't
     /// leave no trace there, which anybody could fill.
     pub async fn log_in(&self, call: &OpContext, log_in: LogIn) -> Result<LoggedIn> {
-        let home = self.home_of(log_in.tenant.as_deref()).await?;
+        let home = self.home_of(&log_in.home).await?;
         // An unknown tenant is searched as a known one is, so that the time does not tell them apart.
         let searched = home.as_ref().map_or(TenantUid(uuid::Uuid::nil()), |(uid, _)| *uid);
         let op = OpContext::system(Purpose::LogIn, Some(searched));
         let key = UserName::parse(&log_in.user_name).map(|name| name.key()).unwrap_or_default();
-        let account = account(home.as_ref().map(|home| home.0), log_in.tenant.as_deref(), &key, &log_in.user_name);
+        let account = account(home.as_ref().map(|home| home.0), &log_in.home, &key, &log_in.user_name);
         let slots = self.password_slots(call, &account)?;
         let input = (key, slots.clone());
         let known = self.db.read(op, "find-user", input, |tx, (key, slots)| {
@@ -105,7 +108,8 @@ impl App {
             },
         };
         let token = RefreshToken::new(home, SessionId::new(), 1)?;
-        let input = Begin { user: user.clone(), token: token.clone(), wanted, life: self.sessions.refresh, slots };
+        let life = self.sessions.refresh;
+        let input = Begin { user: user.clone(), token: token.clone(), wanted, life, slots, home: log_in.home };
         let op = OpContext::system(Purpose::LogIn, Some(home)).in_answer_to(call.correlation_id().to_owned());
         let Begun { caller, tenants } =
             self.db.change(op, "log-in", input, |tx, input| begin(tx, input).boxed()).await?;
@@ -125,26 +129,6 @@ impl App {
         });
         count.await
     }
-
-    /// The tenant named, or the only operational one.
-    pub(in crate::app) async fn home_of(&self, tenant: Option<&str>) -> Result<Option<(TenantUid, String)>> {
-        if let Some(name) = tenant {
-            return self.resolve_tenant(name).await;
-        }
-        let op = OpContext::system(Purpose::LogIn, None);
-        let found = self.db.platform(op, "only-tenant", (), |tx, ()| tenants::operational(tx).boxed()).await?;
-        match <[_; 1]>::try_from(found) {
-            Ok([only]) => Ok(Some(only)),
-            Err(_) => {
-                let text = "name the home tenant: give `tenant`, or write the user name as name@code";
-                Err(Error::field("tenant", text))
-            }
-        }
-    }
-}
-
-async fn check_wait(tx: &mut Tx, slots: &[Slot]) -> Result<()> {
-    attempts::wait(tx, slots).await?.map_or(Ok(()), |wait| Err(too_early(wait)))
 }
 
 async fn begin(tx: &mut Tx, input: &Begin) -> Result<Begun> {
@@ -152,6 +136,9 @@ async fn begin(tx: &mut Tx, input: &Begin) -> Result<Begun> {
     // Of many who guess at once, those that come too early learn nothing, not even that they were right.
     check_wait(tx, &input.slots).await?;
     open_tenant(tx).await?;
+    if !leads_in(tx, &input.home).await? {
+        return Err(not_operational());
+    }
     // As it was found before, if nothing has changed since.
     let user = users::load_held(tx, input.user.id).await?;
     let user =

@@ -15,7 +15,8 @@ use crate::store::tenant_list::Listed;
 
 /// A row of the list, as the caller sees it. Who acts for an account sees what that account sees.
 pub(super) fn seen(listed: Listed, op: &OpContext, facts: &Facts) -> SeenTenant {
-    let Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled } = listed;
+    let Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain } =
+        listed;
     let viewer = Viewer {
         of_infrastructure: facts.caller.user.home.is_infrastructure() && op.permit().acting().is_none(),
         may_impersonate: facts.privileges.contains(&Privilege::Impersonation),
@@ -29,7 +30,9 @@ pub(super) fn seen(listed: Listed, op: &OpContext, facts: &Facts) -> SeenTenant 
     let allowed =
         actions.filter(|p| possible(p, &tenant, busy, force_enabled) && op.allows(p, tenant.uid)).map(|p| p.name);
     let access = Access { status, reason, allowed_actions: allowed.collect() };
-    let conditions = conditions(&tenant, server_reachable, &waiting_for, &overview, &limits);
+    let mut conditions = conditions(&tenant, server_reachable, &waiting_for, &overview, &limits);
+    let advice = domain.and_then(|domain| domain.advice());
+    conditions.extend(advice.map(|message| Condition { kind: ConditionKind::DomainNotSecure, message }));
     SeenTenant { tenant, conditions, access, overview }
 }
 
@@ -88,6 +91,9 @@ fn possible(policy: &'static Policy, tenant: &Tenant, busy: bool, force_enabled:
                 Standing::Active(_) | Standing::Locked(_) => force_enabled,
                 Standing::Provisioning(_) | Standing::Restoring | Standing::Preparing(_) => false,
             };
+    }
+    if is(&policy::TENANT_SERVICE_VERIFY_TENANT_DOMAIN) || is(&policy::TENANT_SERVICE_REMOVE_TENANT_DOMAIN) {
+        return tenant.domain.is_some();
     }
     if is(&policy::TENANT_SERVICE_CANCEL_TENANT_DELETION) || is(&policy::TENANT_SERVICE_RETRY_TENANT_PROVISIONING) {
         return !tenant.purge_started;

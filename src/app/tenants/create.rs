@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::begin::begun;
 use super::{because, target, wrong_state};
 use crate::app::App;
+use crate::app::domains::give;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
@@ -73,6 +74,9 @@ async fn create(tx: &mut Tx, input: &CreateTenant) -> Result<Created> {
     limits::update(tx, &limits_of(new, &settings)).await?;
     if let Some(features) = &new.features {
         limits::set_features(tx, features).await?;
+    }
+    if let Some(domain) = &new.domain {
+        give(tx, domain).await?;
     }
     begun(tx, &Params::Provision { admin: input.admin.clone() }).await
 }

@@ -48,7 +48,7 @@ fn wrong_state(tx: &Tx, tenant: &Tenant) -> Error {
 }
 
 /// The tenant as the transaction leaves it.
-async fn reload(tx: &mut Tx) -> Result<Tenant> {
+pub(super) async fn reload(tx: &mut Tx) -> Result<Tenant> {
     tenants::load(tx).await?.ok_or_else(|| Error::internal("tenant", "it went away in its own transaction"))
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::fields::timestamp;
-use super::names;
+use super::{domain, names};
+use crate::app::home::Home;
 use crate::app::sessions::{ExchangeToken, ExplainAccess, MyTenants};
 use crate::authz::policy;
 use crate::context::OpContext;
@@ -40,23 +41,31 @@ pub fn session(op: &OpContext, user: &str, row: OpenSession) -> v1::Session {
     }
 }
 
-/// A user name, and the code or the uid of its home: it stands in the user name or beside it, not in both.
-pub fn account(user_name: String, tenant: String) -> Result<(String, Option<String>)> {
-    let given = Some(tenant).filter(|tenant| !tenant.is_empty());
-    let (user_name, tenant) = match (user_name.rsplit_once('@'), given) {
-        (Some(_), Some(_)) => {
-            return Err(Error::field("tenant", "must be empty when user_name is written as name@code"));
+/// A user name, and the home: it stands in the user name or beside it, by code, uid or domain, and once only.
+pub fn account(user_name: String, tenant: String, domain: &str) -> Result<(String, Home)> {
+    if !tenant.is_empty() && !domain.is_empty() {
+        return Err(Error::field("domain", "must be empty when tenant is given"));
+    }
+    let beside = match (tenant.is_empty(), domain.is_empty()) {
+        (true, true) => Home::Only,
+        (false, _) => Home::Named(tenant),
+        (true, false) => Home::At(domain::name("domain", domain)?),
+    };
+    let (user_name, home) = match (user_name.rsplit_once('@'), beside) {
+        (Some((name, code)), Home::Only) => (name.to_owned(), Home::Named(code.to_owned())),
+        (Some(_), beside) => {
+            let field = if matches!(beside, Home::At(_)) { "domain" } else { "tenant" };
+            return Err(Error::field(field, "must be empty when user_name is written as name@code"));
         }
-        (Some((name, code)), None) => (name.to_owned(), Some(code.to_owned())),
-        (None, given) => (user_name, given),
+        (None, beside) => (user_name, beside),
     };
     if user_name.is_empty() || user_name.len() > 1024 {
         return Err(Error::field("user_name", "must have 1 to 64 characters, alone or as name@code"));
     }
-    if tenant.as_ref().is_some_and(|tenant| tenant.len() > 64) {
+    if matches!(&home, Home::Named(tenant) if tenant.len() > 64) {
         return Err(Error::field("tenant", "must be the code or the uid of a tenant"));
     }
-    Ok((user_name, tenant))
+    Ok((user_name, home))
 }
 
 /// For whom and why the caller wants a token, and for how long.

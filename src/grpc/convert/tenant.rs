@@ -1,5 +1,6 @@
 //! Tenants as messages, and the requests that make and change them.
 
+use super::domain::{branding, wanted_branding};
 use super::fields::{Fields, timestamp};
 use super::server::server_id;
 use super::{license, limits};
@@ -8,7 +9,9 @@ use crate::domain::access::{Access, Status};
 use crate::domain::error::{Error, Result};
 use crate::domain::lifecycle::{LockReason, State};
 use crate::domain::limits::feature_names;
-use crate::domain::name::{CompanyName, DisplayName, Email, PersonName, TenantCode, TimeZone, UserName, labels};
+use crate::domain::name::{
+    CompanyName, DisplayName, DomainName, Email, PersonName, TenantCode, TimeZone, UserName, labels,
+};
 use crate::domain::operation::InitialAdmin;
 use crate::domain::tenant::{BlastRadius, Blocker, Condition, ConditionKind, NewTenant, Overview, Tenant, TenantPatch};
 use crate::domain::user::SUPERUSER;
@@ -32,6 +35,8 @@ pub fn tenant(tenant: Tenant) -> v1::Tenant {
         server: format!("servers/{}", tenant.server),
         time_zone: tenant.time_zone.to_string(),
         email_notification: Some(tenant.email_notification),
+        domain: tenant.domain.map(|domain| domain.to_string()).unwrap_or_default(),
+        branding: branding(tenant.branding),
         cooldown_expire_time: tenant.cooldown_until.map(timestamp),
         purge_started: tenant.purge_started,
         create_time: Some(timestamp(tenant.created_at)),
@@ -73,6 +78,7 @@ fn condition(condition: Condition) -> v1::TenantCondition {
         ConditionKind::DeletionBlocked => v1::tenant_condition::Kind::DeletionBlocked,
         ConditionKind::LimitNear => v1::tenant_condition::Kind::LimitNear,
         ConditionKind::LicensesExhausted => v1::tenant_condition::Kind::LicensesExhausted,
+        ConditionKind::DomainNotSecure => v1::tenant_condition::Kind::DomainNotSecure,
     };
     v1::TenantCondition { kind: kind.into(), message: condition.message }
 }
@@ -147,6 +153,9 @@ pub fn create(request: v1::CreateTenantRequest) -> Result<CreateTenant> {
     let server = server.map(|name| server_id("tenant.server", &name)).transpose()?;
     let zone = Some(sent.time_zone).filter(|z| !z.is_empty());
     let zone = zone.map(|zone| fields.take("tenant.time_zone", TimeZone::parse(&zone)));
+    let domain = Some(sent.domain).filter(|domain| !domain.is_empty());
+    let domain = domain.map(|domain| fields.take("tenant.domain", DomainName::parse(&domain)));
+    let looks = wanted_branding(&mut fields, &sent.branding.unwrap_or_default());
     let limits = limits::wanted(&mut fields, &request.limits.unwrap_or_default());
     let features = request.features.map(|sent| feature_names("features.features", sent.features)).transpose()?;
     let admin = request.initial_admin.map(|admin| initial_admin(&mut fields, &admin));
@@ -160,6 +169,8 @@ pub fn create(request: v1::CreateTenantRequest) -> Result<CreateTenant> {
             server,
             time_zone: zone.flatten(),
             email_notification: sent.email_notification.unwrap_or(true),
+            domain: domain.flatten(),
+            branding: looks?,
             limits,
             features,
         };
@@ -180,8 +191,8 @@ fn initial_admin(fields: &mut Fields, admin: &v1::InitialAdmin) -> Option<Initia
 }
 
 /// The fields of a tenant that UpdateTenant changes.
-const CHANGEABLE: [&str; 6] =
-    ["display_name", "company_name", "labels", "protected", "time_zone", "email_notification"];
+const CHANGEABLE: [&str; 7] =
+    ["display_name", "company_name", "labels", "protected", "time_zone", "email_notification", "branding"];
 
 /// What UpdateTenant asks for.
 pub fn update(request: v1::UpdateTenantRequest) -> Result<UpdateTenant> {
@@ -207,6 +218,9 @@ pub fn update(request: v1::UpdateTenantRequest) -> Result<UpdateTenant> {
                 let sent = sent.email_notification.ok_or_else(|| "must be true or false".to_owned());
                 patch.email_notification = fields.take("tenant.email_notification", sent);
             }
+            "branding" => {
+                patch.branding = wanted_branding(&mut fields, &sent.branding.clone().unwrap_or_default());
+            }
             _ => fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", "))),
         }
     }
@@ -224,6 +238,7 @@ fn populated(sent: &v1::Tenant) -> Vec<String> {
         sent.protected,
         !sent.time_zone.is_empty(),
         sent.email_notification.is_some(),
+        sent.branding.is_some(),
     ];
     CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect()
 }

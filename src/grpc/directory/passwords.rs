@@ -41,8 +41,8 @@ pub async fn request_reset(
     op: &OpContext,
     r: v1::RequestPasswordResetRequest,
 ) -> Result<v1::RequestPasswordResetResponse> {
-    let (user_name, tenant) = session::account(r.user_name, r.tenant)?;
-    app.request_password_reset(op, &user_name, tenant.as_deref()).await?;
+    let (user_name, home) = session::account(r.user_name, r.tenant, &r.domain)?;
+    app.request_password_reset(op, &user_name, home).await?;
     Ok(v1::RequestPasswordResetResponse {})
 }
 
