@@ -8,10 +8,10 @@ use landlord::authz::policy::Access;
 use tonic::transport::Channel;
 
 use super::canaries::Canaries;
-use super::raw::call;
 use super::requests::{Row, rows};
 use super::world::{Credential, World, altered};
 use crate::support::random::{Random, seed, wanted};
+use crate::support::raw::call;
 
 /// Calls that are made at the same time.
 const LANES: usize = 8;

@@ -6,7 +6,6 @@
 mod across;
 mod canaries;
 mod collector;
-mod raw;
 mod requests;
 mod world;
 
@@ -18,10 +17,10 @@ use tonic::transport::Channel;
 
 use self::canaries::Canaries;
 use self::collector::Collector;
-use self::raw::{Answer, call};
 use self::requests::{Row, rows};
 use self::world::{ACME, Caller, Credential, Names, World};
 use crate::support::golden::assert_file;
+use crate::support::raw::{Answer, call};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_caller_gets_what_is_written_and_nobody_sees_what_is_not_theirs() {
