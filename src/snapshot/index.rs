@@ -9,9 +9,7 @@ use super::entry::Entry;
 use super::orders::{Entries, Orders};
 use super::postings::Postings;
 use crate::domain::id::TenantUid;
-
-/// So many changes at once are sorted in one by one; for more, the orders are written anew around them.
-const FEW: usize = 4;
+use crate::domain::tenant_list::Order;
 
 /// An index of tenants.
 #[derive(Debug, Default)]
@@ -43,32 +41,35 @@ impl Index {
 
     /// Takes changes; what is not newer than what is known changes nothing.
     pub(super) fn apply(&mut self, changes: Vec<Change>) {
-        if changes.len() <= FEW {
-            for change in changes {
-                if let Some(slot) = self.old_slot(&change) {
-                    self.orders.take(slot, &self.entries);
-                }
-                if let Some(slot) = self.replace(change) {
-                    self.orders.put(slot, &self.entries);
-                }
+        // By order. Most changes move a tenant in none of them, or in one.
+        let (mut moved, mut stays) = <([RoaringBitmap; 4], [RoaringBitmap; 4])>::default();
+        for change in &changes {
+            let Some((slot, known)) = self.replaced(change) else { continue };
+            for order in Order::ALL {
+                let stands = matches!(change, Change::Is(entry) if entry.compare(known, order).is_eq());
+                let slots = if stands { &mut stays } else { &mut moved };
+                slots[order as usize].insert(slot);
             }
-            return;
         }
-        let touched: RoaringBitmap = changes.iter().filter_map(|change| self.old_slot(change)).collect();
-        self.orders.take_all(&touched, &self.entries);
+        for order in Order::ALL {
+            self.orders.take(order, &moved[order as usize], &self.entries);
+        }
         let mut put: RoaringBitmap = changes.into_iter().filter_map(|change| self.replace(change)).collect();
         // What was added and went away in one batch is not there.
         put &= self.postings.all();
-        self.orders.put_all(&put, &self.entries);
+        for order in Order::ALL {
+            let stayed = &stays[order as usize] - &moved[order as usize];
+            self.orders.put(order, &(&put - stayed), &self.entries);
+        }
     }
 
-    /// The slot whose entry the change replaces, if it is newer than that.
-    fn old_slot(&self, change: &Change) -> Option<u32> {
+    /// The entry that the change replaces, and its slot, if it is newer than that.
+    fn replaced(&self, change: &Change) -> Option<(u32, &Entry)> {
         let slot = *self.slots.get(&change.uid())?;
         let known = self.entries[slot as usize].as_ref()?;
         match change {
             Change::Is(entry) if entry.version <= known.version => None,
-            _ => Some(slot),
+            _ => Some((slot, known)),
         }
     }
 
@@ -76,7 +77,7 @@ impl Index {
     fn replace(&mut self, change: Change) -> Option<u32> {
         let uid = change.uid();
         let known = self.slots.get(&uid).copied();
-        if known.is_some() && self.old_slot(&change).is_none() {
+        if known.is_some() && self.replaced(&change).is_none() {
             return None;
         }
         if let Some(slot) = known

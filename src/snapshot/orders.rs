@@ -20,61 +20,34 @@ impl Orders {
         &self.0[order as usize]
     }
 
-    /// Takes one slot out; its entry is still there.
-    pub(super) fn take(&mut self, slot: u32, entries: &Entries) {
-        for order in Order::ALL {
-            let list = &mut self.0[order as usize];
-            if let Ok(at) = list.binary_search_by(|other| compare(*other, slot, entries, order)) {
-                list.remove(at);
-            }
+    /// Takes slots out of an order; their entries are still there.
+    pub(super) fn take(&mut self, order: Order, slots: &RoaringBitmap, entries: &Entries) {
+        let list = &mut self.0[order as usize];
+        let place = |slot| list.binary_search_by(|other| compare(*other, slot, entries, order)).ok();
+        let mut places: Vec<usize> = slots.iter().filter_map(place).collect();
+        places.sort_unstable();
+        let Some(mut kept) = places.first().copied() else { return };
+        for (number, at) in places.iter().enumerate() {
+            let rest = at + 1..places.get(number + 1).copied().unwrap_or(list.len());
+            list.copy_within(rest.clone(), kept);
+            kept += rest.len();
         }
+        list.truncate(kept);
     }
 
-    /// Puts one slot in, whose entry is there already.
-    pub(super) fn put(&mut self, slot: u32, entries: &Entries) {
-        for order in Order::ALL {
-            let list = &mut self.0[order as usize];
-            if let Err(at) = list.binary_search_by(|other| compare(*other, slot, entries, order)) {
-                list.insert(at, slot);
-            }
-        }
-    }
-
-    /// Takes many slots out; their entries are still there.
-    pub(super) fn take_all(&mut self, slots: &RoaringBitmap, entries: &Entries) {
-        for order in Order::ALL {
-            let old = std::mem::take(&mut self.0[order as usize]);
-            let place = |slot| old.binary_search_by(|other| compare(*other, slot, entries, order)).ok();
-            let mut places: Vec<usize> = slots.iter().filter_map(place).collect();
-            places.sort_unstable();
-            let mut kept = Vec::with_capacity(old.len());
-            let mut from = 0;
-            for at in places {
-                kept.extend_from_slice(&old[from..at]);
-                from = at + 1;
-            }
-            kept.extend_from_slice(&old[from..]);
-            self.0[order as usize] = kept;
-        }
-    }
-
-    /// Puts many slots in, whose entries are there already.
-    pub(super) fn put_all(&mut self, slots: &RoaringBitmap, entries: &Entries) {
-        for order in Order::ALL {
-            let mut new: Vec<u32> = slots.iter().collect();
-            new.sort_unstable_by(|a, b| compare(*a, *b, entries, order));
-            let old = std::mem::take(&mut self.0[order as usize]);
-            let mut merged = Vec::with_capacity(old.len() + new.len());
-            let mut rest = old.as_slice();
-            for slot in new {
-                let (before, after) =
-                    rest.split_at(rest.partition_point(|other| compare(*other, slot, entries, order).is_lt()));
-                merged.extend_from_slice(before);
-                merged.push(slot);
-                rest = after;
-            }
-            merged.extend_from_slice(rest);
-            self.0[order as usize] = merged;
+    /// Puts slots into an order, whose entries are there already.
+    pub(super) fn put(&mut self, order: Order, slots: &RoaringBitmap, entries: &Entries) {
+        let list = &mut self.0[order as usize];
+        let mut new: Vec<u32> = slots.iter().collect();
+        new.sort_unstable_by(|a, b| compare(*a, *b, entries, order));
+        let mut old = list.len();
+        list.resize(old + new.len(), 0);
+        // From the end on, so that each of the others moves once and nothing is written over.
+        for (before, slot) in new.into_iter().enumerate().rev() {
+            let at = list[..old].partition_point(|other| compare(*other, slot, entries, order).is_lt());
+            list.copy_within(at..old, at + before + 1);
+            list[at + before] = slot;
+            old = at;
         }
     }
 }
