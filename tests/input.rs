@@ -1,7 +1,10 @@
-//! Messages that are none: whoever sends them is told so, and nobody else notices.
+//! Messages that are none, and texts that want to be more than that: whoever sends them is told so, and nobody else notices.
 
+use landlord::proto::v1;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Response};
 
+use crate::support::client::assert_refused;
 use crate::support::raw::{Answer, call};
 use crate::support::server::{PASSWORD, TestServer};
 
@@ -59,4 +62,32 @@ async fn nesting_of_101_is_refused_and_of_100_is_not() {
     let nested = |depth| [INFRASTRUCTURE, &[GROUP[0]].repeat(depth), &[GROUP[1]].repeat(depth)].concat();
     assert_eq!(sender.send(&nested(100)).await.outcome, "ok");
     sender.is_refused(&nested(101), "recursion limit").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_filters_are_refused_and_find_nothing_that_is_not_there() {
+    let server = TestServer::start().await;
+    let operator = server.operator().await;
+    let list = async |filter: &str| {
+        let request = v1::ListTenantsRequest { filter: filter.into(), ..Default::default() };
+        operator.client.tenants().list_tenants(request).await.map(Response::into_inner)
+    };
+    for hostile in [
+        "(".repeat(500),
+        "NOT ".repeat(100) + "state = ACTIVE",
+        "(".repeat(100) + "state = ACTIVE" + &")".repeat(100),
+        ["state = ACTIVE"; 1000].join(" OR "),
+        "code = ".to_owned() + &"x".repeat(1 << 20),
+        "code = \"x".to_owned(),
+        "code = 'x'; DROP TABLE tenants; --".to_owned(),
+        "code = \"a\0b\" OR".to_owned(),
+        "code = \u{202e}x AND AND".to_owned(),
+    ] {
+        assert_refused(list(&hostile).await, Code::InvalidArgument, "FILTER_INVALID");
+    }
+    for text in ["'; DROP TABLE tenants; --", "\\\" OR state = ACTIVE", "%", "_", "' OR '1' = '1"] {
+        let found = list(&format!("code = \"{text}\"")).await.unwrap();
+        assert_eq!(found.total_size, 0, "{text}");
+    }
+    assert_eq!(list("code = infrastructure").await.unwrap().total_size, 1);
 }
