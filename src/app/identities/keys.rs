@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::authn::key_set::{KeySet, PublicKey};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::identity_provider::{IdentityProvider, SigningAlgorithm};
-use crate::domain::name::KeysAddress;
+use crate::domain::name::{Issuer, KeysAddress};
 use crate::ports::{Documents, Unanswered};
 
 /// How long keys are good for.
@@ -37,8 +37,8 @@ pub(super) struct Keys {
 
 /// What is kept of one provider.
 struct Kept {
-    /// Tells a provider from one that had the same id before.
-    issuer: String,
+    /// Whose and where they are: a provider may have the id of one that was there before.
+    source: (Issuer, Option<KeysAddress>),
     fetched: RwLock<Option<Fetched>>,
     /// Held while a fetch is under way: when the last one began, and how it ended.
     flight: Arc<Mutex<Option<Flight>>>,
@@ -88,13 +88,12 @@ impl Keys {
 
     /// Forgets the keys of providers that are not among these any more.
     pub(super) fn retain(&self, providers: &[Arc<IdentityProvider>]) {
-        let there =
-            |id: &String, kept: &Kept| providers.iter().any(|p| p.id == *id && p.issuer.as_str() == kept.issuer);
+        let there = |id: &String, kept: &Kept| providers.iter().any(|p| p.id == *id && source(p) == kept.source);
         self.by_provider.write().unwrap_or_else(PoisonError::into_inner).retain(|id, kept| there(id, kept));
     }
 
     fn of(&self, provider: &IdentityProvider) -> Arc<Kept> {
-        let same = |kept: &&Arc<Kept>| kept.issuer == provider.issuer.as_str();
+        let same = |kept: &&Arc<Kept>| kept.source == source(provider);
         let known = self.by_provider.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = known.get(&provider.id).filter(same) {
             return kept.clone();
@@ -104,8 +103,7 @@ impl Keys {
         if let Some(kept) = known.get(&provider.id).filter(same) {
             return kept.clone();
         }
-        let kept = Kept { issuer: provider.issuer.to_string(), fetched: RwLock::default(), flight: Arc::default() };
-        let kept = Arc::new(kept);
+        let kept = Arc::new(Kept { source: source(provider), fetched: RwLock::default(), flight: Arc::default() });
         known.insert(provider.id.clone(), kept.clone());
         kept
     }
@@ -145,6 +143,10 @@ impl Kept {
     }
 }
 
+fn source(provider: &IdentityProvider) -> (Issuer, Option<KeysAddress>) {
+    (provider.issuer.clone(), provider.keys.clone())
+}
+
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,
@@ -180,4 +182,53 @@ fn unreachable(wait: Duration) -> Error {
     let text =
         "the identity provider that issued the token does not tell its keys; try again, or log in with a password";
     Refusal::new(Reason::IdentityProviderUnreachable, text).retry_after(wait).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::domain::name::Audience;
+
+    struct Script(&'static str);
+
+    #[async_trait]
+    impl Documents for Script {
+        async fn fetch(&self, address: &str) -> Result<Vec<u8>, Unanswered> {
+            assert_eq!(address, "https://login.example/a/.well-known/openid-configuration");
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    async fn discovered(document: &'static str) -> Option<String> {
+        #[expect(clippy::disallowed_methods, reason = "no time matters here")]
+        let now = chrono::Utc::now();
+        let provider = IdentityProvider {
+            id: "corp".into(),
+            issuer: Issuer::parse("https://login.example/a/").expect("an issuer"),
+            keys: None,
+            tenant: None,
+            audiences: vec![Audience::parse("us").expect("an audience")],
+            algorithms: vec![SigningAlgorithm::EdDsa],
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        discover(&Script(document), &provider).await.ok().map(|address| address.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_provider_elsewhere_does_not_send_us_to_this_machine() {
+        let fine = r#"{"issuer": "https://login.example/a/", "jwks_uri": "https://keys.example/", "more": 1}"#;
+        assert_eq!(discovered(fine).await.as_deref(), Some("https://keys.example/"));
+        assert_eq!(
+            discovered(r#"{"issuer": "https://login.example/a/", "jwks_uri": "http://127.0.0.1/"}"#).await,
+            None
+        );
+        assert_eq!(
+            discovered(r#"{"issuer": "https://login.example/a", "jwks_uri": "https://keys.example/"}"#).await,
+            None
+        );
+    }
 }

@@ -48,10 +48,7 @@ impl App {
     pub(in crate::app) async fn prove(&self, token: &str) -> Result<Option<(Arc<IdentityProvider>, Proven)>> {
         let Some(claimed) = provider_token::read(token) else { return Ok(None) };
         let providers = self.providers().await?;
-        let issued_it = |provider: &&Arc<IdentityProvider>| {
-            provider.issuer.as_str() == claimed.issuer && provider.algorithms.contains(&claimed.algorithm)
-        };
-        let Some(provider) = providers.iter().find(issued_it) else { return Ok(None) };
+        let Some(provider) = providers.iter().find(|provider| claimed.may_be_of(provider)) else { return Ok(None) };
         let Some(key) = self.trust.keys.find(provider, &claimed.kid, claimed.algorithm).await? else { return Ok(None) };
         #[expect(clippy::disallowed_methods, reason = "tokens carry times of their own, compared with a leeway")]
         let now = chrono::Utc::now();
