@@ -73,10 +73,10 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'landlord:RESOURCE_PROTECTED';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END
 $$;
-CREATE TRIGGER linked BEFORE INSERT ON user_identities FOR EACH ROW EXECUTE FUNCTION identity_linked();
+CREATE TRIGGER linked AFTER INSERT ON user_identities FOR EACH ROW EXECUTE FUNCTION identity_linked();
 
 -- What a session began with; it goes with that. NULL: with a password.
 ALTER TABLE sessions

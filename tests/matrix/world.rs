@@ -273,7 +273,7 @@ impl Maker<'_> {
         t.insert("user", self.user(admin, tenant, "uma", words).await);
         let speaks = if code == "infrastructure" { "operators" } else { "login" };
         t.insert("provider", format!("identityProviders/{speaks}"));
-        t.insert("subject", format!("uma {inner}"));
+        t.insert("subject", format!("uma {named}"));
         admin.link(&t["user"], &t["provider"], &t["subject"]).await.unwrap();
         admin.add(&t["group"], &[&t["user"]]).await.unwrap();
         admin.give(&t["role"], &[&t["user"]]).await.unwrap();
