@@ -9,6 +9,7 @@ mod log_in;
 mod providers;
 mod real;
 mod removed;
+mod secure;
 
 use jsonwebtoken::Algorithm;
 use landlord::proto::v1;

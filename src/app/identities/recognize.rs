@@ -13,10 +13,10 @@ use crate::domain::id::TenantUid;
 use crate::domain::identity_provider::LinkedAccount;
 use crate::domain::name::Subject;
 use crate::store::tx::Tx;
-use crate::store::{user_identities, users};
+use crate::store::{memberships, user_identities, users};
 
 /// Accounts of one subject that are looked at.
-pub(in crate::app) const MOST_ACCOUNTS: i64 = 20;
+pub(in crate::app) const MOST_ACCOUNTS: i64 = 1000;
 
 /// Whom a token speaks for.
 #[derive(Clone, Debug)]
@@ -64,12 +64,10 @@ async fn bearer(tx: &mut Tx, spoken: &Spoken, wanted: Option<TenantUid>) -> Resu
     let accounts = user_identities::accounts(tx, &spoken.provider, &spoken.subject, MOST_ACCOUNTS).await?;
     let mut there = Vec::new();
     if let Some(wanted) = wanted {
-        for account in &accounts {
-            tx.switch(account.user.home).await?;
-            if works_in(tx, account.user.user, wanted).await? {
-                there.push(*account);
-            }
-        }
+        tx.switch(wanted).await?;
+        let users: Vec<_> = accounts.iter().map(|account| account.user.user).collect();
+        let working = memberships::working(tx, &users).await?;
+        there.extend(accounts.iter().copied().filter(|account| working.contains(&account.user.user)));
     }
     let (account, active) = match wanted.filter(|_| !there.is_empty()) {
         Some(wanted) => (only(&there)?, wanted),
