@@ -44,6 +44,7 @@ e2e: lint-chart
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
 	@printf '== grpcurl: '; sh tests/tools/grpcurl.sh
 	@printf '== aiosmtpd: '; sh tests/tools/aiosmtpd.sh
+	@printf '== oidc-provider: '; sh tests/tools/oidc-provider.sh
 	$(cargo_test) --test all -- --ignored e2e
 
 crash:

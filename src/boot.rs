@@ -14,6 +14,7 @@ use tonic_health::server::HealthReporter;
 use crate::app::bootstrap::FirstOperator;
 use crate::app::directory::Directory;
 use crate::app::domains::DomainRules;
+use crate::app::identities::{KeyRules, Trust};
 use crate::app::{App, SessionRules};
 use crate::authn::password::Passwords;
 use crate::authn::seal::RootKey;
@@ -23,6 +24,7 @@ use crate::domain::error::Error;
 use crate::domain::operation::RetryPolicy;
 use crate::domain::tenant_domain::Patience;
 use crate::grpc::server::{self, ServeError, ServerConfig, end_health, report_health};
+use crate::infra::documents::HttpDocuments;
 use crate::infra::domain_probe::{NetworkProbe, Outlook};
 use crate::infra::mail_folder::MailFolder;
 use crate::infra::mail_smtp::{Encryption, MailServer, MailSmtp};
@@ -200,6 +202,7 @@ fn app(config: &Config, url: Address, root: RootKey, stopping: CancellationToken
         },
         participants: participants.into(),
         domains: domains(&config.domains)?,
+        trust: Arc::new(trust(&config.identity)?),
         snapshot: Arc::default(),
         changed: Arc::new(watch::Sender::new(0)),
         stopping,
@@ -223,6 +226,18 @@ fn domains(config: &config::Domains) -> Result<DomainRules, BootError> {
         most: config.checks_per_round,
         patience: Patience { checks: config.silent_checks, time: Duration::from_secs(config.silent_seconds) },
     })
+}
+
+fn trust(config: &config::Identity) -> Result<Trust, BootError> {
+    let authorities = config.ca_file.as_deref().map(read).transpose()?;
+    let authorities = authorities.as_ref().map(String::as_bytes);
+    let documents = HttpDocuments::new(authorities, Duration::from_millis(config.timeout_ms))?;
+    let rules = KeyRules {
+        fresh: Duration::from_secs(config.keys_seconds),
+        keep: Duration::from_secs(config.keys_keep_seconds),
+        between: Duration::from_secs(config.refetch_seconds),
+    };
+    Ok(Trust::new(Arc::new(documents), rules))
 }
 
 fn mailer(config: &config::Mail) -> Result<Option<Arc<dyn Mailer>>, BootError> {

@@ -17,7 +17,7 @@ use figment::{Figment, Metadata};
 
 pub use self::document::document;
 pub use self::options::{
-    Argon2, Config, Database, Domains, InitialOperator, LogFormat, Mail, Operations, Requests, Smtp, SmtpTls,
+    Argon2, Config, Database, Domains, Identity, InitialOperator, LogFormat, Mail, Operations, Requests, Smtp, SmtpTls,
     Telemetry, Tls, Tokens,
 };
 pub use self::secret::Secret;

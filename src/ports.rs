@@ -125,3 +125,10 @@ pub trait DomainProbe: Send + Sync {
 /// Nobody answered, so nothing is known: who it was, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unanswered(pub String);
+
+/// Fetches what others publish, such as the keys of identity providers.
+#[async_trait]
+pub trait Documents: Send + Sync {
+    /// The document at that address and at no other, within bounds of time and size.
+    async fn fetch(&self, address: &str) -> Result<Vec<u8>, Unanswered>;
+}

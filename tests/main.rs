@@ -24,6 +24,7 @@ mod matrix;
 mod metadata;
 mod model;
 mod mutants;
+mod oidc;
 mod operations;
 mod postgres_outages;
 mod protos;

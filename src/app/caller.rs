@@ -14,11 +14,18 @@ use crate::domain::lifecycle::State;
 use crate::store::{identities, impersonation, users};
 
 impl App {
-    /// The bearer of a token, with what is known of it, and for whom it says that the bearer acts.
-    pub async fn identify(&self, token: &str) -> Result<(Facts, Option<ActsFor>)> {
+    /// The bearer of a token, with what is known of it, and for whom it says that the bearer acts. What is none of our tokens may be
+    /// one of an identity provider, whose bearer works in the tenant that is wanted, if it can.
+    pub async fn identify(&self, token: &str, wanted: Option<&str>) -> Result<(Facts, Option<ActsFor>)> {
         #[expect(clippy::disallowed_methods, reason = "tokens carry times of their own, compared with a leeway")]
         let now = chrono::Utc::now();
-        let Bearer { caller, acts_for } = self.tokens.verify(token, now)?;
+        let Bearer { caller, acts_for } = match self.tokens.verify(token, now) {
+            Err(error) if error.reason() == Some(Reason::TokenInvalid) => {
+                let facts = self.recognize(token, wanted).await?;
+                return facts.map(|facts| (facts, None)).ok_or(error);
+            }
+            verified => verified?,
+        };
         let op = OpContext::system(Purpose::Authenticate, Some(caller.active));
         let facts = self.db.read(op, "identify", caller, |tx, caller| users::facts(tx, caller).boxed()).await?;
         let ended = || Refusal::new(Reason::TokenInvalid, "the session has ended; log in again");

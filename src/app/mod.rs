@@ -10,6 +10,7 @@ pub mod events;
 pub mod expiry;
 pub mod groups;
 pub mod home;
+pub mod identities;
 pub mod impersonation;
 pub mod licenses;
 pub mod memberships;
@@ -54,6 +55,8 @@ pub struct App {
     pub participants: Arc<[Arc<dyn Participant>]>,
     /// How the domains of tenants are looked at.
     pub domains: domains::DomainRules,
+    /// What is known of identity providers.
+    pub trust: Arc<identities::Trust>,
     /// The list of tenants, in memory.
     pub snapshot: Arc<Snapshot>,
     /// Tells workers and waiters of this process that something has changed. Others find out by polling.

@@ -15,7 +15,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ActsFor, Bearer, Caller};
+use super::{ActsFor, Bearer, Caller, Credential, SessionClaims};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{SessionId, TenantUid, UserId, UserRef};
 use crate::domain::name::ImpersonationReason;
@@ -111,13 +111,9 @@ impl Claims {
                 (UserId(sub), TenantUid(home), TenantUid(active), Some(acts_for))
             }
         };
-        let caller = Caller {
-            user: UserRef { home, user },
-            session: SessionId(self.sid),
-            active,
-            user_epoch: self.user_epoch,
-            tenant_epoch: self.tenant_epoch,
-        };
+        let session =
+            SessionClaims { id: SessionId(self.sid), user_epoch: self.user_epoch, tenant_epoch: self.tenant_epoch };
+        let caller = Caller { user: UserRef { home, user }, active, credential: Credential::Session(session) };
         Bearer { caller, acts_for }
     }
 }
@@ -133,6 +129,11 @@ impl Tokens {
     /// No key is known yet.
     pub fn new(rules: TokenRules) -> Self {
         Self { rules, keys: Arc::default() }
+    }
+
+    /// Who issues them.
+    pub fn issuer(&self) -> &str {
+        &self.rules.issuer
     }
 
     /// Replaces the known keys. The newest that every replica has had the time to learn of signs from now on.
@@ -157,7 +158,7 @@ impl Tokens {
 
     /// An access token for the caller, and when it expires.
     pub fn issue(&self, caller: &Caller, now: DateTime<Utc>) -> Result<(String, DateTime<Utc>)> {
-        self.sign(self.claims(caller, now, self.rules.access), now + self.rules.access)
+        self.sign(self.claims(caller, now, self.rules.access)?, now + self.rules.access)
     }
 
     /// An access token for the caller to act for an account, and when it expires.
@@ -169,14 +170,15 @@ impl Tokens {
         life: Duration,
     ) -> Result<(String, DateTime<Utc>)> {
         let ActsFor { tenant, user, reason } = acts_for;
-        let claims = self.claims(caller, now, life);
+        let claims = self.claims(caller, now, life)?;
         let act = Act { sub: claims.sub, home: claims.home, tenant: claims.tenant, reason };
         let (sub, home, tenant) = (user.0, tenant.0, tenant.0);
         self.sign(Claims { sub, home, tenant, act: Some(act), ..claims }, now + life)
     }
 
-    fn claims(&self, caller: &Caller, now: DateTime<Utc>, life: Duration) -> Claims {
-        Claims {
+    fn claims(&self, caller: &Caller, now: DateTime<Utc>, life: Duration) -> Result<Claims> {
+        let session = caller.session()?;
+        Ok(Claims {
             iss: self.rules.issuer.clone(),
             aud: self.rules.audience.clone(),
             sub: caller.user.user.0,
@@ -185,11 +187,11 @@ impl Tokens {
             jti: Uuid::new_v4(),
             home: caller.user.home.0,
             tenant: caller.active.0,
-            sid: caller.session.0,
-            user_epoch: caller.user_epoch,
-            tenant_epoch: caller.tenant_epoch,
+            sid: session.id.0,
+            user_epoch: session.user_epoch,
+            tenant_epoch: session.tenant_epoch,
             act: None,
-        }
+        })
     }
 
     fn sign(&self, claims: Claims, expires: DateTime<Utc>) -> Result<(String, DateTime<Utc>)> {
@@ -246,7 +248,8 @@ impl Tokens {
     }
 }
 
-fn invalid() -> Error {
+/// The refusal of what nobody who issues tokens has signed.
+pub(super) fn invalid() -> Error {
     Refusal::new(Reason::TokenInvalid, "the access token is not valid; log in again").into()
 }
 
@@ -272,12 +275,11 @@ mod tests {
     }
 
     fn caller() -> Caller {
+        let session = SessionClaims { id: SessionId::new(), user_epoch: 3, tenant_epoch: 4 };
         Caller {
             user: UserRef { home: TenantUid::new(), user: UserId::new() },
-            session: SessionId::new(),
             active: TenantUid::new(),
-            user_epoch: 3,
-            tenant_epoch: 4,
+            credential: Credential::Session(session),
         }
     }
 

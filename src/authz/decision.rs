@@ -125,12 +125,12 @@ pub fn allows(policy: &'static Policy, facts: &Facts, target: TenantUid) -> bool
 mod tests {
     use super::*;
     use crate::authz::policy;
-    use crate::domain::id::{SessionId, UserId, UserRef};
+    use crate::domain::id::{UserId, UserRef};
 
     fn facts(home: TenantUid, active: TenantUid, privileges: &[Privilege]) -> Facts {
         let user = UserRef { home, user: UserId::new() };
         Facts {
-            caller: Caller { user, session: SessionId::new(), active, user_epoch: 1, tenant_epoch: 1 },
+            caller: Caller::in_session(user, active),
             user_name: "somebody".into(),
             privileges: privileges.iter().copied().collect(),
             must_change_password: false,

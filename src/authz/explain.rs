@@ -237,7 +237,7 @@ mod tests {
     use crate::authz::decision::{Facts, Target, decide};
     use crate::authz::impersonation::may_act;
     use crate::authz::policy;
-    use crate::domain::id::{SessionId, UserId};
+    use crate::domain::id::UserId;
     use crate::domain::name::ImpersonationReason;
 
     /// Sets of privileges that tell the rules apart.
@@ -254,7 +254,7 @@ mod tests {
 
     fn facts(user: UserRef, active: TenantUid, privileges: &BTreeSet<Privilege>) -> Facts {
         Facts {
-            caller: Caller { user, session: SessionId::new(), active, user_epoch: 1, tenant_epoch: 1 },
+            caller: Caller::in_session(user, active),
             user_name: "somebody".into(),
             privileges: privileges.clone(),
             must_change_password: false,

@@ -170,12 +170,12 @@ mod tests {
     use super::*;
     use crate::authn::Caller;
     use crate::domain::error::Reason;
-    use crate::domain::id::{SessionId, UserRef};
+    use crate::domain::id::UserRef;
 
     fn caller(home: TenantUid, active: TenantUid, privileges: &[Privilege]) -> Facts {
         let user = UserRef { home, user: UserId::new() };
         Facts {
-            caller: Caller { user, session: SessionId::new(), active, user_epoch: 1, tenant_epoch: 1 },
+            caller: Caller::in_session(user, active),
             user_name: "somebody".into(),
             privileges: privileges.iter().copied().collect(),
             must_change_password: false,

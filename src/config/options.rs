@@ -45,6 +45,7 @@ pub(super) const SECTIONS: &[(&str, &[Documented])] = &[
     ("tls", Tls::OPTIONS),
     ("domains", Domains::OPTIONS),
     ("tokens", Tokens::OPTIONS),
+    ("identity", Identity::OPTIONS),
     ("operations", Operations::OPTIONS),
     ("requests", Requests::OPTIONS),
     ("telemetry", Telemetry::OPTIONS),
@@ -84,6 +85,8 @@ sections! {
         domains: Domains = Domains::default();
         /// Access and refresh tokens.
         tokens: Tokens = Tokens::default();
+        /// How the keys of identity providers are fetched.
+        identity: Identity = Identity::default();
         /// Long work in the background.
         operations: Operations = Operations::default();
         /// Repeated requests.
@@ -186,6 +189,21 @@ sections! {
         refresh_seconds: u64 = 30 * 24 * 3600;
         /// How long a refresh token that was used may come again, in seconds; a lost answer must not end a session.
         refresh_grace_seconds: u64 = 10;
+    }
+
+    /// How the keys of identity providers are fetched. A token that names a key which is not known makes them be fetched, too.
+    Identity {
+        /// File with the certificates of who vouches for identity providers, as PEM. Without one, the system's authorities count.
+        ca_file: Option<PathBuf> = None;
+        /// How long a provider is given to answer, in milliseconds; twice that where the address of its keys is asked for first.
+        timeout_ms: u64 = 3_000;
+        /// How long keys count before they are fetched anew, in seconds. A key that its provider withdraws counts for so long.
+        keys_seconds: u64 = 300;
+        /// For how long keys count when a provider can't be reached, in seconds.
+        keys_keep_seconds: u64 = 3_600;
+        /// How much time there is between two fetches of the keys of one provider at least, in seconds, however many tokens name
+        /// unknown keys.
+        refetch_seconds: u64 = 10;
     }
 
     /// Long work in the background.

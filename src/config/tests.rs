@@ -78,6 +78,10 @@ fn bounds_are_kept() {
         ("domains.timeout_ms", "0", "domains.timeout_ms"),
         ("domains.silent_checks", "0", "domains.silent_checks"),
         ("domains.name_servers", "dns.example", "domains.name_servers"),
+        ("identity.timeout_ms", "0", "identity.timeout_ms"),
+        ("identity.refetch_seconds", "0", "identity.refetch_seconds"),
+        ("identity.keys_seconds", "9", "identity.keys_seconds"),
+        ("identity.keys_keep_seconds", "299", "identity.keys_keep_seconds"),
         ("root_key_file", "", "LANDLORD_ROOT_KEY_FILE"),
         ("database.url", "", "LANDLORD_DATABASE__URL"),
     ];

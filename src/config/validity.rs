@@ -1,6 +1,6 @@
 //! What types can't say: bounds, and options that need each other.
 
-use super::{Config, ConfigError, Domains, Mail, SmtpTls};
+use super::{Config, ConfigError, Domains, Identity, Mail, SmtpTls};
 
 impl Config {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
@@ -15,6 +15,7 @@ impl Config {
 
         validate_mail(&self.mail)?;
         validate_domains(&self.domains)?;
+        validate_identity(&self.identity)?;
 
         let tokens = &self.tokens;
         wrong_if(tokens.issuer.is_empty(), "tokens.issuer", "must not be empty")?;
@@ -97,6 +98,22 @@ fn validate_domains(domains: &Domains) -> Result<(), ConfigError> {
     wrong_if(domains.recheck_seconds == 0, "domains.recheck_seconds", positive)?;
     wrong_if(domains.checks_per_round == 0, "domains.checks_per_round", positive)?;
     wrong_if(domains.silent_checks < 1, "domains.silent_checks", positive)
+}
+
+fn validate_identity(identity: &Identity) -> Result<(), ConfigError> {
+    let Identity { timeout_ms, keys_seconds, keys_keep_seconds, refetch_seconds, .. } = identity;
+    wrong_if(!(1..=60_000).contains(timeout_ms), "identity.timeout_ms", "must be from 1 to 60000")?;
+    wrong_if(*refetch_seconds == 0, "identity.refetch_seconds", "must be 1 or more")?;
+    wrong_if(
+        keys_seconds < refetch_seconds,
+        "identity.keys_seconds",
+        "must not be less than identity.refetch_seconds",
+    )?;
+    wrong_if(
+        keys_keep_seconds < keys_seconds,
+        "identity.keys_keep_seconds",
+        "must not be less than identity.keys_seconds",
+    )
 }
 
 fn wrong_if(wrong: bool, option: &'static str, problem: &'static str) -> Result<(), ConfigError> {

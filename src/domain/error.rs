@@ -65,6 +65,8 @@ names! {
         TokenInvalid = "TOKEN_INVALID",
         /// The credential's time is over.
         TokenExpired = "TOKEN_EXPIRED",
+        /// The call needs a session, and the credential is a token of an identity provider.
+        SessionRequired = "SESSION_REQUIRED",
         /// Wrong user or password.
         CredentialsInvalid = "CREDENTIALS_INVALID",
         /// A metadata key is unknown, doubled or malformed.
@@ -163,6 +165,8 @@ names! {
         MailRefused = "MAIL_REFUSED",
         /// The mail server can't be reached, or takes nothing for now.
         MailServerUnavailable = "MAIL_SERVER_UNAVAILABLE",
+        /// The keys of an identity provider can't be fetched.
+        IdentityProviderUnreachable = "IDENTITY_PROVIDER_UNREACHABLE",
         /// A participant can't be reached.
         ParticipantUnreachable = "PARTICIPANT_UNREACHABLE",
         /// The database can't be reached.
@@ -229,6 +233,7 @@ impl Reason {
             | Self::DomainNotOperational
             | Self::EmailMissing
             | Self::PasswordChangeRequired
+            | Self::SessionRequired
             | Self::MailRefused => Class::FailedPrecondition,
             Self::LicensesExhausted
             | Self::UserLimitReached
@@ -236,6 +241,7 @@ impl Reason {
             | Self::RateLimited
             | Self::MessageTooLarge => Class::ResourceExhausted,
             Self::ParticipantUnreachable
+            | Self::IdentityProviderUnreachable
             | Self::StoreUnavailable
             | Self::ShuttingDown
             | Self::MailServerUnavailable => Class::Unavailable,

@@ -51,6 +51,8 @@ ids! {
     GroupId;
     /// A role of a tenant.
     RoleId;
+    /// What links a user to a subject of an identity provider.
+    IdentityId;
     /// An activation or reset link.
     LinkId;
     /// One life of a process, from boot to exit.

@@ -10,6 +10,7 @@ pub mod filter;
 pub mod fold;
 pub mod group;
 pub mod id;
+pub mod identity_provider;
 pub mod impersonation;
 pub mod license;
 pub mod lifecycle;

@@ -75,6 +75,14 @@ texts! {
     LogoUrl(super::branding::logo_url);
     /// A colour, `#rrggbb`, also none.
     Color(super::branding::color);
+    /// Who issues tokens: an address, compared byte by byte.
+    Issuer(super::identity_provider::issuer);
+    /// Where an identity provider publishes its keys.
+    KeysAddress(super::identity_provider::web_address);
+    /// For whom tokens are: 1 to 255 characters.
+    Audience(super::identity_provider::audience);
+    /// Who somebody is for an identity provider: 1 to 255 characters.
+    Subject(super::identity_provider::audience);
     /// The name of a kind of licences: `[a-z][a-z0-9-]{0,38}`.
     LicenseKind(license_kind);
 }

@@ -1,5 +1,6 @@
 //! AdminService: decode, call the use case, encode.
 
+use super::convert::identity_provider::{self, provider_id};
 use super::convert::server::{self, server_id};
 use super::convert::{admin, license, page};
 use super::guarded::AdminServiceHandler;
@@ -81,5 +82,59 @@ impl AdminServiceHandler for AdminService {
     async fn delete_server(&self, op: OpContext, request: v1::DeleteServerRequest) -> Result<v1::DeleteServerResponse> {
         self.0.delete_server(op, server_id("name", &request.name)?, request.etag).await?;
         Ok(v1::DeleteServerResponse {})
+    }
+
+    async fn create_identity_provider(
+        &self,
+        op: OpContext,
+        request: v1::CreateIdentityProviderRequest,
+    ) -> Result<v1::CreateIdentityProviderResponse> {
+        let made = self.0.create_identity_provider(op, identity_provider::create(request)?).await?;
+        let made = identity_provider::identity_provider(made);
+        Ok(v1::CreateIdentityProviderResponse { identity_provider: Some(made) })
+    }
+
+    async fn get_identity_provider(
+        &self,
+        op: OpContext,
+        request: v1::GetIdentityProviderRequest,
+    ) -> Result<v1::GetIdentityProviderResponse> {
+        let found = self.0.get_identity_provider(op, provider_id("name", &request.name)?).await?;
+        let found = identity_provider::identity_provider(found);
+        Ok(v1::GetIdentityProviderResponse { identity_provider: Some(found) })
+    }
+
+    async fn list_identity_providers(
+        &self,
+        op: OpContext,
+        request: v1::ListIdentityProvidersRequest,
+    ) -> Result<v1::ListIdentityProvidersResponse> {
+        let after: Option<String> = page::open(&self.0.root, &op, "", &request.page_token)?;
+        let (found, total) = self.0.list_identity_providers(op.clone(), after, page::size(request.page_size)?).await?;
+        Ok(v1::ListIdentityProvidersResponse {
+            next_page_token: page::seal(&self.0.root, &op, "", found.next.as_ref())?,
+            identity_providers: found.rows.into_iter().map(identity_provider::identity_provider).collect(),
+            total_size: i32::try_from(total).unwrap_or(i32::MAX),
+        })
+    }
+
+    async fn update_identity_provider(
+        &self,
+        op: OpContext,
+        request: v1::UpdateIdentityProviderRequest,
+    ) -> Result<v1::UpdateIdentityProviderResponse> {
+        let (id, patch, etag) = identity_provider::update(request)?;
+        let changed = self.0.update_identity_provider(op, id, patch, etag).await?;
+        let changed = identity_provider::identity_provider(changed);
+        Ok(v1::UpdateIdentityProviderResponse { identity_provider: Some(changed) })
+    }
+
+    async fn delete_identity_provider(
+        &self,
+        op: OpContext,
+        request: v1::DeleteIdentityProviderRequest,
+    ) -> Result<v1::DeleteIdentityProviderResponse> {
+        self.0.delete_identity_provider(op, provider_id("name", &request.name)?, request.etag).await?;
+        Ok(v1::DeleteIdentityProviderResponse {})
     }
 }

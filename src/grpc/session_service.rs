@@ -2,10 +2,11 @@
 
 use super::convert::fields::timestamp;
 use super::convert::obstacle::obstacle;
-use super::convert::{names, page, session};
+use super::convert::session::{self, Shown};
+use super::convert::{names, page};
 use super::guarded::SessionServiceHandler;
 use crate::app::App;
-use crate::app::sessions::{Issued, LogIn, Whose};
+use crate::app::sessions::{Issued, Whose};
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::proto::v1;
@@ -21,7 +22,10 @@ impl SessionServiceHandler for SessionService {
         op: OpContext,
         request: v1::CreateSessionRequest,
     ) -> Result<v1::CreateSessionResponse> {
-        let session = self.0.log_in(&op, log_in(request)?).await?;
+        let session = match session::log_in(request)? {
+            Shown::Password(log_in) => self.0.log_in(&op, log_in).await?,
+            Shown::Token(log_in) => self.0.log_in_by_token(&op, log_in).await?,
+        };
         let tenant = |tenant: MyTenant| v1::SessionTenant {
             tenant: format!("tenants/{}", tenant.code),
             display_name: tenant.display_name,
@@ -153,16 +157,4 @@ impl SessionServiceHandler for SessionService {
             tenant: format!("tenants/{tenant}"),
         })
     }
-}
-
-fn log_in(request: v1::CreateSessionRequest) -> Result<LogIn> {
-    let (user_name, home) = session::account(request.user_name, request.tenant, &request.domain)?;
-    if request.password.is_empty() || request.password.len() > 4096 {
-        return Err(Error::field("password", "must have 1 to 256 characters"));
-    }
-    let active_tenant = Some(request.active_tenant).filter(|tenant| !tenant.is_empty());
-    if active_tenant.as_ref().is_some_and(|tenant| tenant.len() > 64) {
-        return Err(Error::field("active_tenant", "must be the code or the uid of a tenant"));
-    }
-    Ok(LogIn { user_name, password: request.password.into(), home, active_tenant })
 }

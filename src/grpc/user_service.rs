@@ -1,6 +1,6 @@
 //! UserService: decode, call the use case, encode; `directory/` does it for users, groups and roles.
 
-use super::directory::{groups, impersonation, licenses, memberships, passwords, privileges, roles, users};
+use super::directory::{groups, identities, impersonation, licenses, memberships, passwords, privileges, roles, users};
 use super::guarded::UserServiceHandler;
 use crate::app::App;
 use crate::context::OpContext;
@@ -254,6 +254,22 @@ impl UserServiceHandler for UserService {
         r: v1::RepairImpersonationRequest,
     ) -> Result<v1::RepairImpersonationResponse> {
         impersonation::repair(&self.0, op, r).await
+    }
+
+    async fn link_identity(&self, op: OpContext, r: v1::LinkIdentityRequest) -> Result<v1::LinkIdentityResponse> {
+        identities::link(&self.0, op, r).await
+    }
+
+    async fn unlink_identity(&self, op: OpContext, r: v1::UnlinkIdentityRequest) -> Result<v1::UnlinkIdentityResponse> {
+        identities::unlink(&self.0, op, r).await
+    }
+
+    async fn list_user_identities(
+        &self,
+        op: OpContext,
+        r: v1::ListUserIdentitiesRequest,
+    ) -> Result<v1::ListUserIdentitiesResponse> {
+        identities::list(&self.0, op, r).await
     }
 
     async fn grant_privileges(

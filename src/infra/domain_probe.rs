@@ -4,7 +4,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,13 +12,13 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::CertificateError;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::tls::connector;
 use crate::domain::error::{Error, Result};
 use crate::domain::name::DomainName;
 use crate::ports::{DomainProbe, Unanswered};
@@ -64,7 +63,7 @@ impl NetworkProbe {
         options.attempts = 1;
         options.timeout = outlook.time / 2;
         let resolver = builder.build().map_err(failed)?;
-        let connector = TlsConnector::from(Arc::new(tls(outlook.authorities.as_deref())?));
+        let connector = connector(outlook.authorities.as_deref(), "domains.ca_file")?;
         Ok(Self { resolver, connector, port: outlook.port, time: outlook.time })
     }
 
@@ -147,25 +146,6 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
 fn silent_servers(error: &NetError) -> String {
     tracing::debug!(%error, "name servers have no answer");
     NO_SERVER.to_owned()
-}
-
-fn tls(authorities: Option<&[u8]>) -> Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    match authorities {
-        Some(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|e| Error::internal("domains.ca_file", e))?;
-                roots.add(certificate).map_err(|e| Error::internal("domains.ca_file", e))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|e| Error::internal("TLS", e))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {

@@ -112,11 +112,19 @@ pub async fn void_password(tx: &mut Tx, id: UserId) -> Result<()> {
     super::sessions::end_all(tx, id).await
 }
 
-/// Unlocks a user, who is as far as it was: without a password it is invited.
+/// Makes an invited user active, who has something else than a password to log in with.
+pub async fn activate(tx: &mut Tx, id: UserId) -> Result<()> {
+    let invited = u::table.find((tx.tenant().0, id.0)).filter(u::state.eq(UserState::Invited.name()));
+    diesel::update(invited).set(u::state.eq(UserState::Active.name())).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Unlocks a user, who is as far as it was: with nothing to log in with it is invited.
 pub async fn unlock(tx: &mut Tx, id: UserId) -> Result<()> {
     let row = u::table.find((tx.tenant().0, id.0));
     let hash: Option<String> = row.select(u::password_hash).first(tx.conn()).await.map_err(failed)?;
-    let state = if hash.is_some() { UserState::Active } else { UserState::Invited };
+    let can_log_in = hash.is_some() || !super::user_identities::list(tx, id).await?.is_empty();
+    let state = if can_log_in { UserState::Active } else { UserState::Invited };
     diesel::update(row).set(u::state.eq(state.name())).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }

@@ -103,7 +103,7 @@ async fn write(
             a::actor_name.eq(actor_name),
             a::acted_for.eq(actor.acted_for.as_ref().map(|acted| acted.user.0)),
             a::impersonation_reason.eq(actor.acted_for.as_ref().map_or("", |acted| acted.reason.as_str())),
-            a::session_id.eq(caller.session.0),
+            a::session_id.eq(caller.session_id().map(|session| session.0)),
             a::correlation_id.eq(op.correlation_id()),
             a::request_id.eq(call.request.as_ref().map(|r| r.id)),
             a::resource.eq(&resource),

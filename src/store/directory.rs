@@ -149,11 +149,12 @@ pub async fn rows(tx: &mut Tx) -> Result<i64> {
 }
 
 /// The tables of the directory in the order in which their rows can go.
-const IN_ORDER_OF_REMOVAL: [&str; 15] = [
+const IN_ORDER_OF_REMOVAL: [&str; 16] = [
     "events",
     "event_marks",
     "links",
     "sessions",
+    "user_identities",
     "requests",
     "user_roles",
     "group_roles",

@@ -7,7 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::error::failed;
 use super::impersonation::names;
 use super::schema::{tenants as t, users as u};
-use crate::authn::Caller;
+use crate::authn::{Caller, Credential, IdentityClaims, SessionClaims};
 use crate::authz::permit::Ground;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
@@ -30,26 +30,47 @@ pub(super) async fn enter(
             Err(Error::internal("context", "who acts for an account works on its tenant alone"))
         }
         Ground::Acting { caller, of_caller, acting, of_account } => {
-            let entered: String = diesel::select(sql::enter_acting(
-                tenant.0,
-                caller.user.home.0,
-                caller.user.user.0,
-                caller.session.0,
-                caller.user_epoch,
-                caller.active.0,
-                caller.tenant_epoch,
-                acting.acted_for.user.0,
-                names(of_caller),
-                names(of_account),
-                for_change,
-            ))
-            .get_result(conn)
-            .await
-            .map_err(failed)?;
-            if entered == Reason::ResourceNotFound.name() {
-                return Err(op.not_found());
+            let (user, active, account) = (caller.user, caller.active.0, acting.acted_for.user.0);
+            let (of_actor, of_target) = (names(of_caller), names(of_account));
+            let entered = match caller.credential {
+                Credential::Session(SessionClaims { id, user_epoch, tenant_epoch }) => {
+                    diesel::select(sql::enter_acting(
+                        tenant.0,
+                        user.home.0,
+                        user.user.0,
+                        id.0,
+                        user_epoch,
+                        active,
+                        tenant_epoch,
+                        account,
+                        of_actor,
+                        of_target,
+                        for_change,
+                    ))
+                    .get_result::<String>(conn)
+                    .await
+                }
+                Credential::Identity(IdentityClaims { id, issued_at }) => {
+                    diesel::select(sql::enter_acting_with_identity(
+                        tenant.0,
+                        user.home.0,
+                        user.user.0,
+                        id.0,
+                        issued_at,
+                        active,
+                        account,
+                        of_actor,
+                        of_target,
+                        for_change,
+                    ))
+                    .get_result::<String>(conn)
+                    .await
+                }
+            };
+            match entered.map_err(failed)? {
+                entered if entered == Reason::ResourceNotFound.name() => Err(op.not_found()),
+                entered => refused(&entered, of_caller, of_account),
             }
-            refused(&entered, of_caller, of_account)
         }
     }
 }
@@ -73,6 +94,11 @@ pub(super) fn refused(answer: &str, of_caller: &[Privilege], of_account: &[Privi
         Some(Reason::TenantStateInvalid) => {
             let text = "the tenant is neither ACTIVE nor LOCKED any more";
             Refusal::new(Reason::TenantStateInvalid, text).into()
+        }
+        Some(Reason::SessionRequired) => {
+            let text = "the user has no licence that permits log-in in the tenant; call CreateSession with id_token once, which \
+                        takes one if one is free";
+            Refusal::new(Reason::SessionRequired, text).into()
         }
         _ => Refusal::new(Reason::TokenInvalid, "the session has ended; log in again").into(),
     })
@@ -104,7 +130,8 @@ pub(super) async fn hold_own_rows(conn: &mut AsyncPgConnection, op: &OpContext, 
     Ok(())
 }
 
-/// The same for a caller who acts for nobody else: `enter_transaction` in the migrations checks each claim, in this transaction.
+/// The same for a caller who acts for nobody else: `enter_transaction` and `enter_with_identity` in the migrations check each claim,
+/// in this transaction.
 pub(super) async fn enter_as(
     conn: &mut AsyncPgConnection,
     caller: &Caller,
@@ -112,21 +139,39 @@ pub(super) async fn enter_as(
     needed: &[Privilege],
     for_change: bool,
 ) -> Result<()> {
-    let entered: String = diesel::select(sql::enter_transaction(
-        tenant.0,
-        caller.user.home.0,
-        caller.user.user.0,
-        caller.session.0,
-        caller.user_epoch,
-        caller.active.0,
-        caller.tenant_epoch,
-        names(needed),
-        for_change,
-    ))
-    .get_result(conn)
-    .await
-    .map_err(failed)?;
-    refused(&entered, needed, &[])
+    let Caller { user, active, credential } = caller;
+    let entered = match credential {
+        Credential::Session(SessionClaims { id, user_epoch, tenant_epoch }) => {
+            diesel::select(sql::enter_transaction(
+                tenant.0,
+                user.home.0,
+                user.user.0,
+                id.0,
+                *user_epoch,
+                active.0,
+                *tenant_epoch,
+                names(needed),
+                for_change,
+            ))
+            .get_result::<String>(conn)
+            .await
+        }
+        Credential::Identity(IdentityClaims { id, issued_at }) => {
+            diesel::select(sql::enter_with_identity(
+                tenant.0,
+                user.home.0,
+                user.user.0,
+                id.0,
+                *issued_at,
+                active.0,
+                names(needed),
+                for_change,
+            ))
+            .get_result::<String>(conn)
+            .await
+        }
+    };
+    refused(&entered.map_err(failed)?, needed, &[])
 }
 
 #[expect(clippy::too_many_arguments, reason = "generated; one argument for each claim")]
@@ -137,6 +182,18 @@ mod sql {
         /// See the migration.
         fn enter_transaction(target: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
             active: SqlUuid, tenant_epoch: BigInt, needed: Array<Text>, for_change: Bool) -> Text;
+    }
+
+    diesel::define_sql_function! {
+        /// See the migration.
+        fn enter_with_identity(target: SqlUuid, home: SqlUuid, caller: SqlUuid, identity: SqlUuid, issued_at: BigInt,
+            active: SqlUuid, needed: Array<Text>, for_change: Bool) -> Text;
+    }
+
+    diesel::define_sql_function! {
+        /// See the migration.
+        fn enter_acting_with_identity(tenant: SqlUuid, home: SqlUuid, caller: SqlUuid, identity: SqlUuid, issued_at: BigInt,
+            active: SqlUuid, account: SqlUuid, of_actor: Array<Text>, of_account: Array<Text>, for_change: Bool) -> Text;
     }
 
     diesel::define_sql_function! {

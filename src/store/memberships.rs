@@ -138,6 +138,13 @@ pub async fn hosts(tx: &mut Tx, user: UserId, among: &[TenantUid]) -> Result<Vec
     Ok(found.load(tx.conn()).await.map_err(failed)?.into_iter().map(TenantUid).collect())
 }
 
+/// Those of these users, wherever they are at home, who work in the transaction's tenant.
+pub async fn working(tx: &mut Tx, among: &[UserId]) -> Result<Vec<UserId>> {
+    let among: Vec<Uuid> = among.iter().map(|user| user.0).collect();
+    let found = m::table.filter(m::tenant_id.eq(tx.tenant().0)).filter(m::user_id.eq_any(among)).select(m::user_id);
+    Ok(found.load(tx.conn()).await.map_err(failed)?.into_iter().map(UserId).collect())
+}
+
 /// In how many tenants a user of the transaction's tenant works.
 pub async fn count(tx: &mut Tx, user: UserId) -> Result<i64> {
     let all = m::table.filter(m::home_tenant_id.eq(tx.tenant().0)).filter(m::user_id.eq(user.0));

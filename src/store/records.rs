@@ -1,5 +1,5 @@
-//! The directory's rows as records, for copies and backups of a tenant. Sessions, links
-//! and seats are not among them: whoever logs in to the copy takes a seat there.
+//! The directory's rows as records, for copies and backups of a tenant. Sessions, links, identities and seats are not among
+//! them: whoever logs in to the copy takes a seat there, and who speaks for its users is said anew.
 
 use diesel::sql_types::{Jsonb, Text};
 use diesel_async::RunQueryDsl;

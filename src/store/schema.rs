@@ -1,9 +1,11 @@
 //! The tables as diesel sees them; `migrations/` is what they are.
 
+mod identities;
 mod licenses;
 mod lifecycle;
 mod logs;
 
+pub use identities::*;
 pub use licenses::*;
 pub use lifecycle::*;
 pub use logs::*;
@@ -206,6 +208,7 @@ diesel::table! {
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         previous_hash -> Nullable<Bytea>,
+        identity_id -> Nullable<Uuid>,
     }
 }
 
@@ -300,6 +303,7 @@ diesel::allow_tables_to_appear_in_same_query!(directory_users, group_members, us
 diesel::allow_tables_to_appear_in_same_query!(memberships, tenants);
 diesel::allow_tables_to_appear_in_same_query!(sessions, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(users, user_privileges);
+diesel::allow_tables_to_appear_in_same_query!(identity_providers, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(users, memberships, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(role_privileges, group_roles);
 diesel::allow_tables_to_appear_in_same_query!(roles, user_roles, group_roles);

@@ -14,7 +14,7 @@ use super::tx::{Tx, stands};
 use crate::authn::Caller;
 use crate::authn::refresh_token::RefreshToken;
 use crate::domain::error::Result;
-use crate::domain::id::{SessionId, TenantUid, UserId};
+use crate::domain::id::{IdentityId, SessionId, TenantUid, UserId};
 
 /// Whether the caller's session goes on where its token says; the transaction then is on the active tenant.
 pub async fn look(tx: &mut Tx, caller: &Caller) -> Result<()> {
@@ -26,19 +26,27 @@ pub async fn check(tx: &mut Tx, caller: &Caller) -> Result<()> {
     stands(tx, caller, true).await
 }
 
-/// Starts a session at home.
-pub async fn insert(tx: &mut Tx, caller: &Caller, token: &RefreshToken, life: Duration) -> Result<()> {
+/// Starts a session at home, that of `token`; with an identity it goes when that goes.
+pub async fn insert(
+    tx: &mut Tx,
+    caller: &Caller,
+    token: &RefreshToken,
+    life: Duration,
+    began_with: Option<IdentityId>,
+) -> Result<()> {
     let tenant = tx.tenant().0;
+    let tenant_epoch = caller.session()?.tenant_epoch;
     diesel::insert_into(s::table)
         .values((
             s::tenant_id.eq(tenant),
             s::id.eq(token.session.0),
             s::user_id.eq(caller.user.user.0),
             s::active_tenant_id.eq(caller.active.0),
-            s::tenant_epoch.eq(caller.tenant_epoch),
+            s::tenant_epoch.eq(tenant_epoch),
             s::refresh_generation.eq(token.generation),
             s::refresh_hash.eq(token.hash()),
             s::expires_at.eq(from_now(life)),
+            s::identity_id.eq(began_with.map(|identity| identity.0)),
         ))
         .execute(tx.conn())
         .await

@@ -108,6 +108,16 @@ impl World {
         let operator = replica.operator().await;
         let server = v1::Server { region: "eu".into(), ..Default::default() };
         operator.create_server("spare", server).await.unwrap();
+        for (id, tenant) in [("spare", ""), ("login", ""), ("operators", "tenants/infrastructure")] {
+            let provider = v1::IdentityProvider {
+                issuer: format!("https://{id}.example"),
+                audiences: vec!["api".into()],
+                algorithms: vec!["EdDSA".into()],
+                tenant: tenant.into(),
+                ..Default::default()
+            };
+            operator.create_provider(id, provider).await.unwrap();
+        }
 
         let maker = Maker { replica: &replica, database: &database, operator: &operator };
         let (acme, anna) = maker.tenant("acme", OF_ACME).await;
@@ -268,6 +278,10 @@ impl Maker<'_> {
             }
         }
         t.insert("user", self.user(admin, tenant, "uma", words).await);
+        let speaks = if code == "infrastructure" { "operators" } else { "login" };
+        t.insert("provider", format!("identityProviders/{speaks}"));
+        t.insert("subject", format!("uma {named}"));
+        admin.link(&t["user"], &t["provider"], &t["subject"]).await.unwrap();
         admin.add(&t["group"], &[&t["user"]]).await.unwrap();
         admin.give(&t["role"], &[&t["user"]]).await.unwrap();
         for operation in self.operator.operations_of(tenant).await {

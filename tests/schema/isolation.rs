@@ -20,6 +20,7 @@ const READ_ACROSS_TENANTS: &[&str] = &[
     "tenant_licenses",
     "tenant_limits",
     "tenants",
+    "user_identities",
     "users",
 ];
 

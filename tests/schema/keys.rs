@@ -18,6 +18,10 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("audit_records_by_age", "the platform's list in this order"),
     ("memberships_by_home", "who leaves home is looked up by home, which is a tenant too"),
     ("links_by_code", "a link does not say whose it is; not unique, so it refuses nobody"),
+    (
+        "user_identities_by_subject",
+        "who calls with a token of a provider is looked up by its subject; not unique, so it refuses nobody",
+    ),
     ("sessions_by_expiry", "what has expired is removed across tenants"),
     ("operations_due", "workers claim across tenants"),
     ("operations_by_age", "the platform's list in this order"),

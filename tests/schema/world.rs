@@ -13,6 +13,10 @@ pub const PLATFORM_TABLES: &[(&str, &str)] = &[
         "function_privileges",
         "the names that role_privileges refers to, the same for every tenant; the application only reads it",
     ),
+    (
+        "identity_providers",
+        "whose tokens count: of the platform as a whole; for which tenant is no secret to operators",
+    ),
     ("license_privileges", "what kinds of the system licence open: of the platform as a whole"),
     ("mail_texts", "the operators' own texts, of the platform as a whole"),
     ("servers", "where tenants are placed: of the platform as a whole"),
@@ -56,8 +60,11 @@ const ROWS: &str = "
     INSERT INTO user_licenses (tenant_id, user_id, kind) VALUES ('$t', '$t', 'base');
     INSERT INTO links (tenant_id, id, user_id, purpose, code_hash, expires_at)
         VALUES ('$t', '$t', '$t', 'RESET', decode(repeat('ab', 32), 'hex'), clock_timestamp() + interval '1 hour');
-    INSERT INTO sessions (tenant_id, id, user_id, active_tenant_id, tenant_epoch, refresh_hash, expires_at)
-        VALUES ('$t', '$t', '$t', '$t', 1, 'hash', clock_timestamp() + interval '1 hour');
+    INSERT INTO identity_providers (id, issuer, for_tenant, audiences, algorithms)
+        VALUES ('$c-login', 'https://$c.example', '$t', '{api}', '{EdDSA}');
+    INSERT INTO user_identities (tenant_id, id, user_id, provider, subject) VALUES ('$t', '$t', '$t', '$c-login', 'anna');
+    INSERT INTO sessions (tenant_id, id, user_id, active_tenant_id, tenant_epoch, refresh_hash, expires_at, identity_id)
+        VALUES ('$t', '$t', '$t', '$t', 1, 'hash', clock_timestamp() + interval '1 hour', '$t');
     INSERT INTO operations (tenant_id, id, kind, params, exclusive) VALUES ('$t', '$t', 'thaw', '{}', true);
     INSERT INTO operation_steps (tenant_id, operation_id, position, step) VALUES ('$t', '$t', 1, 'thaw');
     INSERT INTO participant_ledger (tenant_id, generation, participant, phase, operation_id)

@@ -6,6 +6,7 @@ pub mod command;
 pub mod database;
 pub mod directory;
 pub mod golden;
+pub mod identities;
 pub mod impersonation;
 pub mod licenses;
 pub mod lifecycle;

@@ -55,6 +55,7 @@ impl App {
         let ExchangeToken { tenant: named, user_name, reason, life } = input;
         let (caller, facts) = (caller(&op)?, caller_facts(&op)?);
         let may = may_exchange(&facts)?;
+        caller.session()?;
         let (tenant, tenant_code) = self.resolve_tenant(&named.tenant).await?.ok_or_else(|| named.not_found())?;
         let found = self.candidate(tenant, Whom::Named(user_name.clone())).await?;
         let (state, candidate) = found.ok_or_else(|| named.not_found())?;

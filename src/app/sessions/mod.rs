@@ -4,17 +4,21 @@
 //! only while both are ACTIVE, which is read under a lock: a lock of the tenant that commits first is seen, a later one
 //! waits, and then ends what has begun.
 
+mod begin;
 mod exchange;
 mod explain;
 mod log_in;
+mod log_in_by_token;
 mod mine;
 mod own;
 mod refresh;
 mod switch;
 
+pub use begin::LoggedIn;
 pub use exchange::{ExchangeToken, Exchanged};
 pub use explain::ExplainAccess;
-pub use log_in::{LogIn, LoggedIn};
+pub use log_in::LogIn;
+pub use log_in_by_token::LogInByToken;
 pub use mine::MyTenants;
 pub use own::Whose;
 
@@ -66,7 +70,7 @@ fn open(held: Option<(State, i64)>) -> Result<i64> {
 }
 
 /// Whether a user of the transaction's tenant works there.
-async fn works_in(tx: &mut Tx, user: UserId, tenant: TenantUid) -> Result<bool> {
+pub(super) async fn works_in(tx: &mut Tx, user: UserId, tenant: TenantUid) -> Result<bool> {
     Ok(!memberships::hosts(tx, user, &[tenant]).await?.is_empty())
 }
 

@@ -57,7 +57,10 @@ impl App {
     /// Ends a session; without a name the caller's.
     pub async fn end_session(&self, op: OpContext, named: Option<Whose<SessionId>>) -> Result<()> {
         let (op, whose) = self.over(op, named.as_ref().map(|named| &named.user)).await?;
-        let session = named.as_ref().map_or(caller(&op)?.session, |named| named.session);
+        let session = match &named {
+            Some(named) => named.session,
+            None => caller(&op)?.session()?.id,
+        };
         let name = format!("{}/sessions/{session}", self.name_of(whose).await?);
         let absent = named.map(|named| format!("{}/sessions/{session}", named.user.name));
         let input = (whose.user, session, name, absent);

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Issued, not_a_session, open, works_in};
 use crate::app::{App, SessionRules};
-use crate::authn::Caller;
 use crate::authn::refresh_token::RefreshToken;
+use crate::authn::{Caller, Credential, SessionClaims};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::Result;
@@ -76,12 +76,11 @@ async fn refresh(tx: &mut Tx, presented: &RefreshToken, rules: &SessionRules) ->
     } else {
         sessions::replace(tx, &next).await?;
     }
+    let claims = SessionClaims { id: presented.session, user_epoch: user.epoch, tenant_epoch };
     let caller = Caller {
         user: UserRef { home: presented.home, user: user.id },
-        session: presented.session,
         active: session.active,
-        user_epoch: user.epoch,
-        tenant_epoch,
+        credential: Credential::Session(claims),
     };
     Ok(Refreshed::Next(caller, next))
 }

@@ -5,8 +5,8 @@ use futures::FutureExt as _;
 use super::{Issued, caller, not_a_session, open, open_tenant, works_in};
 use crate::app::licenses::take_seat;
 use crate::app::{App, SessionRules};
-use crate::authn::Caller;
 use crate::authn::refresh_token::RefreshToken;
+use crate::authn::{Caller, Credential, SessionClaims};
 use crate::authz::permit::Purpose;
 use crate::authz::policy;
 use crate::context::OpContext;
@@ -41,6 +41,7 @@ impl App {
 
 async fn switch(tx: &mut Tx, input: &Switch) -> Result<(Caller, RefreshToken)> {
     let (caller, home) = (input.caller, tx.tenant());
+    let claims = *caller.session()?;
     // Tenants are held before users, and users before their sessions, as everywhere.
     let open_home = open_tenant(tx).await;
     let held = users::hold_tenant_at(tx, input.wanted).await?;
@@ -52,12 +53,13 @@ async fn switch(tx: &mut Tx, input: &Switch) -> Result<(Caller, RefreshToken)> {
     }
     open_home?;
     let tenant_epoch = open(held)?;
-    let session = sessions::load_for_change(tx, caller.session, input.rules.grace).await?.ok_or_else(not_a_session)?;
+    let session = sessions::load_for_change(tx, claims.id, input.rules.grace).await?.ok_or_else(not_a_session)?;
     take_seat(tx, caller.user.user, input.wanted).await?;
-    let next = RefreshToken::new(home, caller.session, session.generation + 1)?;
+    let next = RefreshToken::new(home, claims.id, session.generation + 1)?;
     sessions::rotate(tx, &session, &next, input.rules.refresh).await?;
-    sessions::work_in(tx, caller.session, input.wanted, tenant_epoch).await?;
+    sessions::work_in(tx, claims.id, input.wanted, tenant_epoch).await?;
     let user = users::load(tx, caller.user.user).await?.ok_or_else(not_a_session)?;
-    audit::record_user(tx, &policy::SESSION_SERVICE_SWITCH_TENANT, &user, Some(caller.session)).await?;
-    Ok((Caller { active: input.wanted, tenant_epoch, ..caller }, next))
+    audit::record_user(tx, &policy::SESSION_SERVICE_SWITCH_TENANT, &user, Some(claims.id)).await?;
+    let credential = Credential::Session(SessionClaims { tenant_epoch, ..claims });
+    Ok((Caller { active: input.wanted, credential, ..caller }, next))
 }

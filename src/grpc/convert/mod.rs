@@ -4,6 +4,7 @@ pub mod admin;
 pub mod domain;
 pub mod event;
 pub mod fields;
+pub mod identity_provider;
 pub mod license;
 pub mod limits;
 pub mod mail_text;

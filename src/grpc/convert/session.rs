@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fields::timestamp;
 use super::{domain, names};
 use crate::app::home::Home;
-use crate::app::sessions::{ExchangeToken, ExplainAccess, MyTenants};
+use crate::app::sessions::{ExchangeToken, ExplainAccess, LogIn, LogInByToken, MyTenants};
 use crate::authz::policy;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
@@ -34,11 +34,51 @@ pub fn session(op: &OpContext, user: &str, row: OpenSession) -> v1::Session {
     v1::Session {
         name: format!("{user}/sessions/{}", row.id),
         active_tenant: format!("tenants/{}", row.active),
-        current: op.permit().caller().is_some_and(|caller| caller.session == row.id),
+        current: op.permit().caller().is_some_and(|caller| caller.session_id() == Some(row.id)),
         create_time: Some(timestamp(row.created_at)),
         refresh_time: Some(timestamp(row.refreshed_at)),
         expire_time: Some(timestamp(row.expires_at)),
     }
+}
+
+/// What CreateSession is sent.
+pub enum Shown {
+    /// User name and password.
+    Password(LogIn),
+    /// A token of an identity provider.
+    Token(LogInByToken),
+}
+
+/// Who wants to log in, in one of two ways.
+pub fn log_in(request: v1::CreateSessionRequest) -> Result<Shown> {
+    let active_tenant = tenant_code("active_tenant", request.active_tenant)?;
+    if request.id_token.is_empty() {
+        let (user_name, home) = account(request.user_name, request.tenant, &request.domain)?;
+        if request.password.is_empty() || request.password.len() > 4096 {
+            return Err(Error::field("password", "must have 1 to 256 characters"));
+        }
+        return Ok(Shown::Password(LogIn { user_name, password: request.password.into(), home, active_tenant }));
+    }
+    let beside = [("user_name", request.user_name), ("password", request.password), ("domain", request.domain)];
+    if let Some((field, _)) = beside.iter().find(|(_, text)| !text.is_empty()) {
+        return Err(Error::field(*field, "must be empty when id_token is given"));
+    }
+    if request.id_token.len() > LONGEST_TOKEN {
+        return Err(Error::field("id_token", format!("must have at most {LONGEST_TOKEN} characters")));
+    }
+    let home = tenant_code("tenant", request.tenant)?;
+    Ok(Shown::Token(LogInByToken { token: request.id_token.into(), home, active_tenant }))
+}
+
+/// Bytes of a token of an identity provider, as in the metadata of calls.
+const LONGEST_TOKEN: usize = 6 * 1024;
+
+/// The code or the uid of a tenant, if one is named.
+fn tenant_code(field: &str, text: String) -> Result<Option<String>> {
+    if text.len() > 64 {
+        return Err(Error::field(field, "must be the code or the uid of a tenant"));
+    }
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 /// A user name, and the home: it stands in the user name or beside it, by code, uid or domain, and once only.

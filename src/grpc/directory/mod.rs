@@ -1,6 +1,7 @@
 //! What UserService answers on the directory: decode, call the use case, encode; one file for each noun.
 
 pub mod groups;
+pub mod identities;
 pub mod impersonation;
 pub mod licenses;
 pub mod memberships;

@@ -1,7 +1,7 @@
 //! Finds out who is calling, before the message is read.
 //!
-//! A bad credential is refused and never taken for none, save an expired one on a method that is open to everybody:
-//! refreshing is what it is good for. No credential is refused here for every method that wants one.
+//! A bad credential is refused and never taken for none, save one that a log-in mends, on a method that is open to everybody: that is
+//! what such methods are good for. No credential is refused here for every method that wants one.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 use crate::app::App;
 use crate::authz::decision::public;
 use crate::authz::policy::{self, Access, Policy};
-use crate::domain::error::{Reason, Result};
+use crate::domain::error::{Error, Reason, Result};
 use crate::grpc::call::{CallMetadata, CorrelationId};
 use crate::grpc::guard::Authenticated;
 use crate::grpc::status::response;
@@ -73,12 +73,18 @@ where
 }
 
 async fn caller(app: &App, policy: &'static Policy, metadata: Option<&CallMetadata>) -> Result<Option<Authenticated>> {
-    let Some(token) = metadata.and_then(|m| m.bearer.as_ref()) else { return public(policy).map(|_| None) };
-    match app.identify(token.expose_secret()).await {
+    let Some(metadata) = metadata else { return public(policy).map(|_| None) };
+    let Some(token) = metadata.bearer.as_ref() else { return public(policy).map(|_| None) };
+    let wanted = metadata.tenant.as_ref().map(ToString::to_string);
+    match app.identify(token.expose_secret(), wanted.as_deref()).await {
         // What is open to everybody asks no more of a caller who could be somebody.
         Ok(_) if policy.access == Access::Public => Ok(None),
         Ok((facts, acts_for)) => Ok(Some(Authenticated { facts: Arc::new(facts), acts_for })),
-        Err(error) if policy.access == Access::Public && error.reason() == Some(Reason::TokenExpired) => Ok(None),
+        Err(error) if policy.access == Access::Public && is_mended_by_logging_in(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+fn is_mended_by_logging_in(error: &Error) -> bool {
+    matches!(error.reason(), Some(Reason::TokenExpired | Reason::SessionRequired))
 }
