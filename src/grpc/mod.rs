@@ -18,4 +18,5 @@ pub mod server;
 pub mod session_service;
 pub mod status;
 pub mod tenant_service;
+pub mod tls;
 pub mod user_service;
