@@ -53,6 +53,8 @@ ids! {
     RoleId;
     /// An activation or reset link.
     LinkId;
+    /// A service identity, for ever.
+    ServiceId;
     /// One life of a process, from boot to exit.
     BootId;
 }

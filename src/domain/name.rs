@@ -75,6 +75,8 @@ texts! {
     LogoUrl(super::branding::logo_url);
     /// A colour, `#rrggbb`, also none.
     Color(super::branding::color);
+    /// The SPIFFE id of a workload.
+    SpiffeId(super::service_identity::spiffe_id);
     /// The name of a kind of licences: `[a-z][a-z0-9-]{0,38}`.
     LicenseKind(license_kind);
 }

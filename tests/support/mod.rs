@@ -14,5 +14,6 @@ pub mod outage;
 pub mod process;
 pub mod reaper;
 pub mod server;
+pub mod services;
 pub mod sessions;
 pub mod smtp;

@@ -4,6 +4,7 @@
 //! only while both are ACTIVE, which is read under a lock: a lock of the tenant that commits first is seen, a later one
 //! waits, and then ends what has begun.
 
+mod check;
 mod exchange;
 mod explain;
 mod log_in;
