@@ -123,6 +123,9 @@ fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String>
     } else if !strings(rule, "tenant_privileges").is_empty() {
         return Err("tenant_privileges need a tenant_field".into());
     }
+    if enum_name(rule, "services") != "SERVICE_USE_UNSPECIFIED" && field.is_empty() {
+        return Err("may be given to services, which are bound to tenants, but names no tenant".into());
+    }
     if flag(rule, "impersonation") && access == "ACCESS_PRIVILEGED" && strings(rule, "tenant_privileges").is_empty() {
         return Err("may be called while acting for another account, but asks for no privilege of that account".into());
     }
@@ -229,7 +232,8 @@ fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
         writeln!(
             out,
             "pub static {}: Policy = Policy {{ path: {path:?}, name: {:?}, access: Access::{}, platform: &[{}], tenant: &[{}],
-             tenant_field: {:?}, change: {}, impersonation: {}, states: &[{}], infrastructure: {}, audited: {}, before_password_change: {} }};",
+             tenant_field: {:?}, change: {}, impersonation: {}, states: &[{}], infrastructure: {}, audited: {}, before_password_change: {},
+             services: ServiceUse::{} }};",
             constant(policy),
             policy.method.name(),
             camel(enum_name(rule, "access").trim_start_matches("ACCESS_")),
@@ -245,6 +249,7 @@ fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
             flag(rule, "infrastructure"),
             flag(rule, "audited"),
             flag(rule, "before_password_change"),
+            camel(&enum_name(rule, "services").trim_start_matches("SERVICE_USE_").replace("UNSPECIFIED", "NEVER")),
         )?;
     }
     writeln!(out, "/// The rules of all methods.\npub static ALL: &[&Policy] = &[")?;

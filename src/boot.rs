@@ -24,6 +24,7 @@ use crate::domain::error::Error;
 use crate::domain::operation::RetryPolicy;
 use crate::domain::tenant_domain::Patience;
 use crate::grpc::server::{self, ServeError, ServerConfig, end_health, report_health};
+use crate::grpc::tls::{Tls, TlsError, TlsFiles};
 use crate::infra::documents::HttpDocuments;
 use crate::infra::domain_probe::{NetworkProbe, Outlook};
 use crate::infra::mail_folder::MailFolder;
@@ -56,6 +57,9 @@ pub enum BootError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The certificates of the gRPC listener are not right.
+    #[error("tls: {0}")]
+    Tls(#[from] TlsError),
     /// The schema or the role is not as it must be.
     #[error(transparent)]
     Schema(#[from] MigrateError),
@@ -128,10 +132,7 @@ pub async fn start(
 ) -> Result<Running, BootError> {
     let root = RootKey::parse(&read(&config.root_key_file)?).ok_or(BootError::RootKey)?;
     let mailer = mailer(&config.mail)?;
-    let tls = match (&config.tls.cert_file, &config.tls.key_file) {
-        (Some(chain), Some(key)) => Some((read(chain)?.into_bytes(), read(key)?.into_bytes())),
-        _ => None,
-    };
+    let tls = tls(&config.tls)?;
     let (listener, address) = listen(config.listen).await?;
     let (http_listener, http_address) = listen(config.http_listen).await?;
 
@@ -148,7 +149,7 @@ pub async fn start(
     let (reporter, health) = tonic_health::server::health_reporter();
     report_health(&reporter, false).await;
     let serving = ServerConfig {
-        tls,
+        tls: tls.clone(),
         reflection: config.reflection,
         trusted_proxies: config.trusted_proxies.clone(),
         drain: Duration::from_secs(config.drain_seconds),
@@ -164,6 +165,9 @@ pub async fn start(
     tasks.spawn(Runner::new(app.clone(), leases, mailer, runner(config), stop.clone()).run());
     tasks.spawn(watch_database(app.clone(), reporter, stop.clone()));
     tasks.spawn(follow_tenants(app.clone(), stop.clone()));
+    if let Some(tls) = tls {
+        tasks.spawn(tls.follow(Duration::from_secs(config.tls.reload_seconds), stop.clone()));
+    }
     let round = Duration::from_secs(config.housekeeping_seconds);
     tasks.spawn(follow_domains(app.clone(), round, stop.clone()));
     tasks.spawn(housekeeping(app, config.clone(), stop.clone()));
@@ -265,6 +269,11 @@ fn mailer(config: &config::Mail) -> Result<Option<Arc<dyn Mailer>>, BootError> {
         time: Duration::from_secs(smtp.timeout_seconds),
     };
     Ok(Some(Arc::new(MailSmtp::new(server, &config.from)?)))
+}
+
+fn tls(config: &config::Tls) -> Result<Option<Tls>, TlsError> {
+    let (Some(chain), Some(key)) = (config.cert_file.clone(), config.key_file.clone()) else { return Ok(None) };
+    Tls::load(TlsFiles { chain, key, client_authorities: config.client_ca_file.clone() }).map(Some)
 }
 
 fn runner(config: &Config) -> RunnerConfig {

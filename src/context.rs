@@ -25,7 +25,8 @@ pub struct OpContext {
 pub struct Call {
     /// Its method's rule.
     pub policy: &'static Policy,
-    /// What is known of the caller, also of one who acts for another account; nothing of one whom no credential is asked of.
+    /// What is known of the user who calls, also of one who acts for another account; nothing of services, and of callers of whom no
+    /// credential is asked.
     pub facts: Option<Arc<Facts>>,
     /// The caller's request id, which makes a repeat safe.
     pub request: Option<RequestKey>,
@@ -107,6 +108,9 @@ impl OpContext {
 
     /// Whether who calls could also make that call on the tenant now, leaving the tenant's state aside.
     pub fn allows(&self, policy: &'static Policy, tenant: TenantUid) -> bool {
+        if let Some(service) = self.permit.service() {
+            return service.allows(policy, tenant);
+        }
         let Some(facts) = self.call.as_ref().and_then(|call| call.facts.as_ref()) else { return false };
         match self.permit.acting() {
             Some(acting) => acting.tenant == tenant && acting.allows(policy, facts),
@@ -116,7 +120,10 @@ impl OpContext {
 
     /// Who, for what is written down.
     pub fn actor(&self) -> Actor {
-        let user = self.permit.caller().map(|caller| caller.user);
-        Actor { user, acted_for: self.permit.acting().map(|acting| acting.acted_for.clone()) }
+        Actor {
+            user: self.permit.caller().map(|caller| caller.user),
+            service: self.permit.service().map(|service| service.service.clone()),
+            acted_for: self.permit.acting().map(|acting| acting.acted_for.clone()),
+        }
     }
 }

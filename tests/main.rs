@@ -34,6 +34,7 @@ mod rooms;
 mod schema;
 mod serve_command;
 mod servers;
+mod services;
 mod sessions;
 mod shutdown;
 mod smoke;

@@ -26,6 +26,13 @@ macro_rules! asker {
                 asked.unwrap().into_inner().message().await.unwrap().unwrap().message_response.unwrap()
             }
 
+            pub async fn refusal(channel: Channel) -> tonic::Status {
+                let question = Some(MessageRequest::ListServices(String::new()));
+                let request = ServerReflectionRequest { host: String::new(), message_request: question };
+                let mut client = ServerReflectionClient::new(channel);
+                client.server_reflection_info(futures::stream::iter([request])).await.unwrap_err()
+            }
+
             pub async fn services(channel: Channel) -> Vec<String> {
                 match ask(channel, MessageRequest::ListServices(String::new())).await {
                     MessageResponse::ListServicesResponse(list) => list.service.into_iter().map(|s| s.name).collect(),
@@ -82,5 +89,13 @@ async fn both_versions_describe_a_service_and_what_errors_carry() {
         for files in found {
             assert!(files.iter().any(|name| name.ends_with(file.rsplit('/').next().unwrap())), "{symbol}: {files:?}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_answered_when_it_is_switched_off() {
+    let server = TestServer::with(&[("reflection", "false".into())]).await;
+    for refused in [new::refusal(channel(&server).await).await, old::refusal(channel(&server).await).await] {
+        assert_eq!(refused.code(), tonic::Code::Unimplemented, "{refused:?}");
     }
 }

@@ -41,9 +41,12 @@ impl App {
 
     /// Refuses a request id that has come before with another body.
     pub async fn check_request_id(&self, op: OpContext) -> Result<()> {
-        let subject = op.permit().subject();
-        match subject.filter(|_| op.call().is_some_and(|call| call.request.is_some())) {
-            Some((tenant, _)) => self.db.check_request_id(op.on(tenant)).await,
+        if op.call().is_none_or(|call| call.request.is_none()) {
+            return Ok(());
+        }
+        let subject = op.permit().subject().map(|(tenant, _)| tenant);
+        match subject.or_else(|| op.permit().service().and_then(|_| op.target().ok())) {
+            Some(tenant) => self.db.check_request_id(op.on(tenant)).await,
             None => Ok(()),
         }
     }

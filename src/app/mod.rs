@@ -19,6 +19,8 @@ pub mod passwords;
 pub mod privileges;
 pub mod roles;
 pub mod servers;
+pub mod service_callers;
+pub mod service_identities;
 pub mod sessions;
 pub mod settings;
 pub mod signing;

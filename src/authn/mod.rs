@@ -1,5 +1,6 @@
 //! Who is calling. Nothing here says what a caller may do.
 
+pub mod api_key;
 pub mod key_set;
 pub mod password;
 pub mod provider_token;
@@ -10,8 +11,8 @@ pub mod token;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::error::{Reason, Refusal, Result};
-use crate::domain::id::{IdentityId, SessionId, TenantUid, UserId, UserRef};
-use crate::domain::name::ImpersonationReason;
+use crate::domain::id::{IdentityId, ServiceId, SessionId, TenantUid, UserId, UserRef};
+use crate::domain::name::{ImpersonationReason, SpiffeId};
 
 /// What a valid token says of its bearer. Whether it still holds is for the database to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,4 +101,13 @@ pub struct ActsFor {
     pub user: UserId,
     /// Why, as the caller gave it.
     pub reason: ImpersonationReason,
+}
+
+/// How a service shows who it is. Whether that still holds is for the database to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// By a key, of which this is the hash.
+    Key(ServiceId, Vec<u8>),
+    /// By a certificate that was verified, with this SPIFFE id and no other.
+    Certificate(SpiffeId),
 }

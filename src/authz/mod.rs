@@ -5,3 +5,4 @@ pub mod explain;
 pub mod impersonation;
 pub mod permit;
 pub mod policy;
+pub mod services;

@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::impersonation::Acting;
+use super::policy::Policy;
+use super::services::Service;
 use crate::authn::Caller;
 use crate::domain::id::{TenantUid, UserId};
 use crate::domain::privilege::Privilege;
@@ -34,6 +38,13 @@ pub enum Ground {
         acting: Arc<Acting>,
         /// What it takes of the account: one of these, in its tenant; none when it is empty.
         of_account: &'static [Privilege],
+    },
+    /// Another service, whose identity must still give it the call when the transaction begins.
+    Service {
+        /// Which.
+        service: Arc<Service>,
+        /// The rule of the call.
+        policy: &'static Policy,
     },
     /// The service itself.
     System(Purpose),
@@ -87,15 +98,29 @@ impl Permit {
     pub fn caller(&self) -> Option<&Caller> {
         match &self.0 {
             Ground::Caller { caller, .. } | Ground::Acting { caller, .. } => Some(caller),
-            Ground::System(_) | Ground::Public => None,
+            Ground::Service { .. } | Ground::System(_) | Ground::Public => None,
         }
+    }
+
+    /// The service that calls.
+    pub fn service(&self) -> Option<&Arc<Service>> {
+        match &self.0 {
+            Ground::Service { service, .. } => Some(service),
+            Ground::Caller { .. } | Ground::Acting { .. } | Ground::System(_) | Ground::Public => None,
+        }
+    }
+
+    /// Who calls, user or service, by whose it is and its id: what request ids and page tokens are bound to.
+    pub fn identity(&self) -> Option<(TenantUid, Uuid)> {
+        let user = self.caller().map(|caller| (caller.user.home, caller.user.user.0));
+        user.or_else(|| self.service().map(|service| (TenantUid::INFRASTRUCTURE, service.service.uid.0)))
     }
 
     /// The account that the caller acts for.
     pub fn acting(&self) -> Option<&Acting> {
         match &self.0 {
             Ground::Acting { acting, .. } => Some(acting),
-            Ground::Caller { .. } | Ground::System(_) | Ground::Public => None,
+            Ground::Caller { .. } | Ground::Service { .. } | Ground::System(_) | Ground::Public => None,
         }
     }
 
@@ -105,7 +130,7 @@ impl Permit {
         match &self.0 {
             Ground::Caller { caller, .. } => Some((caller.active, caller.user.user)),
             Ground::Acting { acting, .. } => Some((acting.tenant, acting.acted_for.user)),
-            Ground::System(_) | Ground::Public => None,
+            Ground::Service { .. } | Ground::System(_) | Ground::Public => None,
         }
     }
 
@@ -114,7 +139,7 @@ impl Permit {
         match &self.0 {
             Ground::Caller { platform, .. } => *platform,
             Ground::System(_) => true,
-            Ground::Acting { .. } | Ground::Public => false,
+            Ground::Acting { .. } | Ground::Service { .. } | Ground::Public => false,
         }
     }
 }

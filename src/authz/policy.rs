@@ -30,6 +30,19 @@ pub struct Policy {
     pub audited: bool,
     /// Whether a caller who must change the password first may call it.
     pub before_password_change: bool,
+    /// Whether services may be given it.
+    pub services: ServiceUse,
+}
+
+/// Whether services may be given a method, and on which of their tenants they may then call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceUse {
+    /// They may not.
+    Never,
+    /// On those that are ACTIVE: it reaches what is in a tenant.
+    ActiveTenant,
+    /// On those in any state that the policy lets: it is about the tenant.
+    AnyTenant,
 }
 
 /// Who may reach a method at all.
@@ -47,6 +60,11 @@ impl Policy {
     /// Whether the request names a tenant.
     pub const fn names_tenant(&self) -> bool {
         !self.tenant_field.is_empty()
+    }
+
+    /// The method as people name it, and as it is given to services: `UserService.CreateGroup`.
+    pub fn short(&self) -> String {
+        self.path.trim_start_matches("/landlord.v1.").replace('/', ".")
     }
 }
 

@@ -146,12 +146,18 @@ sections! {
         timeout_seconds: u64 = 30;
     }
 
-    /// Transport security of the gRPC listener. Without a certificate it speaks plain HTTP/2.
+    /// Transport security of the gRPC listener. Without a certificate it speaks plain HTTP/2. The files are read anew when they change;
+    /// connections that are open stay as they are, and of files that can't be used the log tells.
     Tls {
         /// File with the certificate chain, as PEM.
         cert_file: Option<PathBuf> = None;
         /// File with the certificate's private key, as PEM.
         key_file: Option<PathBuf> = None;
+        /// File with the certificates of who vouches for client certificates, as PEM. With it, services may show a certificate that has
+        /// their SPIFFE id, in place of an API key; who shows none calls as without it.
+        client_ca_file: Option<PathBuf> = None;
+        /// How often the files are looked at for changes, in seconds.
+        reload_seconds: u64 = 10;
     }
 
     /// How the domains of tenants are checked: that their TXT record is there, and that they show a certificate that holds.

@@ -71,6 +71,8 @@ fn a_wrong_option_is_named_with_where_it_came_from() {
 fn bounds_are_kept() {
     let cases = [
         ("tls.cert_file", "/cert", "tls.key_file"),
+        ("tls.client_ca_file", "/clients", "tls.client_ca_file"),
+        ("tls.reload_seconds", "0", "tls.reload_seconds"),
         ("operations.heartbeat_ms", "5000", "operations.heartbeat_ms"),
         ("telemetry.sample_ratio", "1.5", "telemetry.sample_ratio"),
         ("public_url", "localhost", "public_url"),

@@ -13,6 +13,13 @@ impl Config {
         wrong_if(tls.cert_file.is_some() && tls.key_file.is_none(), "tls.key_file", "is required with tls.cert_file")?;
         wrong_if(tls.key_file.is_some() && tls.cert_file.is_none(), "tls.cert_file", "is required with tls.key_file")?;
 
+        wrong_if(
+            tls.client_ca_file.is_some() && tls.cert_file.is_none(),
+            "tls.client_ca_file",
+            "needs tls.cert_file and tls.key_file",
+        )?;
+        wrong_if(tls.reload_seconds == 0, "tls.reload_seconds", "must be 1 or more")?;
+
         validate_mail(&self.mail)?;
         validate_domains(&self.domains)?;
         validate_identity(&self.identity)?;

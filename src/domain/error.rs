@@ -67,6 +67,8 @@ names! {
         TokenExpired = "TOKEN_EXPIRED",
         /// The call needs a session, and the credential is a token of an identity provider.
         SessionRequired = "SESSION_REQUIRED",
+        /// The client certificate does not say which service it is of.
+        CertificateInvalid = "CERTIFICATE_INVALID",
         /// Wrong user or password.
         CredentialsInvalid = "CREDENTIALS_INVALID",
         /// A metadata key is unknown, doubled or malformed.
@@ -83,6 +85,8 @@ names! {
         RequestIdReused = "REQUEST_ID_REUSED",
         /// A privilege is missing.
         PrivilegeMissing = "PRIVILEGE_MISSING",
+        /// The service has not been given the call.
+        MethodNotGiven = "METHOD_NOT_GIVEN",
         /// Acting for another account is not permitted.
         ImpersonationNotPermitted = "IMPERSONATION_NOT_PERMITTED",
         /// The account to act for is not there, or may not be acted for.
@@ -155,6 +159,8 @@ names! {
         NoTenantAssigned = "NO_TENANT_ASSIGNED",
         /// The user does not work in its default tenant any more.
         DefaultTenantRequired = "DEFAULT_TENANT_REQUIRED",
+        /// A feature is off in the tenant.
+        FeatureOff = "FEATURE_OFF",
         /// The tenant has no domain.
         DomainNotSet = "DOMAIN_NOT_SET",
         /// The domain is not verified, or not secure.
@@ -188,9 +194,11 @@ impl Reason {
     /// The class that the reason belongs to.
     pub const fn class(self) -> Class {
         match self {
-            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::CredentialsInvalid => {
-                Class::Unauthenticated
-            }
+            Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::TokenExpired
+            | Self::CertificateInvalid
+            | Self::CredentialsInvalid => Class::Unauthenticated,
             Self::MetadataInvalid
             | Self::FieldsInvalid
             | Self::FilterInvalid
@@ -198,6 +206,7 @@ impl Reason {
             | Self::TenantContextMismatch
             | Self::RequestIdReused => Class::InvalidArgument,
             Self::PrivilegeMissing
+            | Self::MethodNotGiven
             | Self::ImpersonationNotPermitted
             | Self::ImpersonationTargetNotDefined
             | Self::ImpersonationTargetUnderprivileged
@@ -229,6 +238,7 @@ impl Reason {
             | Self::TenantLocked
             | Self::NoTenantAssigned
             | Self::DefaultTenantRequired
+            | Self::FeatureOff
             | Self::DomainNotSet
             | Self::DomainNotOperational
             | Self::EmailMissing

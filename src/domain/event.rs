@@ -9,6 +9,7 @@ use super::error::Result;
 use super::filter::{Compare, Filter, Restriction, invalid};
 use super::id::{OperationId, TenantUid, UserId, UserRef};
 use super::names::names;
+use super::service_identity::ServiceRef;
 
 names! {
     /// How much an event matters.
@@ -25,9 +26,11 @@ names! {
 /// Who did something.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doer {
-    /// The user; none: the service itself.
+    /// The user; none: another service, or Landlord itself.
     pub user: Option<UserRef>,
-    /// The user's name at that time.
+    /// The service.
+    pub service: Option<ServiceRef>,
+    /// The user's name at that time, or the service's.
     pub name: String,
     /// The account that the user acted for.
     pub acted_for: Option<UserId>,

@@ -55,6 +55,8 @@ ids! {
     IdentityId;
     /// An activation or reset link.
     LinkId;
+    /// A service identity, for ever.
+    ServiceId;
     /// One life of a process, from boot to exit.
     BootId;
 }

@@ -1,6 +1,7 @@
 //! The rules, without any machinery: names, states, privileges, errors. Nothing here waits, stores or serves.
 
 pub mod access;
+pub mod access_check;
 pub mod account;
 pub mod attempts;
 pub mod branding;
@@ -27,6 +28,7 @@ pub mod page;
 pub mod privilege;
 pub mod role;
 pub mod server;
+pub mod service_identity;
 pub mod tenant;
 pub mod tenant_domain;
 pub mod tenant_list;

@@ -83,6 +83,8 @@ texts! {
     Audience(super::identity_provider::audience);
     /// Who somebody is for an identity provider: 1 to 255 characters.
     Subject(super::identity_provider::audience);
+    /// The SPIFFE id of a workload.
+    SpiffeId(super::service_identity::spiffe_id);
     /// The name of a kind of licences: `[a-z][a-z0-9-]{0,38}`.
     LicenseKind(license_kind);
 }

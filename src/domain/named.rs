@@ -18,10 +18,13 @@ pub struct Named<I> {
 impl<I: Clone> Named<I> {
     /// Which resource of that tenant is meant. One of any other tenant is told as one that is not there.
     pub fn within(&self, tenant: &Tenant) -> Result<I> {
-        let own = self.tenant.is_empty()
-            || self.tenant == tenant.code
-            || TenantUid::parse(&self.tenant).is_some_and(|uid| uid == tenant.uid);
+        let own = self.tenant.is_empty() || self.names(tenant.uid, &tenant.code);
         if own { Ok(self.id.clone()) } else { Err(self.not_found()) }
+    }
+
+    /// Whether the tenant in the name is the one with that uid and code.
+    pub fn names(&self, uid: TenantUid, code: &str) -> bool {
+        self.tenant == code || TenantUid::parse(&self.tenant) == Some(uid)
     }
 
     /// The refusal of one that is not there.

@@ -10,6 +10,7 @@ use super::id::{OperationId, TenantUid, UserId, UserRef};
 use super::impersonation::ActedFor;
 use super::name::{Email, PersonName, UserName};
 use super::names::names;
+use super::service_identity::ServiceRef;
 
 names! {
     /// What an operation does. Each kind is one file in `operations/`.
@@ -146,10 +147,32 @@ pub struct InitialAdmin {
 /// Who asked for something, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Actor {
-    /// The user; none: the service itself.
+    /// The user; none: another service, or Landlord itself.
     pub user: Option<UserRef>,
+    /// The service.
+    #[serde(default)]
+    pub service: Option<ServiceRef>,
     /// The account that the user acted for.
     pub acted_for: Option<ActedFor>,
+}
+
+impl Actor {
+    /// The ids by which it is written down: whose user, and which. Services belong to the infrastructure tenant.
+    pub fn ids(&self) -> (Option<TenantUid>, Option<uuid::Uuid>) {
+        match (self.user, self.service.as_ref()) {
+            (Some(user), _) => (Some(user.home), Some(user.user.0)),
+            (None, Some(service)) => (Some(TenantUid::INFRASTRUCTURE), Some(service.uid.0)),
+            (None, None) => (None, None),
+        }
+    }
+
+    /// Who it is that was written down by these ids and that name.
+    pub fn written(home: Option<uuid::Uuid>, id: Option<uuid::Uuid>, name: &str, acted_for: Option<ActedFor>) -> Self {
+        let service = id.and_then(|id| ServiceRef::written(id, name));
+        let user = home.zip(id).filter(|_| service.is_none());
+        let user = user.map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
+        Self { user, service, acted_for }
+    }
 }
 
 /// An operation as everybody may see it.

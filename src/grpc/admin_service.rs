@@ -2,6 +2,7 @@
 
 use super::convert::identity_provider::{self, provider_id};
 use super::convert::server::{self, server_id};
+use super::convert::service_identity::{self, service_identity_id};
 use super::convert::{admin, license, page};
 use super::guarded::AdminServiceHandler;
 use crate::app::App;
@@ -136,5 +137,65 @@ impl AdminServiceHandler for AdminService {
     ) -> Result<v1::DeleteIdentityProviderResponse> {
         self.0.delete_identity_provider(op, provider_id("name", &request.name)?, request.etag).await?;
         Ok(v1::DeleteIdentityProviderResponse {})
+    }
+
+    async fn create_service_identity(
+        &self,
+        op: OpContext,
+        request: v1::CreateServiceIdentityRequest,
+    ) -> Result<v1::CreateServiceIdentityResponse> {
+        let made = self.0.create_service_identity(op, service_identity::create(request)?).await?;
+        Ok(service_identity::created(made))
+    }
+
+    async fn get_service_identity(
+        &self,
+        op: OpContext,
+        request: v1::GetServiceIdentityRequest,
+    ) -> Result<v1::GetServiceIdentityResponse> {
+        let found = self.0.get_service_identity(op, service_identity_id("name", &request.name)?).await?;
+        Ok(v1::GetServiceIdentityResponse { service_identity: Some(service_identity::service_identity(found)) })
+    }
+
+    async fn list_service_identities(
+        &self,
+        op: OpContext,
+        request: v1::ListServiceIdentitiesRequest,
+    ) -> Result<v1::ListServiceIdentitiesResponse> {
+        let after: Option<String> = page::open(&self.0.root, &op, "", &request.page_token)?;
+        let (found, total) = self.0.list_service_identities(op.clone(), after, page::size(request.page_size)?).await?;
+        Ok(v1::ListServiceIdentitiesResponse {
+            next_page_token: page::seal(&self.0.root, &op, "", found.next.as_ref())?,
+            service_identities: found.rows.into_iter().map(service_identity::service_identity).collect(),
+            total_size: i32::try_from(total).unwrap_or(i32::MAX),
+        })
+    }
+
+    async fn update_service_identity(
+        &self,
+        op: OpContext,
+        request: v1::UpdateServiceIdentityRequest,
+    ) -> Result<v1::UpdateServiceIdentityResponse> {
+        let changed = self.0.update_service_identity(op, service_identity::update(request)?).await?;
+        Ok(v1::UpdateServiceIdentityResponse { service_identity: Some(service_identity::service_identity(changed)) })
+    }
+
+    async fn rotate_service_identity(
+        &self,
+        op: OpContext,
+        request: v1::RotateServiceIdentityRequest,
+    ) -> Result<v1::RotateServiceIdentityResponse> {
+        let rotated = self.0.rotate_service_identity(op, service_identity::rotate(request)?).await?;
+        Ok(service_identity::rotated(rotated))
+    }
+
+    async fn delete_service_identity(
+        &self,
+        op: OpContext,
+        request: v1::DeleteServiceIdentityRequest,
+    ) -> Result<v1::DeleteServiceIdentityResponse> {
+        let id = service_identity_id("name", &request.name)?;
+        self.0.delete_service_identity(op, id, request.etag).await?;
+        Ok(v1::DeleteServiceIdentityResponse {})
     }
 }

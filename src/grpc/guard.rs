@@ -23,6 +23,7 @@ use crate::authz::decision::{self, Facts, Target};
 use crate::authz::impersonation::Wish;
 use crate::authz::permit::Permit;
 use crate::authz::policy::Policy;
+use crate::authz::services::Service;
 use crate::context::{Call, OpContext, RequestKey};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
@@ -44,11 +45,16 @@ pub trait GuardedRequest: Message + Clone {
 
 /// The caller, as the authentication layer found it.
 #[derive(Clone, Debug)]
-pub struct Authenticated {
-    /// Who.
-    pub facts: Arc<Facts>,
-    /// For whom the caller's token was exchanged.
-    pub acts_for: Option<ActsFor>,
+pub enum Authenticated {
+    /// A user.
+    User {
+        /// Who.
+        facts: Arc<Facts>,
+        /// For whom the caller's token was exchanged.
+        acts_for: Option<ActsFor>,
+    },
+    /// Another service.
+    Service(Arc<Service>),
 }
 
 /// The guard of all services.
@@ -122,15 +128,24 @@ impl Guard {
         let client = client_address(peer, request.metadata(), &self.proxies);
         let (_, extensions, mut message) = request.into_parts();
         let authenticated = extensions.get::<Authenticated>().cloned();
-        let (facts, acts_for) = authenticated.map_or((None, None), |a| (Some(a.facts), a.acts_for));
+        let (facts, acts_for, service) = match authenticated {
+            Some(Authenticated::User { facts, acts_for }) => (Some(facts), acts_for, None),
+            Some(Authenticated::Service(service)) => (None, None, Some(service)),
+            None => (None, None, None),
+        };
         let hint = extensions.get::<TenantContext>().and_then(|context| context.0.clone());
         let asked = extensions.get::<ImpersonationContext>().and_then(|context| context.0.clone());
         let request_id = message.request_id();
         let named = message.tenant_field();
-        let (permit, target) = match (&facts, Wish::of(asked, acts_for)?) {
-            (None, wish) => (nobody(policy, wish.as_ref())?, None),
-            (Some(facts), Some(wish)) => self.acting(policy, facts, wish, named, hint.as_ref()).await?,
-            (Some(facts), None) => {
+        let wish = Wish::of(asked, acts_for)?;
+        let (permit, target) = match (&facts, &service, wish) {
+            (None, Some(service), wish) => {
+                let (permit, tenant) = self.service(policy, service, wish.as_ref(), named, hint.as_ref()).await?;
+                (permit, Some(tenant))
+            }
+            (None, None, wish) => (nobody(policy, wish.as_ref())?, None),
+            (Some(facts), _, Some(wish)) => self.acting(policy, facts, wish, named, hint.as_ref()).await?,
+            (Some(facts), _, None) => {
                 let target = self.target(policy, facts, named, hint.as_ref()).await?;
                 let permit = decision::decide(policy, facts, target.as_target(), named)?;
                 (permit, target.found(named)?)

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::InterceptorLayer;
+use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 use tower::ServiceBuilder;
@@ -24,6 +25,7 @@ use super::layers::{KnownMethods, stack};
 use super::operation_service::OperationService;
 use super::session_service::SessionService;
 use super::tenant_service::TenantService;
+use super::tls::Tls;
 use super::user_service::UserService;
 use crate::app::App;
 use crate::authz::policy;
@@ -35,8 +37,8 @@ const LARGEST_MESSAGE: usize = 4 << 20;
 
 /// How to serve.
 pub struct ServerConfig {
-    /// Certificate chain and key, as PEM; none: plain text.
-    pub tls: Option<(Vec<u8>, Vec<u8>)>,
+    /// Transport security; none: plain text.
+    pub tls: Option<Tls>,
     /// Whether to serve reflection.
     pub reflection: bool,
     /// The proxies that are believed when they say where a call comes from.
@@ -48,7 +50,7 @@ pub struct ServerConfig {
 /// Why the server does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The transport failed, or its certificates are not right.
+    /// The transport failed.
     #[error("gRPC: {0}")]
     Transport(#[from] tonic::transport::Error),
     /// The descriptor set can't be read.
@@ -98,12 +100,9 @@ pub async fn serve(
         .layer(InterceptorLayer::new(interceptors::tenant_context))
         .layer(InterceptorLayer::new(interceptors::impersonation))
         .into_inner();
-    let mut server = Server::builder()
+    let server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)));
-    if let Some((chain, key)) = &config.tls {
-        server = server.tls_config(ServerTlsConfig::new().identity(Identity::from_pem(chain, key)))?;
-    }
     let reflection = config.reflection.then(|| {
         let builder = || {
             tonic_reflection::server::Builder::configure()
@@ -142,7 +141,11 @@ pub async fn serve(
         .add_service(GuardedAdminService::server(guard, AdminService(app)).max_decoding_message_size(LARGEST_MESSAGE));
     // The server's own setting reaches only sockets that it has bound itself; small answers would wait for an ACK.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    let stopped = stop.clone().cancelled_owned();
+    let served = match config.tls {
+        None => router.serve_with_incoming_shutdown(incoming, stopped).boxed(),
+        Some(tls) => router.serve_with_incoming_shutdown(tls.accept(incoming).boxed(), stopped).boxed(),
+    };
     // tonic has no limit for the calls that are still open; a stream would hold the process for ever.
     tokio::select! {
         served = served => served.map_err(ServeError::from),

@@ -86,6 +86,11 @@ impl SessionServiceHandler for SessionService {
         })
     }
 
+    async fn check_access(&self, op: OpContext, request: v1::CheckAccessRequest) -> Result<v1::CheckAccessResponse> {
+        let answer = self.0.check_access(op, session::question(request)?).await?;
+        Ok(session::answer(answer))
+    }
+
     async fn list_my_tenants(
         &self,
         op: OpContext,

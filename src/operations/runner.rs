@@ -192,6 +192,9 @@ fn span(job: &Job) -> Span {
     if let Some(user) = actor.user {
         span.record("actor", display(user.user));
     }
+    if let Some(service) = &actor.service {
+        span.record("actor", service.name());
+    }
     if let Some(acted_for) = &actor.acted_for {
         span.record("acted_for", display(acted_for.user));
         span.record("impersonation_reason", acted_for.reason.as_str());

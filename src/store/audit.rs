@@ -17,8 +17,9 @@ use crate::authz::policy::Policy;
 use crate::context::{Call, OpContext};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{AuditRecord, Before, LogFilter, Severity};
-use crate::domain::id::{SessionId, UserRef};
+use crate::domain::id::{SessionId, TenantUid, UserRef};
 use crate::domain::operation::Actor;
+use crate::domain::service_identity::ServiceRef;
 use crate::domain::user::User;
 
 /// Writes the record of what a user has done without being a caller: logged in, or used a link.
@@ -45,7 +46,7 @@ pub async fn record_user(tx: &mut Tx, policy: &'static Policy, user: &User, sess
         kind: policy.name,
         resource: &resource,
         details: BTreeMap::new(),
-        actor: Actor { user: Some(UserRef { home: tenant, user: user.id }), acted_for: None },
+        actor: Actor { user: Some(UserRef { home: tenant, user: user.id }), ..Actor::default() },
         actor_name: &user.user_name,
         operation: None,
         correlation_id: op.correlation_id(),
@@ -63,7 +64,7 @@ async fn resource(tx: &mut Tx, named: &str) -> Result<String> {
 /// Writes the record of a change, if its method's policy wants one, in the transaction that makes the change; in the logs of
 /// other tenants that it concerns, too.
 pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
-    let (Some(call), Some(caller)) = (op.call(), op.permit().caller()) else { return Ok(()) };
+    let (Some(call), Some(caller)) = (op.call(), op.permit().identity()) else { return Ok(()) };
     if !call.policy.audited {
         return Ok(());
     }
@@ -85,25 +86,27 @@ pub(super) async fn record(tx: &mut Tx, op: &OpContext) -> Result<()> {
 /// Writes it in the logs of the transaction's tenant.
 async fn write(
     tx: &mut Tx,
-    (call, caller): (&Call, &Caller),
+    (call, (home, caller)): (&Call, (TenantUid, Uuid)),
     resource: String,
     details: BTreeMap<&'static str, String>,
     for_operators: bool,
 ) -> Result<()> {
     let (tenant, op) = (tx.tenant(), tx.op().clone());
     let told = serde_json::to_value(&details).map_err(|e| Error::internal("audit record", e))?;
-    let actor_name = call.facts.as_ref().map_or("", |facts| facts.user_name.as_str());
     let actor = op.actor();
+    let service = actor.service.as_ref().map(ServiceRef::name);
+    let user_name = call.facts.as_ref().map_or("", |facts| facts.user_name.as_str());
+    let actor_name = service.as_deref().unwrap_or(user_name);
     diesel::insert_into(a::table)
         .values((
             a::tenant_id.eq(tenant.0),
             a::method.eq(call.policy.path),
-            a::actor_tenant_id.eq(caller.user.home.0),
-            a::actor_id.eq(caller.user.user.0),
+            a::actor_tenant_id.eq(home.0),
+            a::actor_id.eq(caller),
             a::actor_name.eq(actor_name),
             a::acted_for.eq(actor.acted_for.as_ref().map(|acted| acted.user.0)),
             a::impersonation_reason.eq(actor.acted_for.as_ref().map_or("", |acted| acted.reason.as_str())),
-            a::session_id.eq(caller.session_id().map(|session| session.0)),
+            a::session_id.eq(op.permit().caller().and_then(Caller::session_id).map(|session| session.0)),
             a::correlation_id.eq(op.correlation_id()),
             a::request_id.eq(call.request.as_ref().map(|r| r.id)),
             a::resource.eq(&resource),

@@ -71,6 +71,8 @@ struct Row {
     actor_tenant_id: Option<Uuid>,
     #[diesel(sql_type = diesel::sql_types::Nullable<SqlUuid>)]
     actor_id: Option<Uuid>,
+    #[diesel(sql_type = Text)]
+    actor_name: String,
     #[diesel(sql_type = diesel::sql_types::Nullable<SqlUuid>)]
     acted_for: Option<Uuid>,
     #[diesel(sql_type = Text)]
@@ -113,7 +115,7 @@ const CLAIM: &str = "
         state = CASE o.state WHEN 'PENDING' THEN 'RUNNING' ELSE o.state END,
         started_at = coalesce(o.started_at, clock_timestamp())
     FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id
-    RETURNING o.tenant_id, o.id, o.epoch, o.params, o.step, o.attempts, o.actor_tenant_id, o.actor_id, o.acted_for,
+    RETURNING o.tenant_id, o.id, o.epoch, o.params, o.step, o.attempts, o.actor_tenant_id, o.actor_id, o.actor_name, o.acted_for,
               o.impersonation_reason, o.method, o.correlation_id, o.done_units, o.total_units, o.state,
               o.error_code, o.error_reason, o.error_message, o.error_metadata, due.taken_over";
 
@@ -148,8 +150,7 @@ pub async fn claim(
             step: row.step,
             attempts: row.attempts,
             actor: stored_actor(
-                row.actor_tenant_id,
-                row.actor_id,
+                (row.actor_tenant_id, row.actor_id, row.actor_name),
                 (row.acted_for, row.impersonation_reason, row.method),
             ),
             correlation_id: row.correlation_id,

@@ -1,19 +1,22 @@
 //! How a transaction begins.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::error::failed;
 use super::impersonation::names;
 use super::schema::{tenants as t, users as u};
-use crate::authn::{Caller, Credential, IdentityClaims, SessionClaims};
+use crate::authn::{Caller, Credential, IdentityClaims, Proof, SessionClaims};
 use crate::authz::permit::Ground;
+use crate::authz::policy::ServiceUse;
+use crate::authz::services::Service;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
 use crate::domain::impersonation;
 use crate::domain::privilege::Privilege;
+use crate::domain::service_identity::method_not_given;
 
 /// The first statement of a transaction: takes the tenant, and checks the permit's claims.
 pub(super) async fn enter(
@@ -24,6 +27,26 @@ pub(super) async fn enter(
 ) -> Result<()> {
     match op.permit().ground() {
         Ground::System(_) => set_tenant(conn, tenant).await,
+        Ground::Service { service, policy } => {
+            let (key, certificate) = match &service.proof {
+                Proof::Key(_, hash) => (Some(hash.as_slice()), None),
+                Proof::Certificate(id) => (None, Some(id.as_str())),
+            };
+            let (method, in_active) = (policy.short(), policy.services == ServiceUse::ActiveTenant);
+            let entered: String = diesel::select(sql::enter_as_service(
+                tenant.0,
+                service.service.uid.0,
+                key,
+                certificate,
+                &method,
+                in_active,
+                for_change,
+            ))
+            .get_result(conn)
+            .await
+            .map_err(failed)?;
+            service_refused(&entered, op, service, &method)
+        }
         Ground::Public => Err(Error::internal("context", "a call that is open to everybody opens no transaction")),
         Ground::Caller { caller, needed, .. } => enter_as(conn, caller, tenant, needed, for_change).await,
         Ground::Acting { acting, .. } if acting.tenant != tenant => {
@@ -101,6 +124,24 @@ pub(super) fn refused(answer: &str, of_caller: &[Privilege], of_account: &[Privi
             Refusal::new(Reason::SessionRequired, text).into()
         }
         _ => Refusal::new(Reason::TokenInvalid, "the session has ended; log in again").into(),
+    })
+}
+
+/// The same for a service.
+fn service_refused(answer: &str, op: &OpContext, service: &Service, method: &str) -> Result<()> {
+    let reason = match answer {
+        "OK" => return Ok(()),
+        answer => Reason::parse(answer),
+    };
+    Err(match reason {
+        Some(Reason::MethodNotGiven) => method_not_given(&service.service, method),
+        Some(Reason::ResourceNotFound) => op.not_found(),
+        Some(Reason::TenantLocked) => {
+            let text =
+                format!("the tenant is not ACTIVE, and {method} reaches what is in it; CheckAccess says what it is");
+            Refusal::new(Reason::TenantLocked, text).into()
+        }
+        _ => Refusal::new(Reason::TokenInvalid, "the key or certificate is not good any more").into(),
     })
 }
 
@@ -201,6 +242,12 @@ mod sql {
         fn enter_acting(tenant: SqlUuid, home: SqlUuid, caller: SqlUuid, session: SqlUuid, user_epoch: BigInt,
             active: SqlUuid, tenant_epoch: BigInt, account: SqlUuid, of_actor: Array<Text>, of_account: Array<Text>,
             for_change: Bool) -> Text;
+    }
+
+    diesel::define_sql_function! {
+        /// See the migration.
+        fn enter_as_service(tenant: SqlUuid, service: SqlUuid, key_hash: Nullable<Binary>, certificate: Nullable<Text>,
+            method: Text, in_active: Bool, for_change: Bool) -> Text;
     }
 }
 diesel::define_sql_function! {

@@ -18,8 +18,9 @@ use super::snapshots::{
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{Before, Doer, Event, LogFilter, Severity};
-use crate::domain::id::{OperationId, TenantUid, UserId, UserRef};
+use crate::domain::id::{OperationId, TenantUid, UserId};
 use crate::domain::operation::{Actor, Failure, Kind, State};
+use crate::domain::service_identity::ServiceRef;
 use crate::domain::tenant_domain::TenantDomain;
 
 #[expect(clippy::too_many_arguments, reason = "generated; one argument for each column")]
@@ -53,15 +54,16 @@ pub(super) struct Happened<'a> {
 pub(super) async fn log(tx: &mut Tx, what: Happened<'_>) -> Result<()> {
     let details = serde_json::to_value(&what.details).map_err(|e| Error::internal("event", e))?;
     let acted_for = what.actor.acted_for.as_ref();
+    let ((home, id), service) = (what.actor.ids(), what.actor.service.as_ref().map(ServiceRef::name));
     let logged = diesel::select(sql::log_event(
         what.for_operators,
         what.severity.name(),
         what.kind,
         what.resource,
         details,
-        what.actor.user.map(|u| u.home.0),
-        what.actor.user.map(|u| u.user.0),
-        what.actor_name,
+        home.map(|home| home.0),
+        id,
+        service.as_deref().unwrap_or(what.actor_name),
         acted_for.map(|acted| acted.user.0),
         what.operation.map(|o| o.0),
         what.correlation_id,
@@ -266,13 +268,13 @@ pub(super) fn facts(details: serde_json::Value) -> Result<BTreeMap<String, Strin
 
 pub(super) fn doer(
     home: Option<Uuid>,
-    user: Option<Uuid>,
+    id: Option<Uuid>,
     name: String,
     acted_for: Option<Uuid>,
     impersonation_reason: String,
 ) -> Doer {
-    let user = home.zip(user).map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
-    Doer { user, name, acted_for: acted_for.map(UserId), impersonation_reason }
+    let Actor { user, service, .. } = Actor::written(home, id, &name, None);
+    Doer { user, service, name, acted_for: acted_for.map(UserId), impersonation_reason }
 }
 
 /// The severities of the events that the reader has not seen, at most so many.

@@ -1,5 +1,6 @@
 //! The only room that speaks to Postgres. One file per noun; `tx` hands out the transactions that they need.
 
+pub mod access;
 pub mod accounts;
 pub mod administrators;
 pub mod allotments;
@@ -41,6 +42,8 @@ pub mod roles;
 mod schema;
 pub mod seats;
 pub mod servers;
+pub mod service_callers;
+pub mod service_identities;
 pub mod sessions;
 pub mod settings;
 pub mod snapshots;

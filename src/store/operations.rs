@@ -11,16 +11,18 @@ use super::error::{failed, is_duplicate};
 use super::schema::{operation_steps as s, operations as o, tenant_identities as ti};
 use super::tx::{PlatformTx, Tx};
 use crate::domain::error::{Error, Reason, Refusal, Result};
-use crate::domain::id::{OperationId, TenantUid, UserId, UserRef};
+use crate::domain::id::{OperationId, TenantUid, UserId};
 use crate::domain::impersonation::ActedFor;
 use crate::domain::name::ImpersonationReason;
 use crate::domain::operation::{Actor, Failure, Kind, Operation, Params, State, StepRecord};
 use crate::domain::page::EXACT_TOTAL;
+use crate::domain::service_identity::ServiceRef;
 use crate::domain::tenant::Blocker;
 
 /// Adds an operation in the transaction of what asked for it. An exclusive one finds the tenant free, or is refused.
 pub async fn enqueue(tx: &mut Tx, params: &Params, actor: &Actor) -> Result<OperationId> {
     let acted_for = actor.acted_for.as_ref();
+    let (home, id_of_actor) = actor.ids();
     let (tenant, id, kind) = (tx.tenant(), OperationId::new(), params.kind());
     let in_the_way = if kind.exclusive() { exclusive(tx).await? } else { None };
     if let Some(running) = in_the_way {
@@ -35,8 +37,9 @@ pub async fn enqueue(tx: &mut Tx, params: &Params, actor: &Actor) -> Result<Oper
             o::kind.eq(kind.name()),
             o::params.eq(params),
             o::exclusive.eq(kind.exclusive()),
-            o::actor_tenant_id.eq(actor.user.map(|u| u.home.0)),
-            o::actor_id.eq(actor.user.map(|u| u.user.0)),
+            o::actor_tenant_id.eq(home.map(|home| home.0)),
+            o::actor_id.eq(id_of_actor),
+            o::actor_name.eq(actor.service.as_ref().map_or_else(String::new, ServiceRef::name)),
             o::acted_for.eq(acted_for.map(|acted| acted.user.0)),
             o::impersonation_reason.eq(acted_for.map_or("", |acted| acted.reason.as_str())),
             o::method.eq(acted_for.map_or("", |acted| acted.method.as_str())),
@@ -211,7 +214,7 @@ pub async fn cancel_at_once(tx: &mut Tx, id: OperationId) -> Result<()> {
 type Row = (
     (Uuid, String, Uuid, String, String, String, i32, i64, i64, String),
     (String, String, String, serde_json::Value, Vec<String>),
-    (Option<Uuid>, Option<Uuid>, ActedForRow, i64),
+    (ActorRow, ActedForRow, i64),
     (DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>),
 );
 
@@ -231,7 +234,11 @@ fn columns() -> _ {
             o::waiting_for,
         ),
         (o::error_code, o::error_reason, o::error_message, o::error_metadata, o::results),
-        (o::actor_tenant_id, o::actor_id, (o::acted_for, o::impersonation_reason, o::method), o::version),
+        (
+            (o::actor_tenant_id, o::actor_id, o::actor_name),
+            (o::acted_for, o::impersonation_reason, o::method),
+            o::version,
+        ),
         (o::created_at, o::started_at, o::ended_at),
     )
 }
@@ -250,22 +257,24 @@ pub(super) fn stored_failure(
 /// The account that an operation is done for, why, and by which call it was asked for.
 type ActedForRow = (Option<Uuid>, String, String);
 
+/// Ids and name of who asked for an operation. The name is there of services alone.
+type ActorRow = (Option<Uuid>, Option<Uuid>, String);
+
 /// Who asked for an operation, as its row has it.
-pub(super) fn stored_actor(home: Option<Uuid>, user: Option<Uuid>, (acted_for, reason, method): ActedForRow) -> Actor {
-    let user = home.zip(user).map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
+pub(super) fn stored_actor((home, id, name): ActorRow, (acted_for, reason, method): ActedForRow) -> Actor {
     let acted_for = acted_for.map(|account| ActedFor {
         user: UserId(account),
         reason: ImpersonationReason::stored(reason),
         method,
     });
-    Actor { user, acted_for }
+    Actor::written(home, id, &name, acted_for)
 }
 
 fn operation(row: Row) -> Result<Operation> {
     let (
         (tenant, tenant_code, id, kind, state, step, percent, done_units, total_units, waiting_for),
         (code, reason, message, metadata, results),
-        (actor_tenant, actor, acted_for, version),
+        (actor, acted_for, version),
         (created_at, started_at, ended_at),
     ) = row;
     Ok(Operation {
@@ -281,7 +290,7 @@ fn operation(row: Row) -> Result<Operation> {
         waiting_for,
         error: stored_failure(code, reason, message, metadata)?,
         results,
-        actor: stored_actor(actor_tenant, actor, acted_for),
+        actor: stored_actor(actor, acted_for),
         steps: Vec::new(),
         version,
         created_at,

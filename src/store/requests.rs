@@ -19,7 +19,7 @@ fn key(op: &OpContext) -> Option<(&'static str, &RequestKey)> {
 
 /// The answer that was given to the same request before. Repeats that run at the same time wait for each other.
 pub(super) async fn find(tx: &mut Tx, op: &OpContext, window: Duration) -> Result<Option<serde_json::Value>> {
-    let (Some((method, request)), Some(caller)) = (key(op), op.permit().caller()) else { return Ok(None) };
+    let (Some((method, request)), Some((home, caller))) = (key(op), op.permit().identity()) else { return Ok(None) };
     // Others that hash alike wait needlessly, no more.
     let folded = request
         .id
@@ -30,8 +30,8 @@ pub(super) async fn find(tx: &mut Tx, op: &OpContext, window: Duration) -> Resul
     let lock = pg_advisory_xact_lock(LockClass::Request as i32, folded);
     diesel::select(lock).execute(tx.conn()).await.map_err(failed)?;
     let known: Option<(Vec<u8>, serde_json::Value)> = requests::table
-        .filter(requests::tenant_id.eq(caller.user.home.0))
-        .filter(requests::user_id.eq(caller.user.user.0))
+        .filter(requests::tenant_id.eq(home.0))
+        .filter(requests::user_id.eq(caller))
         .filter(requests::method.eq(method))
         .filter(requests::request_id.eq(request.id))
         .filter(requests::created_at.gt(ago(window)))
@@ -53,10 +53,10 @@ pub(super) async fn find(tx: &mut Tx, op: &OpContext, window: Duration) -> Resul
 
 /// Keeps the answer for repeats.
 pub(super) async fn keep(tx: &mut Tx, op: &OpContext, answer: serde_json::Value) -> Result<()> {
-    let (Some((method, request)), Some(caller)) = (key(op), op.permit().caller()) else { return Ok(()) };
+    let (Some((method, request)), Some((home, caller))) = (key(op), op.permit().identity()) else { return Ok(()) };
     let row = (
-        requests::tenant_id.eq(caller.user.home.0),
-        requests::user_id.eq(caller.user.user.0),
+        requests::tenant_id.eq(home.0),
+        requests::user_id.eq(caller),
         requests::method.eq(method),
         requests::request_id.eq(request.id),
         requests::body_hash.eq(&request.body_hash),

@@ -4,11 +4,13 @@ mod identities;
 mod licenses;
 mod lifecycle;
 mod logs;
+mod services;
 
 pub use identities::*;
 pub use licenses::*;
 pub use lifecycle::*;
 pub use logs::*;
+pub use services::*;
 
 diesel::table! {
     servers (id) {
@@ -248,6 +250,7 @@ diesel::table! {
         acted_for -> Nullable<Uuid>,
         impersonation_reason -> Text,
         method -> Text,
+        actor_name -> Text,
         correlation_id -> Text,
         version -> Int8,
         created_at -> Timestamptz,
@@ -307,3 +310,14 @@ diesel::allow_tables_to_appear_in_same_query!(identity_providers, tenant_identit
 diesel::allow_tables_to_appear_in_same_query!(users, memberships, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(role_privileges, group_roles);
 diesel::allow_tables_to_appear_in_same_query!(roles, user_roles, group_roles);
+
+// What CheckAccess asks at once.
+diesel::allow_tables_to_appear_in_same_query!(tenants, tenant_identities);
+diesel::allow_tables_to_appear_in_same_query!(tenants, user_privileges);
+diesel::allow_tables_to_appear_in_same_query!(tenant_features, tenants);
+diesel::allow_tables_to_appear_in_same_query!(tenant_features, memberships);
+diesel::allow_tables_to_appear_in_same_query!(tenant_features, users);
+diesel::allow_tables_to_appear_in_same_query!(tenant_features, tenant_identities);
+diesel::allow_tables_to_appear_in_same_query!(tenant_features, user_privileges);
+diesel::allow_tables_to_appear_in_same_query!(user_privileges, memberships);
+diesel::allow_tables_to_appear_in_same_query!(user_privileges, tenant_identities);

@@ -25,6 +25,7 @@ pub struct Because {
 /// Appends a transition; the database projects it on the tenant. Somebody faster: ABORTED.
 pub async fn append(tx: &mut Tx, transition: Transition, because: &Because) -> Result<()> {
     let (from, to, cause) = transition.edge();
+    let (home, id) = because.actor.ids();
     let cooldown = transition.cooldown().map(|c| i64::try_from(c.as_secs()).unwrap_or(i64::MAX));
     diesel::insert_into(t::table)
         .values((
@@ -37,8 +38,8 @@ pub async fn append(tx: &mut Tx, transition: Transition, because: &Because) -> R
             t::cause.eq(cause.name()),
             t::cooldown.eq(cooldown),
             t::note.eq(&because.note),
-            t::actor_tenant_id.eq(because.actor.user.map(|u| u.home.0)),
-            t::actor_id.eq(because.actor.user.map(|u| u.user.0)),
+            t::actor_tenant_id.eq(home.map(|home| home.0)),
+            t::actor_id.eq(id),
             t::acted_for.eq(because.actor.acted_for.as_ref().map(|acted| acted.user.0)),
             t::operation_id.eq(because.operation.map(|o| o.0)),
         ))

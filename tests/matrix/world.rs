@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use landlord::authz::policy::{self, ServiceUse};
 use landlord::proto::v1;
 use tonic::transport::{Channel, Endpoint};
 
@@ -11,6 +12,7 @@ use crate::support::client::Api;
 use crate::support::database::Database;
 use crate::support::process::Process;
 use crate::support::server::{PASSWORD, TestServer};
+use crate::support::services::identity;
 
 /// The names of what a tenant has, by what requests call them.
 pub type Names = BTreeMap<&'static str, String>;
@@ -74,7 +76,7 @@ pub struct Caller {
 /// How a caller says who it is.
 pub enum Credential {
     None,
-    Words(&'static str),
+    Words(String),
     /// User name and active tenant.
     User(String, &'static str),
     /// The operator who acts for superuser: by metadata.
@@ -132,7 +134,11 @@ impl World {
             maker.operational_domain(tenant).await;
         }
         let places = [acme, beta, infrastructure];
-        let callers = callers(&places);
+        let given = policy::ALL.iter().filter(|policy| policy.services != ServiceUse::Never);
+        let given: Vec<_> = given.map(|policy| policy.short()).collect();
+        let given: Vec<_> = given.iter().map(String::as_str).collect();
+        let service = operator.create_service("billing", identity(&given, &["tenants/acme"])).await.unwrap();
+        let callers = callers(&places, service.api_key);
         let tokens = vec![None; callers.len()];
         Self { replica, database, places, callers, tokens }
     }
@@ -157,7 +163,7 @@ impl World {
     pub async fn log_in(&self, caller: usize) -> Option<String> {
         let (user_name, active_tenant) = match &self.callers[caller].credential {
             Credential::None => return None,
-            Credential::Words(words) => return Some((*words).to_owned()),
+            Credential::Words(words) => return Some(words.clone()),
             Credential::User(user_name, active_tenant) => (user_name.clone(), (*active_tenant).to_owned()),
             Credential::Acting => ("operator@infrastructure".to_owned(), String::new()),
             Credential::Exchanged(code) => {
@@ -188,7 +194,7 @@ impl World {
     }
 }
 
-fn callers(places: &[Place; 3]) -> Vec<Caller> {
+fn callers(places: &[Place; 3], key: String) -> Vec<Caller> {
     let user = |place: &Place, name: &str| format!("{name}{}@{}", place.words.named, place.code);
     let caller = |name, own, credential, insider, outsider| Caller { name, own, credential, insider, outsider };
     let [acme, beta, infrastructure] = places;
@@ -213,7 +219,9 @@ fn callers(places: &[Place; 3]) -> Vec<Caller> {
         // It tries every tenant for which it may act: what is inside them it sees, but not inside its own.
         caller("impersonating operator", ACME, Credential::Acting, &[ACME, BETA], all),
         caller("impersonating by token", ACME, Credential::Exchanged("acme"), &[ACME], &[ACME]),
-        caller("service", ACME, Credential::Words("key.of-a-service"), &[], &[]),
+        // It was given all that services can be given, on one tenant.
+        caller("service", ACME, Credential::Words(key), &[ACME], &[ACME]),
+        caller("key of nobody", ACME, Credential::Words(format!("landlord_key_{}", "A".repeat(64))), &[], &[]),
     ]
 }
 

@@ -50,6 +50,7 @@ fn diesels(kind: &str, not_null: bool) -> String {
         "jsonb" => "Jsonb",
         "timestamptz" => "Timestamptz",
         "_text" => "Array<Text>",
+        "_uuid" => "Array<Uuid>",
         "xid8" => "crate::store::snapshots::Xid8",
         "pg_snapshot" => "crate::store::snapshots::PgSnapshot",
         other => other,

@@ -20,6 +20,8 @@ pub const PLATFORM_TABLES: &[(&str, &str)] = &[
     ("license_privileges", "what kinds of the system licence open: of the platform as a whole"),
     ("mail_texts", "the operators' own texts, of the platform as a whole"),
     ("servers", "where tenants are placed: of the platform as a whole"),
+    ("service_identities", "who else calls, and on which tenants: operators' affair, read before a tenant is known"),
+    ("service_keys", "hashes of the keys of these"),
     ("settings", "one row: of the platform as a whole"),
     ("signing_keys", "sealed, of the platform as a whole; only the platform role reaches them"),
     ("system_licenses", "the licence of the platform as a whole"),

@@ -17,5 +17,6 @@ pub mod random;
 pub mod raw;
 pub mod reaper;
 pub mod server;
+pub mod services;
 pub mod sessions;
 pub mod smtp;

@@ -62,7 +62,7 @@ async fn ask(tx: &mut Tx, home: &Home, key: &str, [address, account]: &[Slot; 2]
         UserState::Invited => Mail::Activation,
         UserState::Locked => return Ok(()),
     };
-    let nobody = Actor { user: None, acted_for: None };
+    let nobody = Actor::default();
     operations::enqueue(tx, &Params::DeliverMail { mail, user: user.id }, &nobody).await?;
     Ok(())
 }

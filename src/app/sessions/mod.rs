@@ -5,6 +5,7 @@
 //! waits, and then ends what has begun.
 
 mod begin;
+mod check;
 mod exchange;
 mod explain;
 mod log_in;

@@ -3,7 +3,6 @@
 use std::ptr;
 
 use super::read::SeenTenant;
-use crate::authz::decision::Facts;
 use crate::authz::policy::{self, Policy};
 use crate::context::OpContext;
 use crate::domain::access::{Access, Target, Viewer, status};
@@ -14,12 +13,15 @@ use crate::domain::tenant::{Condition, ConditionKind, Overview, Tenant};
 use crate::store::tenant_list::Listed;
 
 /// A row of the list, as the caller sees it. Who acts for an account sees what that account sees.
-pub(super) fn seen(listed: Listed, op: &OpContext, facts: &Facts) -> SeenTenant {
+pub(super) fn seen(listed: Listed, op: &OpContext) -> SeenTenant {
     let Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain } =
         listed;
+    // A service sees what somebody in the tenant sees.
+    let facts = op.call().and_then(|call| call.facts.as_ref());
     let viewer = Viewer {
-        of_infrastructure: facts.caller.user.home.is_infrastructure() && op.permit().acting().is_none(),
-        may_impersonate: facts.privileges.contains(&Privilege::Impersonation),
+        of_infrastructure: facts.is_some_and(|f| f.caller.user.home.is_infrastructure())
+            && op.permit().acting().is_none(),
+        may_impersonate: facts.is_some_and(|f| f.privileges.contains(&Privilege::Impersonation)),
         target: Target::of(target_lacks.as_deref()),
         server_reachable,
     };

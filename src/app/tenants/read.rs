@@ -29,10 +29,9 @@ pub struct SeenTenant {
 impl App {
     /// One tenant, as the caller sees it.
     pub async fn get_tenant(&self, op: OpContext) -> Result<SeenTenant> {
-        let facts = caller_facts(&op)?;
         let absent = op.not_found();
         let found = self.db.read(op.clone(), "get-tenant", (), |tx, ()| tenant_list::one(tx).boxed()).await?;
-        found.map(|listed| seen(listed, &op, &facts)).ok_or(absent)
+        found.map(|listed| seen(listed, &op)).ok_or(absent)
     }
 }
 

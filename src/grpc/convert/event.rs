@@ -9,6 +9,7 @@ use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{AuditRecord, Doer, Event, Severity};
 use crate::domain::id::TenantUid;
+use crate::domain::service_identity::ServiceRef;
 use crate::proto::v1;
 use crate::store::snapshots::Seen;
 
@@ -18,7 +19,9 @@ fn user_name(tenant: TenantUid, user: impl std::fmt::Display) -> String {
 }
 
 fn actor(doer: &Doer) -> String {
-    doer.user.map_or_else(|| "system".to_owned(), |user| user_name(user.home, user.user))
+    let user = doer.user.map(|user| user_name(user.home, user.user));
+    let service = || doer.service.as_ref().map(ServiceRef::name);
+    user.or_else(service).unwrap_or_else(|| "system".to_owned())
 }
 
 /// An event of the log of the tenant that `parent` names.

@@ -14,6 +14,7 @@ pub mod operation;
 pub mod page;
 pub mod role;
 pub mod server;
+pub mod service_identity;
 pub mod session;
 pub mod tenant;
 pub mod user;

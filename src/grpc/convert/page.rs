@@ -81,7 +81,7 @@ pub fn open<P: DeserializeOwned>(root: &RootKey, op: &OpContext, arguments: &str
 
 fn context(op: &OpContext, arguments: &str) -> String {
     let call = op.call().map_or("", |c| c.policy.path);
-    let caller = op.permit().caller().map(|c| format!("{}/{}", c.user.home, c.user.user));
+    let caller = op.permit().identity().map(|(home, id)| format!("{home}/{id}"));
     let subject = op.permit().subject().map(|(tenant, user)| format!("{tenant}/{user}"));
     format!("{call}\n{}\n{}\n{arguments}", caller.unwrap_or_default(), subject.unwrap_or_default())
 }

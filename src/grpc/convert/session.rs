@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use super::fields::timestamp;
-use super::{domain, names};
+use super::obstacle::obstacle;
+use super::{domain, names, tenant};
 use crate::app::home::Home;
 use crate::app::sessions::{ExchangeToken, ExplainAccess, LogIn, LogInByToken, MyTenants};
 use crate::authz::policy;
 use crate::context::OpContext;
+use crate::domain::access_check::{AccessAnswer, AccessQuestion};
 use crate::domain::error::{Error, Result};
+use crate::domain::lifecycle::State;
 use crate::domain::name::{ImpersonationReason, UserName};
 use crate::domain::user::SUPERUSER;
 use crate::proto::v1;
@@ -144,4 +147,39 @@ pub fn explain(request: v1::ExplainAccessRequest) -> Result<ExplainAccess> {
             .map(|name| UserName::parse(&name).map_err(|allowed| Error::field("acting_for", allowed)))
             .transpose()?,
     })
+}
+
+/// What CheckAccess asks.
+pub fn question(request: v1::CheckAccessRequest) -> Result<AccessQuestion> {
+    // The policy's tenant may be all of them, and may have more behind it.
+    names::tenant("tenant", &request.tenant)?;
+    let user = Some(&request.user).filter(|user| !user.is_empty());
+    let user = user.map(|user| names::named("user", user)).transpose()?;
+    if user.is_none() && !request.privileges.is_empty() {
+        return Err(Error::field("user", "is required with privileges: it is the user who holds them"));
+    }
+    for (field, names) in [("privileges", &request.privileges), ("features", &request.features)] {
+        if names.len() > 100 {
+            return Err(Error::field(field, "must name at most 100"));
+        }
+    }
+    let privileges = names::privileges("privileges", &request.privileges, 0)?;
+    Ok(AccessQuestion { user, privileges, features: request.features })
+}
+
+/// What CheckAccess answers.
+pub fn answer(answer: AccessAnswer) -> v1::CheckAccessResponse {
+    let facts = answer.facts;
+    v1::CheckAccessResponse {
+        allowed: answer.obstacles.is_empty(),
+        tenant: format!("tenants/{}", facts.code),
+        tenant_uid: facts.tenant.to_string(),
+        tenant_usable: facts.state == State::Active,
+        tenant_state: tenant::state(facts.state).into(),
+        tenant_lock_reason: tenant::lock_reason(facts.lock_reason).into(),
+        user_usable: answer.user_usable,
+        missing_privileges: answer.missing_privileges,
+        missing_features: answer.missing_features,
+        obstacles: answer.obstacles.into_iter().map(obstacle).collect(),
+    }
 }

@@ -102,7 +102,8 @@ fn access(access: Access) -> v1::TenantAccess {
     }
 }
 
-fn state(state: State) -> v1::tenant::State {
+/// A state as a message has it.
+pub fn state(state: State) -> v1::tenant::State {
     match state {
         State::Active => v1::tenant::State::Active,
         State::Locked => v1::tenant::State::Locked,
@@ -112,7 +113,8 @@ fn state(state: State) -> v1::tenant::State {
     }
 }
 
-fn lock_reason(reason: Option<LockReason>) -> v1::tenant::LockReason {
+/// Why a tenant is locked, as a message has it.
+pub fn lock_reason(reason: Option<LockReason>) -> v1::tenant::LockReason {
     match reason {
         None => v1::tenant::LockReason::Unspecified,
         Some(LockReason::Operator) => v1::tenant::LockReason::Operator,

@@ -9,16 +9,20 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
 use crate::app::App;
+use crate::authn::Proof;
+use crate::authn::api_key::ApiKey;
 use crate::authz::decision::public;
 use crate::authz::policy::{self, Access, Policy};
-use crate::domain::error::{Error, Reason, Result};
+use crate::client::keys;
+use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::grpc::call::{CallMetadata, CorrelationId};
 use crate::grpc::guard::Authenticated;
+use crate::grpc::peer;
 use crate::grpc::status::response;
 
 /// Authenticates calls of the services with a policy; health and reflection have none.
@@ -61,7 +65,7 @@ where
         let app = self.app.clone();
         Box::pin(async move {
             if let Some(policy) = policy::by_path(request.uri().path()) {
-                match caller(&app, policy, request.extensions().get::<CallMetadata>()).await {
+                match caller(&app, policy, request.extensions()).await {
                     Ok(Some(caller)) => drop(request.extensions_mut().insert(caller)),
                     Ok(None) => {}
                     Err(error) => return Ok(response(error, &CorrelationId::of(request.extensions()))),
@@ -72,14 +76,27 @@ where
     }
 }
 
-async fn caller(app: &App, policy: &'static Policy, metadata: Option<&CallMetadata>) -> Result<Option<Authenticated>> {
-    let Some(metadata) = metadata else { return public(policy).map(|_| None) };
-    let Some(token) = metadata.bearer.as_ref() else { return public(policy).map(|_| None) };
-    let wanted = metadata.tenant.as_ref().map(ToString::to_string);
-    match app.identify(token.expose_secret(), wanted.as_deref()).await {
+/// Who calls, by what it has shown: a token or a key, or else a certificate.
+async fn caller(app: &App, policy: &'static Policy, extensions: &http::Extensions) -> Result<Option<Authenticated>> {
+    let metadata = extensions.get::<CallMetadata>();
+    let bearer = metadata.and_then(|metadata| metadata.bearer.as_ref());
+    let found = match (bearer.map(SecretString::expose_secret), peer::spiffe_id(extensions)?) {
+        (None, None) => return public(policy).map(|_| None),
+        (Some(_), Some(_)) => return Err(two_credentials()),
+        (Some(key), None) if ApiKey::is_meant(key) => by_key(app, key).await,
+        (Some(token), None) => {
+            let wanted = metadata.and_then(|metadata| metadata.tenant.as_ref()).map(ToString::to_string);
+            app.identify(token, wanted.as_deref()).await.map(|(facts, acts_for)| {
+                let facts = Arc::new(facts);
+                Authenticated::User { facts, acts_for }
+            })
+        }
+        (None, Some(id)) => app.identify_service(Proof::Certificate(id)).await.map(Authenticated::Service),
+    };
+    match found {
         // What is open to everybody asks no more of a caller who could be somebody.
         Ok(_) if policy.access == Access::Public => Ok(None),
-        Ok((facts, acts_for)) => Ok(Some(Authenticated { facts: Arc::new(facts), acts_for })),
+        Ok(found) => Ok(Some(found)),
         Err(error) if policy.access == Access::Public && is_mended_by_logging_in(&error) => Ok(None),
         Err(error) => Err(error),
     }
@@ -87,4 +104,23 @@ async fn caller(app: &App, policy: &'static Policy, metadata: Option<&CallMetada
 
 fn is_mended_by_logging_in(error: &Error) -> bool {
     matches!(error.reason(), Some(Reason::TokenExpired | Reason::SessionRequired))
+}
+
+async fn by_key(app: &App, key: &str) -> Result<Authenticated> {
+    let key = ApiKey::decode(key).ok_or_else(|| {
+        Error::from(Refusal::new(
+            Reason::TokenInvalid,
+            "the API key is not whole, or none of ours: send it as it was shown",
+        ))
+    })?;
+    app.identify_service(key.proof()).await.map(Authenticated::Service)
+}
+
+/// The refusal of two callers at once. Neither is taken for the other's errand.
+fn two_credentials() -> Error {
+    let key = keys::AUTHORIZATION;
+    let text = format!(
+        "{key} came over a connection with a client certificate, which is a credential too; send one of the two"
+    );
+    Refusal::new(Reason::MetadataInvalid, text).with("key", key).into()
 }

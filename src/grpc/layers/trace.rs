@@ -142,7 +142,7 @@ impl TraceLayer {
             rpc.method = method,
             rpc.grpc.status_code = Empty,
             correlation_id = id.as_str(),
-            // Of calls that are made for another account.
+            // Of calls of services, and of those that are made for another account.
             actor = Empty,
             acted_for = Empty,
             impersonation_reason = Empty,

@@ -97,7 +97,7 @@ impl Tx {
     /// Goes on for another tenant in the same transaction, of the service's own work: from a user's home to the tenant
     /// that the user works in.
     pub async fn switch(&mut self, tenant: TenantUid) -> Result<()> {
-        if self.op.permit().caller().is_some() {
+        if self.op.permit().identity().is_some() {
             return Err(Error::internal("context", "a caller's transaction stays with its tenant"));
         }
         self.work_in(tenant).await
