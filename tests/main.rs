@@ -38,3 +38,4 @@ mod steering;
 mod tenants;
 mod tour;
 mod users;
+mod utilization;

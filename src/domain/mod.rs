@@ -31,3 +31,4 @@ pub mod tenant_domain;
 pub mod tenant_list;
 pub mod user;
 pub mod user_list;
+pub mod utilization;

@@ -25,6 +25,7 @@ pub mod licenses;
 pub mod limits;
 pub mod links;
 mod log_filter;
+pub mod log_ins;
 pub mod mail_texts;
 pub mod memberships;
 pub mod migrate;

@@ -12,6 +12,7 @@ const READ_ACROSS_TENANTS: &[&str] = &[
     "audit_records",
     "event_clears",
     "links",
+    "log_ins",
     "operation_steps",
     "operations",
     "requests",
@@ -243,6 +244,7 @@ async fn the_platform_role_writes_claims_signing_keys_and_the_end_of_what_has_ex
         [
             "DELETE attempts",
             "DELETE links",
+            "DELETE log_ins",
             "DELETE requests",
             "DELETE sessions",
             "DELETE signing_keys",

@@ -19,6 +19,8 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("memberships_by_home", "who leaves home is looked up by home, which is a tenant too"),
     ("links_by_code", "a link does not say whose it is; not unique, so it refuses nobody"),
     ("sessions_by_expiry", "what has expired is removed across tenants"),
+    ("log_ins_to_fold", "log-ins of the past are folded across tenants"),
+    ("log_ins_by_age", "what has expired is removed across tenants"),
     ("operations_due", "workers claim across tenants"),
     ("operations_by_age", "the platform's list in this order"),
     ("requests_by_age", "what has expired is removed across tenants"),

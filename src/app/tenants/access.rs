@@ -15,7 +15,7 @@ use crate::store::tenant_list::Listed;
 
 /// A row of the list, as the caller sees it. Who acts for an account sees what that account sees.
 pub(super) fn seen(listed: Listed, op: &OpContext, facts: &Facts) -> SeenTenant {
-    let Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain } =
+    let Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain, .. } =
         listed;
     let viewer = Viewer {
         of_infrastructure: facts.caller.user.home.is_infrastructure() && op.permit().acting().is_none(),

@@ -16,3 +16,4 @@ pub mod server;
 pub mod session;
 pub mod tenant;
 pub mod user;
+pub mod utilization;
