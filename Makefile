@@ -4,11 +4,12 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 cargo_test := cargo test --locked --features failpoints
 chart := helm/landlord
 
-# The seed plans the rounds; without one it is drawn, and printed.
+# The seed plans the rounds and the calls; without one it is drawn, and printed.
 ROUNDS ?= 500
+CALLS ?= 1000000
 SEED ?=
 
-.PHONY: help run test model mutants e2e crash bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
+.PHONY: help run test model mutants e2e crash across bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
 
 help:
 	@echo "make run    start Landlord with a private Postgres; ARGS='--fresh' and such are passed on"
@@ -17,6 +18,7 @@ help:
 	@echo "make mutants  one check, policy or constraint left out at a time, and a test that notices"
 	@echo "make e2e    the tests that use other real programs as well, and the chart"
 	@echo "make crash  replicas killed and stopped, Postgres too, in ROUNDS=500 rounds that a SEED plans"
+	@echo "make across  CALLS=1000000 calls at random across tenants, that a SEED plans, and what must not be told in none of them"
 	@echo "make bench  what lists take at a million tenants, against a thousand"
 	@echo "make lint   formatting, clippy, documentation, dependencies, protos"
 	@echo "make proto  format and lint the protos"
@@ -48,6 +50,11 @@ crash:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
 	ROUNDS=$(ROUNDS) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
 		crashes::rounds::nothing_is_lost_doubled_or_stuck_in_any_round
+
+across:
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	CALLS=$(CALLS) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
+		matrix::across::no_canary_is_told_in_any_call_across_tenants
 
 bench:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh

@@ -16,6 +16,7 @@ mod events;
 mod expiry;
 mod fields;
 mod impersonation;
+mod input;
 mod licenses;
 mod mail;
 mod matrix;

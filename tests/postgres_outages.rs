@@ -69,7 +69,8 @@ fn assert_unavailable(status: &Status) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_change_is_lost_when_postgres_is_stopped_at_once_in_mid_commit() {
     let mut outage = Outage::new().await;
-    let server = TestServer::on(outage.database.clone(), &[]).await;
+    // Each outage may cost the step at hand an attempt.
+    let server = TestServer::on(outage.database.clone(), &[("operations.max_attempts", "10".into())]).await;
     let api = server.operator().await;
     let stop = tokio_util::sync::CancellationToken::new();
     let lanes: Vec<_> = (0..3).map(|lane| tokio::spawn(create_until(api.clone(), lane, stop.clone()))).collect();

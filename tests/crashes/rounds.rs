@@ -7,7 +7,6 @@
 mod arena;
 mod client;
 mod plan;
-mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -20,20 +19,16 @@ use futures::{FutureExt as _, StreamExt as _};
 use arena::Arena;
 use plan::{DECK, PLACES};
 
+use crate::support::random::{seed, wanted};
+
 /// Arenas with rounds at the same time.
 const ARENAS: usize = 5;
-
-/// The number that the environment has under that name.
-fn wanted(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, and is {text}")))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it takes minutes; make crash runs it"]
 async fn nothing_is_lost_doubled_or_stuck_in_any_round() {
     let count = usize::try_from(wanted("ROUNDS").unwrap_or(500)).unwrap();
-    let seed = wanted("SEED").unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0));
+    let seed = seed();
     println!("ROUNDS={count} SEED={seed}");
     let since = Instant::now();
     let rounds = Mutex::new(plan::rounds(seed, count).into_iter());

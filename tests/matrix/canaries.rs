@@ -1,10 +1,10 @@
 //! Words that stand in one tenant, looked for in all that others get.
 
 use super::collector::Collector;
-use super::raw::Answer;
 use super::requests::Row;
 use super::world::{Caller, INFRASTRUCTURE, Words, World};
 use crate::support::mail::read;
+use crate::support::raw::Answer;
 
 /// The words of each tenant, in the order of the places.
 pub struct Canaries(Vec<Words>);

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-use super::raw::latin;
+use crate::support::raw::latin;
 
 /// Takes what is exported until the test ends.
 pub struct Collector {

@@ -3,9 +3,9 @@
 //! `outcomes.txt` is what comes of it, to be read by people: a changed line is a changed right. `requests.json` has a request
 //! for each method; one that is missing fails.
 
+mod across;
 mod canaries;
 mod collector;
-mod raw;
 mod requests;
 mod world;
 
@@ -13,14 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use landlord::authz::policy::Access;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use self::canaries::Canaries;
 use self::collector::Collector;
-use self::raw::{Answer, call};
 use self::requests::{Row, rows};
 use self::world::{ACME, Caller, Credential, Names, World};
 use crate::support::golden::assert_file;
+use crate::support::raw::{Answer, call};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_caller_gets_what_is_written_and_nobody_sees_what_is_not_theirs() {
@@ -34,7 +34,7 @@ async fn every_caller_gets_what_is_written_and_nobody_sees_what_is_not_theirs() 
         ("domains.timeout_ms", "200".into()),
     ];
     let mut world = World::new(&options).await;
-    let channel = Endpoint::from_shared(format!("http://{}", world.replica.address)).unwrap().connect().await.unwrap();
+    let channel = world.channel().await;
     let canaries = Canaries::of(&world);
     let mut outcomes = String::new();
     for row in rows() {
@@ -108,7 +108,7 @@ async fn ask(world: &mut World, channel: &Channel, row: &Row, caller: usize, nam
         world.forget_attempts().await;
     }
     let acting = matches!(world.callers[caller].credential, Credential::Acting);
-    call(channel, row.policy.path, token.as_deref(), acting, row.filled(&own, names)).await
+    call(channel, row.policy.path, token.as_deref(), acting, None, row.filled(&own, names)).await
 }
 
 /// Whether the caller has nothing to do with the place, so that it must look as if it were not there. Operators know all

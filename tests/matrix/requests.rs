@@ -7,6 +7,8 @@ use landlord::proto::DESCRIPTORS;
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
 
+use super::world::Names;
+
 /// A row of the matrix: a method, what is asked of it, and the request as JSON with names in angle brackets. Those that begin
 /// with `own.` are of the caller's own tenant, the others of the column's.
 pub struct Row {
@@ -65,16 +67,25 @@ impl Row {
         self.template.split('<').skip(1).any(|rest| !rest.starts_with("own.") && !rest.starts_with("password>"))
     }
 
-    /// The request, encoded. What can be tried without a change is.
-    pub fn filled(&self, own: &BTreeMap<&'static str, String>, column: &BTreeMap<&'static str, String>) -> Vec<u8> {
-        let mut text = self.template.clone();
-        for (key, value) in own {
-            text = text.replace(&format!("<own.{key}>"), value);
+    /// The request, encoded.
+    pub fn filled(&self, own: &Names, column: &Names) -> Vec<u8> {
+        self.with_each(|name| name.strip_prefix("own.").map_or_else(|| column[name].clone(), |name| own[name].clone()))
+    }
+
+    /// The same, whoever the names are of.
+    pub fn with(&self, mut named: impl FnMut(&str) -> String) -> Vec<u8> {
+        self.with_each(|name| named(name.strip_prefix("own.").unwrap_or(name)))
+    }
+
+    /// What can be tried without a change is.
+    fn with_each(&self, mut named: impl FnMut(&str) -> String) -> Vec<u8> {
+        let mut parts = self.template.split('<');
+        let mut text = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once('>').unwrap();
+            text += &named(name);
+            text += rest;
         }
-        for (key, value) in column {
-            text = text.replace(&format!("<{key}>"), value);
-        }
-        assert!(!text.contains('<'), "{text}: nobody knows that name");
         let mut json = serde_json::Deserializer::from_str(&text);
         let mut message = DynamicMessage::deserialize(self.message.clone(), &mut json).unwrap();
         if self.message.get_field_by_name("validate_only").is_some() {

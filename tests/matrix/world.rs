@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use landlord::proto::v1;
+use tonic::transport::{Channel, Endpoint};
 
 use super::requests::Row;
 use crate::support::client::Api;
@@ -54,7 +55,7 @@ impl Place {
 }
 
 /// With another last letter.
-fn altered(text: &str) -> String {
+pub fn altered(text: &str) -> String {
     let (start, last) = text.split_at(text.len() - 1);
     format!("{start}{}", if last == "0" { '1' } else { '0' })
 }
@@ -126,6 +127,11 @@ impl World {
         Self { replica, database, places, callers, tokens }
     }
 
+    /// A connection to the replica.
+    pub async fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.replica.address)).unwrap().connect().await.unwrap()
+    }
+
     /// An access token of the caller: of a session of its own for a row that changes something, else always the same.
     pub async fn token(&mut self, caller: usize, row: &Row) -> Option<String> {
         if row.changes() {
@@ -137,7 +143,8 @@ impl World {
         self.tokens[caller].clone()
     }
 
-    async fn log_in(&self, caller: usize) -> Option<String> {
+    /// An access token of a session that begins; none for who has no credential.
+    pub async fn log_in(&self, caller: usize) -> Option<String> {
         let (user_name, active_tenant) = match &self.callers[caller].credential {
             Credential::None => return None,
             Credential::Words(words) => return Some((*words).to_owned()),

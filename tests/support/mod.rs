@@ -12,6 +12,8 @@ pub mod lifecycle;
 pub mod mail;
 pub mod outage;
 pub mod process;
+pub mod random;
+pub mod raw;
 pub mod reaper;
 pub mod server;
 pub mod sessions;

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Addresses, Turning};
 use super::plan::{self, Fault, Round};
-use super::random::Random;
 use crate::crashes::books::{self, Account};
 use crate::crashes::life::Life;
 use crate::crashes::obstacles;
@@ -19,6 +18,7 @@ use crate::crashes::stand::Scene;
 use crate::support::client::eventually;
 use crate::support::outage::Outage;
 use crate::support::process::Process;
+use crate::support::random::Random;
 
 /// Lives that are led at the same time.
 const LIVES: u64 = 2;

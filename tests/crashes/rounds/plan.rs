@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::random::Random;
 use crate::crashes::life::Deed;
+use crate::support::random::Random;
 
 /// The failpoints, and the visits that a replica makes there while it does its share of a few lives.
 pub const PLACES: [(&str, RangeInclusive<usize>); 13] = [

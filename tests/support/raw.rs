@@ -61,12 +61,13 @@ pub struct Answer {
     pub text: String,
 }
 
-/// Calls the method at `path`; `token` is the credential, if there is one; `acting` for superuser.
+/// Calls the method at `path`; `token` is the credential, if there is one; `acting` for superuser; `tenant` goes with it.
 pub async fn call(
     channel: &Channel,
     path: &'static str,
     token: Option<&str>,
     acting: bool,
+    tenant: Option<&str>,
     message: Vec<u8>,
 ) -> Answer {
     let asked = latin(&message);
@@ -75,6 +76,9 @@ pub async fn call(
     metadata.insert("x-landlord-request-id", "the-same-each-time".parse().unwrap());
     if let Some(token) = token {
         metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    if let Some(tenant) = tenant {
+        metadata.insert("x-landlord-tenant", tenant.parse().unwrap());
     }
     if acting {
         metadata.insert("x-landlord-impersonate", "superuser".parse().unwrap());

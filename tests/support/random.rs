@@ -34,3 +34,14 @@ impl Random {
         }
     }
 }
+
+/// The number that the environment has under that name.
+pub fn wanted(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, and is {text}")))
+}
+
+/// The `SEED` of the environment, or any.
+pub fn seed() -> u64 {
+    wanted("SEED").unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0))
+}
