@@ -14,6 +14,7 @@ mod directory;
 mod domains;
 mod events;
 mod expiry;
+mod extensions;
 mod fields;
 mod impersonation;
 mod input;

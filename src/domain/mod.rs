@@ -6,6 +6,8 @@ pub mod attempts;
 pub mod branding;
 pub mod error;
 pub mod event;
+pub mod extension;
+pub mod extension_list;
 pub mod filter;
 pub mod fold;
 pub mod group;

@@ -1,7 +1,7 @@
 //! TenantService: decode, call the use case, encode.
 
 use super::convert::fields::Fields;
-use super::convert::{domain, license, limits, mail_text, operation::operation, page, tenant, utilization};
+use super::convert::{domain, extension, license, limits, mail_text, operation::operation, page, tenant, utilization};
 use super::guarded::TenantServiceHandler;
 use crate::app::App;
 use crate::app::tenants::{DeleteTenant, LockTenant};
@@ -152,6 +152,27 @@ impl TenantServiceHandler for TenantService {
         limits::check_name("name", &request.name, "utilization")?;
         let (tenant, found) = self.0.get_utilization(op).await?;
         Ok(v1::GetTenantUtilizationResponse { utilization: Some(utilization::utilization(&tenant, found)) })
+    }
+
+    async fn get_tenant_extensions(
+        &self,
+        op: OpContext,
+        request: v1::GetTenantExtensionsRequest,
+    ) -> Result<v1::GetTenantExtensionsResponse> {
+        limits::check_name("name", &request.name, "extensions")?;
+        let (tenant, found) = self.0.get_tenant_extensions(op).await?;
+        Ok(v1::GetTenantExtensionsResponse { extensions: Some(extension::tenant_extensions(&tenant, &found)) })
+    }
+
+    async fn set_tenant_extensions(
+        &self,
+        op: OpContext,
+        request: v1::SetTenantExtensionsRequest,
+    ) -> Result<v1::SetTenantExtensionsResponse> {
+        limits::check_name("name", &request.name, "extensions")?;
+        let wanted = extension::ranges(&request.ranges)?;
+        let (tenant, set) = self.0.set_tenant_extensions(op, wanted, request.etag).await?;
+        Ok(v1::SetTenantExtensionsResponse { extensions: Some(extension::tenant_extensions(&tenant, &set)) })
     }
 
     async fn get_tenant_features(

@@ -149,7 +149,7 @@ pub async fn rows(tx: &mut Tx) -> Result<i64> {
 }
 
 /// The tables of the directory in the order in which their rows can go.
-const IN_ORDER_OF_REMOVAL: [&str; 15] = [
+const IN_ORDER_OF_REMOVAL: [&str; 16] = [
     "events",
     "event_marks",
     "links",
@@ -159,6 +159,7 @@ const IN_ORDER_OF_REMOVAL: [&str; 15] = [
     "group_roles",
     "group_members",
     "user_licenses",
+    "user_extensions",
     "memberships",
     "role_privileges",
     "privileges",

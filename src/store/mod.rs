@@ -15,6 +15,8 @@ pub mod error;
 pub mod events;
 pub mod expiry;
 pub mod explanation;
+pub mod extension_list;
+pub mod extensions;
 pub mod groups;
 pub mod identities;
 pub mod impersonation;

@@ -1,9 +1,11 @@
 //! The tables as diesel sees them; `migrations/` is what they are.
 
+mod extensions;
 mod licenses;
 mod lifecycle;
 mod logs;
 
+pub use extensions::*;
 pub use licenses::*;
 pub use lifecycle::*;
 pub use logs::*;

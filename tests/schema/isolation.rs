@@ -17,6 +17,7 @@ const READ_ACROSS_TENANTS: &[&str] = &[
     "operations",
     "requests",
     "tenant_domains",
+    "tenant_extensions",
     "tenant_identities",
     "tenant_licenses",
     "tenant_limits",
@@ -40,7 +41,7 @@ async fn writable(client: &Client, table: &str, privilege: &str) -> Vec<String> 
 
 async fn relations(client: &Client) -> Vec<String> {
     let mut tables = tenant_tables(client).await;
-    tables.extend(["user_privileges".into(), "directory_users".into()]);
+    tables.extend(["user_privileges".into(), "directory_users".into(), "extension_stretches".into()]);
     tables
 }
 
@@ -313,6 +314,7 @@ async fn every_table_of_a_directory_is_emptied_in_batches() {
         "group_roles",
         "group_members",
         "user_licenses",
+        "user_extensions",
         "memberships",
         "role_privileges",
         "privileges",

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod domain;
 pub mod event;
+pub mod extension;
 pub mod fields;
 pub mod license;
 pub mod limits;
