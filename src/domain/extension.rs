@@ -83,7 +83,7 @@ impl Extension {
     }
 
     /// How many numbers it has.
-    pub fn len(&self) -> i64 {
+    pub fn count(&self) -> i64 {
         self.last.0 - self.first.0 + 1
     }
 
@@ -135,8 +135,8 @@ impl Extensions {
     }
 
     /// How many numbers it has.
-    pub fn len(&self) -> i64 {
-        self.0.iter().map(Extension::len).sum()
+    pub fn count(&self) -> i64 {
+        self.0.iter().map(Extension::count).sum()
     }
 
     /// The range that has all of these numbers, if one has.
@@ -320,7 +320,7 @@ mod tests {
             let (first, second): (Extensions, Extensions) = (one.iter().copied().collect(), two.iter().copied().collect());
             let all: BTreeSet<_> = one.iter().flat_map(|range| range.first.0..=range.last.0).collect();
             prop_assert_eq!(numbers(&first), all.clone());
-            prop_assert_eq!(first.len(), i64::try_from(all.len()).unwrap());
+            prop_assert_eq!(first.count(), i64::try_from(all.len()).unwrap());
             let without = first.without(&second);
             prop_assert_eq!(numbers(&without), &all - &numbers(&second));
             prop_assert_eq!(without.0.iter().copied().collect::<Extensions>(), without, "in the fewest ranges");

@@ -12,7 +12,7 @@ pub fn tenant_extensions(tenant: &str, found: &TenantExtensions) -> v1::TenantEx
     v1::TenantExtensions {
         name: format!("{tenant}/extensions"),
         ranges: found.numbers.ranges().iter().map(Extension::to_string).collect(),
-        numbers: found.numbers.len(),
+        numbers: found.numbers.count(),
         allocated: found.allocated,
         etag: found.numbers.etag(),
     }
