@@ -369,6 +369,9 @@ async fn housekeeping(app: App, config: Config, stop: CancellationToken) {
         if let Err(error) = app.load_signing_keys().await {
             tracing::warn!(%error, "could not load the signing keys");
         }
+        if let Err(error) = app.fold_log_ins().await {
+            tracing::warn!(%error, "could not fold log-ins");
+        }
         if let Err(error) = app.remove_expired(repeat_window).await {
             tracing::warn!(%error, "could not remove what has expired");
         }

@@ -40,7 +40,11 @@ async fn old_answers_sessions_and_links_go_and_young_ones_stay() {
         UPDATE sessions SET ended_at = clock_timestamp() - interval '3 days' WHERE ctid = (SELECT max(ctid) FROM sessions);
         UPDATE links SET expires_at = expires_at - interval '60 days' WHERE ctid = (SELECT min(ctid) FROM links);
         INSERT INTO attempts (kind, slot, last_at) VALUES (1, 1, clock_timestamp() - interval '61 minutes'),
-            (1, 2, clock_timestamp() - interval '59 minutes')";
+            (1, 2, clock_timestamp() - interval '59 minutes');
+        INSERT INTO log_ins (tenant_id, at, folded)
+            SELECT tenant_id, clock_timestamp() - age, folded
+            FROM (VALUES ('15 days'::interval, true), ('13 days', true), ('15 days', false)) AS past (age, folded),
+                 tenants WHERE tenant_id = '11111111-1111-1111-1111-111111111111'";
     superuser.batch_execute(age_one).await.unwrap();
 
     let config = DbConfig {
@@ -50,7 +54,7 @@ async fn old_answers_sessions_and_links_go_and_young_ones_stay() {
         repeat_window: Duration::from_secs(86_400),
     };
     let db = Db::new(&config).unwrap();
-    for (what, table) in Expiring::ALL.into_iter().zip(["requests", "sessions", "links", "attempts"]) {
+    for (what, table) in Expiring::ALL.into_iter().zip(["requests", "sessions", "links", "attempts", "log_ins"]) {
         let before = count(table).await;
         let op = OpContext::system(Purpose::Expiry, None);
         let remove =

@@ -9,6 +9,7 @@ use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::Result;
 use crate::store::expiry::{self, Expiring};
+use crate::store::log_ins;
 
 impl App {
     /// Removes old sessions and links, and the answers to request ids that are older than `repeat_window`.
@@ -16,6 +17,17 @@ impl App {
         for what in Expiring::ALL {
             while !self.stopping.is_cancelled() && self.remove_batch(what, repeat_window).await? > 0 {}
         }
+        Ok(())
+    }
+
+    /// Folds the log-ins of the past, which are a row each, into a row for each tenant and quarter of an hour.
+    pub async fn fold_log_ins(&self) -> Result<()> {
+        const MOST: i64 = 1000;
+        let fold = || {
+            let op = OpContext::system(Purpose::Expiry, None);
+            self.db.platform(op, "fold-log-ins", MOST, |tx, most| log_ins::fold(tx, *most).boxed())
+        };
+        while !self.stopping.is_cancelled() && fold().await? > 0 {}
         Ok(())
     }
 

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod domains;
 pub mod events;
 pub mod expiry;
+pub mod extensions;
 pub mod groups;
 pub mod home;
 pub mod identities;

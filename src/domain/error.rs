@@ -125,6 +125,8 @@ names! {
         OperationNotRetryable = "OPERATION_NOT_RETRYABLE",
         /// The limit is below what is in use.
         LimitBelowUse = "LIMIT_BELOW_USE",
+        /// Users have some of the numbers.
+        ExtensionInUse = "EXTENSION_IN_USE",
         /// Tenants are placed on the server.
         ServerInUse = "SERVER_IN_USE",
         /// The server can't be reached.
@@ -225,6 +227,7 @@ impl Reason {
             | Self::OperationNotCancellable
             | Self::OperationNotRetryable
             | Self::LimitBelowUse
+            | Self::ExtensionInUse
             | Self::ServerInUse
             | Self::ServerUnreachable
             | Self::LinkUsed

@@ -15,6 +15,7 @@ use super::limits::LimitsPatch;
 use super::name::{CompanyName, DisplayName, DomainName, Labels, TenantCode, TimeZone};
 use super::names::names;
 use super::operation::Kind;
+use super::utilization::Utilization;
 
 /// A tenant as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -150,6 +151,8 @@ pub struct Overview {
     pub users: i64,
     /// Its licences, by kind; none: it is not metered.
     pub licenses: Vec<LicenseUse>,
+    /// How much it is used; none: it was not asked for.
+    pub utilization: Option<Utilization>,
     /// The work that keeps other work off it.
     pub current_operation: Option<CurrentOperation>,
 }

@@ -1,7 +1,7 @@
 //! TenantService: decode, call the use case, encode.
 
 use super::convert::fields::Fields;
-use super::convert::{domain, license, limits, mail_text, operation::operation, page, tenant};
+use super::convert::{domain, extension, license, limits, mail_text, operation::operation, page, tenant, utilization};
 use super::guarded::TenantServiceHandler;
 use crate::app::App;
 use crate::app::tenants::{DeleteTenant, LockTenant};
@@ -30,23 +30,23 @@ impl TenantServiceHandler for TenantService {
 
     async fn get_tenant(&self, op: OpContext, request: v1::GetTenantRequest) -> Result<v1::GetTenantResponse> {
         tenant::check_name("name", &request.name)?;
-        let full = tenant::is_full(request.view)?;
-        let seen = self.0.get_tenant(op).await?;
-        Ok(v1::GetTenantResponse { row: Some(tenant::row(seen, full)) })
+        let detail = tenant::detail(request.view)?;
+        let seen = self.0.get_tenant(op, detail).await?;
+        Ok(v1::GetTenantResponse { row: Some(tenant::row(seen, detail)) })
     }
 
     async fn list_tenants(&self, op: OpContext, request: v1::ListTenantsRequest) -> Result<v1::ListTenantsResponse> {
         let (order, descending) = page::order(&request.order_by, &Order::ALL, Order::field)?;
         let filter = tenant_filter(&request.filter)?;
-        let full = tenant::is_full(request.view)?;
+        let detail = tenant::detail(request.view)?;
         let arguments = format!("{}\n{}\n{}", request.search, request.order_by, request.filter);
         let after = page::open(&self.0.root, &op, &arguments, &request.page_token)?;
         let limit = usize::try_from(page::size(request.page_size)?).unwrap_or(usize::MAX);
         let search = page::search(request.search)?;
         let query = Query { search, filter, order, descending, after, limit };
-        let found = self.0.list_tenants(op.clone(), query).await?;
+        let found = self.0.list_tenants(op.clone(), query, detail).await?;
         Ok(v1::ListTenantsResponse {
-            rows: found.rows.into_iter().map(|row| tenant::row(row, full)).collect(),
+            rows: found.rows.into_iter().map(|row| tenant::row(row, detail)).collect(),
             next_page_token: page::seal(&self.0.root, &op, &arguments, found.next.as_ref())?,
             total_size: i32::try_from(found.total).unwrap_or(i32::MAX),
             total_size_estimated: found.estimated,
@@ -142,6 +142,37 @@ impl TenantServiceHandler for TenantService {
         let (wanted, etag) = license::update_tenant(request)?;
         let (tenant, changed) = self.0.update_tenant_licenses(op, wanted, etag).await?;
         Ok(v1::UpdateTenantLicensesResponse { licenses: Some(license::tenant_licenses(&tenant, changed)) })
+    }
+
+    async fn get_tenant_utilization(
+        &self,
+        op: OpContext,
+        request: v1::GetTenantUtilizationRequest,
+    ) -> Result<v1::GetTenantUtilizationResponse> {
+        limits::check_name("name", &request.name, "utilization")?;
+        let (tenant, found) = self.0.get_utilization(op).await?;
+        Ok(v1::GetTenantUtilizationResponse { utilization: Some(utilization::utilization(&tenant, found)) })
+    }
+
+    async fn get_tenant_extensions(
+        &self,
+        op: OpContext,
+        request: v1::GetTenantExtensionsRequest,
+    ) -> Result<v1::GetTenantExtensionsResponse> {
+        limits::check_name("name", &request.name, "extensions")?;
+        let (tenant, found) = self.0.get_tenant_extensions(op).await?;
+        Ok(v1::GetTenantExtensionsResponse { extensions: Some(extension::tenant_extensions(&tenant, &found)) })
+    }
+
+    async fn set_tenant_extensions(
+        &self,
+        op: OpContext,
+        request: v1::SetTenantExtensionsRequest,
+    ) -> Result<v1::SetTenantExtensionsResponse> {
+        limits::check_name("name", &request.name, "extensions")?;
+        let wanted = extension::ranges(&request.ranges)?;
+        let (tenant, set) = self.0.set_tenant_extensions(op, wanted, request.etag).await?;
+        Ok(v1::SetTenantExtensionsResponse { extensions: Some(extension::tenant_extensions(&tenant, &set)) })
     }
 
     async fn get_tenant_features(

@@ -1,6 +1,8 @@
 //! UserService: decode, call the use case, encode; `directory/` does it for users, groups and roles.
 
-use super::directory::{groups, identities, impersonation, licenses, memberships, passwords, privileges, roles, users};
+use super::directory::{
+    extensions, groups, identities, impersonation, licenses, memberships, passwords, privileges, roles, users,
+};
 use super::guarded::UserServiceHandler;
 use crate::app::App;
 use crate::context::OpContext;
@@ -190,6 +192,26 @@ impl UserServiceHandler for UserService {
 
     async fn unassign_role(&self, op: OpContext, r: v1::UnassignRoleRequest) -> Result<v1::UnassignRoleResponse> {
         roles::unassign(&self.0, op, r).await
+    }
+
+    async fn allocate_extension(
+        &self,
+        op: OpContext,
+        r: v1::AllocateExtensionRequest,
+    ) -> Result<v1::AllocateExtensionResponse> {
+        extensions::allocate(&self.0, op, r).await
+    }
+
+    async fn release_extension(
+        &self,
+        op: OpContext,
+        r: v1::ReleaseExtensionRequest,
+    ) -> Result<v1::ReleaseExtensionResponse> {
+        extensions::release(&self.0, op, r).await
+    }
+
+    async fn list_extensions(&self, op: OpContext, r: v1::ListExtensionsRequest) -> Result<v1::ListExtensionsResponse> {
+        extensions::list(&self.0, op, r).await
     }
 
     async fn assign_license(&self, op: OpContext, r: v1::AssignLicenseRequest) -> Result<v1::AssignLicenseResponse> {

@@ -27,6 +27,8 @@ pub enum LockClass {
     SigningKeys = 2,
     /// Making tenants while there is to be one only.
     OnlyTenant = 3,
+    /// Giving numbers to tenants.
+    Extensions = 6,
 }
 
 /// The time `distance` from now.

@@ -149,7 +149,7 @@ pub async fn rows(tx: &mut Tx) -> Result<i64> {
 }
 
 /// The tables of the directory in the order in which their rows can go.
-const IN_ORDER_OF_REMOVAL: [&str; 16] = [
+const IN_ORDER_OF_REMOVAL: [&str; 17] = [
     "events",
     "event_marks",
     "links",
@@ -160,6 +160,7 @@ const IN_ORDER_OF_REMOVAL: [&str; 16] = [
     "group_roles",
     "group_members",
     "user_licenses",
+    "user_extensions",
     "memberships",
     "role_privileges",
     "privileges",

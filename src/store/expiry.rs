@@ -21,11 +21,13 @@ pub enum Expiring {
     Links,
     /// Counts of attempts, once they are forgotten.
     Attempts,
+    /// Log-ins, two weeks after them.
+    LogIns,
 }
 
 impl Expiring {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Requests, Self::Sessions, Self::Links, Self::Attempts];
+    pub const ALL: [Self; 5] = [Self::Requests, Self::Sessions, Self::Links, Self::Attempts, Self::LogIns];
 
     const fn batch(self) -> &'static str {
         match self {
@@ -47,6 +49,11 @@ impl Expiring {
                 "DELETE FROM attempts WHERE ctid = ANY (ARRAY(
                      SELECT ctid FROM attempts WHERE last_at < clock_timestamp() - interval '1 hour' LIMIT 1000))"
             }
+            Self::LogIns => {
+                "DELETE FROM log_ins WHERE ctid = ANY (ARRAY(
+                     SELECT ctid FROM log_ins
+                     WHERE folded AND at < clock_timestamp() - interval '14 days' LIMIT 1000))"
+            }
         }
     }
 }
@@ -56,7 +63,7 @@ pub async fn remove(tx: &mut PlatformTx, what: Expiring, repeat_window: Duration
     let batch = diesel::sql_query(what.batch());
     let removed = match what {
         Expiring::Requests => batch.bind::<Interval, _>(interval(repeat_window)).execute(tx.conn()).await,
-        Expiring::Sessions | Expiring::Links | Expiring::Attempts => batch.execute(tx.conn()).await,
+        Expiring::Sessions | Expiring::Links | Expiring::Attempts | Expiring::LogIns => batch.execute(tx.conn()).await,
     };
     removed.map_err(failed)
 }

@@ -1,11 +1,13 @@
 //! The tables as diesel sees them; `migrations/` is what they are.
 
+mod extensions;
 mod identities;
 mod licenses;
 mod lifecycle;
 mod logs;
 mod services;
 
+pub use extensions::*;
 pub use identities::*;
 pub use licenses::*;
 pub use lifecycle::*;

@@ -10,7 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::domains;
+use super::clock::clock_timestamp;
 use super::error::failed;
 use super::schema::{
     operations as o, servers, settings, tenant_domains as d, tenant_licenses as tl, tenant_limits as l, tenants as t,
@@ -18,17 +18,19 @@ use super::schema::{
 };
 use super::tenants::{Row, columns, tenant};
 use super::tx::{PlatformTx, Tx};
+use super::{domains, log_ins};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{OperationId, TenantUid};
-use crate::domain::license::LicenseUse;
+use crate::domain::license::{self, LicenseUse};
 use crate::domain::lifecycle::{LockReason, State};
 use crate::domain::limits::Limits;
-use crate::domain::name::Labels;
+use crate::domain::name::{Labels, TimeZone};
 use crate::domain::operation::Kind;
 use crate::domain::privilege::Privilege;
 use crate::domain::tenant::{CurrentOperation, Overview, Tenant};
 use crate::domain::tenant_domain::TenantDomain;
 use crate::domain::user::UserState;
+use crate::domain::utilization::{Utilization, Week};
 
 /// A row of the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,11 +51,14 @@ pub struct Listed {
     pub force_enabled: bool,
     /// Its domain, if it has one.
     pub domain: Option<TenantDomain>,
+    /// The current week where its server stands.
+    pub week: Week,
 }
 
 type ListedRow = (
     Row,
     (Option<Vec<String>>, bool, bool, i32),
+    (String, DateTime<chrono::Utc>),
     (Option<i64>, Option<i64>, i64, i64, i64),
     Option<serde_json::Value>,
     Option<(Uuid, String, i32, String)>,
@@ -74,18 +79,28 @@ diesel::define_sql_function! {
     fn jsonb_object_agg(key: Text, value: Jsonb) -> Nullable<Jsonb>;
 }
 
-/// The tenants of these uids, in one query, in no particular order. Those that are gone are missing.
-pub async fn page(tx: &mut PlatformTx, uids: &[TenantUid]) -> Result<Vec<Listed>> {
-    rows(tx.conn(), uids).await
+/// How much of a row is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All but what is counted for it.
+    Basic,
+    /// With its utilization, too.
+    Full,
+}
+
+/// The tenants of these uids, in one query, in no particular order. Those that are gone are missing. What is counted comes
+/// from another one.
+pub async fn page(tx: &mut PlatformTx, uids: &[TenantUid], detail: Detail) -> Result<Vec<Listed>> {
+    rows(tx.conn(), uids, detail).await
 }
 
 /// The transaction's tenant, as a row of the list; None once it is gone.
-pub async fn one(tx: &mut Tx) -> Result<Option<Listed>> {
+pub async fn one(tx: &mut Tx, detail: Detail) -> Result<Option<Listed>> {
     let tenant = tx.tenant();
-    Ok(rows(tx.conn(), &[tenant]).await?.pop())
+    Ok(rows(tx.conn(), &[tenant], detail).await?.pop())
 }
 
-async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Listed>> {
+async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid], detail: Detail) -> Result<Vec<Listed>> {
     let uids: Vec<Uuid> = uids.iter().map(|uid| uid.0).collect();
     let lacks = users::table
         .filter(users::tenant_id.eq(t::tenant_id))
@@ -114,6 +129,7 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
                 settings::force_delete_enabled,
                 settings::limit_warning_percent,
             ),
+            (servers::time_zone, clock_timestamp()),
             (l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version),
             licenses.single_value(),
             (o::id, o::kind, o::percent, o::waiting_for).nullable(),
@@ -124,7 +140,31 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid]) -> Result<Vec<Li
         .map_err(failed)?;
     let mut rows: Vec<Listed> = found.into_iter().map(listed).collect::<Result<_>>()?;
     leave_out_unlicensed(conn, &mut rows).await?;
+    if detail == Detail::Full {
+        count_log_ins(conn, &mut rows).await?;
+    }
     Ok(rows)
+}
+
+/// Adds how much the tenants are used. Log-ins are counted where that can be told.
+async fn count_log_ins(conn: &mut AsyncPgConnection, rows: &mut [Listed]) -> Result<()> {
+    let mut asked = Vec::new();
+    let mut counts = Vec::new();
+    for row in rows {
+        let licenses = license::total(row.overview.licenses.iter()).map_or(0, |total| total.quantity);
+        let uncounted = Utilization::uncounted(row.tenant.state, row.server_reachable, licenses, row.week);
+        if let Utilization::Counted { log_ins, .. } = row.overview.utilization.insert(uncounted) {
+            asked.push((row.tenant.uid.0, row.week.start));
+            counts.push(log_ins);
+        }
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    for (log_ins, count) in counts.into_iter().zip(log_ins::since(conn, &asked).await?) {
+        *log_ins = count;
+    }
+    Ok(())
 }
 
 /// What a tenant's licences don't open nobody lacks there. Few accounts lack anything, so this mostly asks nothing.
@@ -146,7 +186,15 @@ async fn leave_out_unlicensed(conn: &mut AsyncPgConnection, rows: &mut [Listed])
 }
 
 fn listed(row: ListedRow) -> Result<Listed> {
-    let (row, (lacks, server_reachable, force_enabled, warning_percent), limits, licenses, operation, domain) = row;
+    let (
+        row,
+        (lacks, server_reachable, force_enabled, warning_percent),
+        (zone, now),
+        limits,
+        licenses,
+        operation,
+        domain,
+    ) = row;
     let (max_users, disk_quota, users, storage_bytes, version) = limits;
     let mut waiting_for = String::new();
     let current = operation.map(|(id, kind, percent, waits)| {
@@ -158,12 +206,13 @@ fn listed(row: ListedRow) -> Result<Listed> {
         .map_or(Ok(BTreeMap::new()), serde_json::from_value)
         .map_err(|e| Error::internal("licences of a tenant", e))?;
     let licenses = licenses.into_iter().map(|(kind, (quantity, used))| LicenseUse { kind, quantity, used }).collect();
-    let overview = Overview { users, licenses, current_operation: current.transpose()? };
+    let overview = Overview { users, licenses, utilization: None, current_operation: current.transpose()? };
     let limits = Limits { max_users, disk_quota, users, storage_bytes, warning_percent, version };
     let tenant = tenant(row)?;
     let target_lacks = lacks.map(|names| names.iter().filter_map(|name| Privilege::parse(name)).collect());
     let domain = domain.map(domains::domain);
-    Ok(Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain })
+    let week = Week::current(now, &TimeZone::stored(zone));
+    Ok(Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain, week })
 }
 
 diesel::define_sql_function! {

@@ -129,6 +129,8 @@ const REMAINS: &str = "
         (SELECT string_agg(concat_ws(' ', kind, used, (SELECT count(*) FROM user_licenses s
                 WHERE (s.tenant_id, s.kind) = (a.tenant_id, a.kind)), 'of', quantity), ', ' ORDER BY kind)
          FROM tenant_licenses a WHERE a.tenant_id = t.tenant_id),
+        (SELECT string_agg(substr(first::text, 2), ' ' ORDER BY first) FROM tenant_extensions e
+         WHERE e.tenant_id = t.tenant_id),
         (SELECT string_agg(user_name || ' ' || u.state, ' ' ORDER BY user_name) FROM users u
          WHERE u.tenant_id = t.tenant_id),
         (SELECT count(used_at) || ' of ' || count(*) || ' links used' FROM links k WHERE k.tenant_id = t.tenant_id))

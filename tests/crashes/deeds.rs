@@ -192,6 +192,19 @@ impl<R: Replicas> Life<'_, R> {
         self.twice("UpdateTenantLicenses", send).await;
     }
 
+    pub(super) async fn extend(&mut self) {
+        const LEAST: u128 = 100_000_000_000_000_000;
+        self.numbers.push((LEAST + uuid::Uuid::new_v4().as_u128() % LEAST).to_string());
+        let request = v1::SetTenantExtensionsRequest {
+            name: self.tenant.clone(),
+            ranges: self.numbers.clone(),
+            request_id: request_id(),
+            ..Default::default()
+        };
+        let send = async |api: Api| api.client.tenants().set_tenant_extensions(request.clone()).await;
+        self.twice("SetTenantExtensions", send).await;
+    }
+
     pub(super) async fn switch_feature_on(&mut self) {
         let feature = format!("f{}", self.features.len());
         let request = v1::UpdateTenantFeaturesRequest {

@@ -32,6 +32,8 @@ pub enum Deed {
     Limit,
     /// It gets licences.
     License,
+    /// It gets a telephone number more.
+    Extension,
     /// A feature is switched on.
     Feature,
     /// Its deletion is prepared and cancelled.
@@ -69,6 +71,8 @@ pub struct Life<'a, R> {
     /// Whether the administrator has logged in since there were some.
     pub(super) seated: bool,
     pub(super) features: Vec<String>,
+    /// Its telephone numbers, which are no other tenant's.
+    pub(super) numbers: Vec<String>,
 }
 
 /// A request id for each call of a life.
@@ -91,6 +95,7 @@ impl<'a, R: Replicas> Life<'a, R> {
             licenses: 0,
             seated: false,
             features: Vec::new(),
+            numbers: Vec::new(),
         }
     }
 
@@ -109,6 +114,7 @@ impl<'a, R: Replicas> Life<'a, R> {
                 Deed::Rename => self.rename().await,
                 Deed::Limit => self.limit().await,
                 Deed::License => self.license().await,
+                Deed::Extension => self.extend().await,
                 Deed::Feature => self.switch_feature_on().await,
                 Deed::Return => self.come_back().await,
                 Deed::TurnBack => self.turn_back().await,
@@ -129,7 +135,12 @@ impl<'a, R: Replicas> Life<'a, R> {
         let taken = i64::from(self.seated);
         let licenses =
             if self.licenses == 0 { String::new() } else { format!("base {taken} {taken} of {}, ", self.licenses) };
-        format!("{state}, {name}, {limit}{{{features}}}, {licenses}anna ACTIVE superuser ACTIVE, 1 of 1 links used")
+        let mut numbers = self.numbers.clone();
+        numbers.sort();
+        let numbers = if numbers.is_empty() { String::new() } else { format!("{}, ", numbers.join(" ")) };
+        format!(
+            "{state}, {name}, {limit}{{{features}}}, {licenses}{numbers}anna ACTIVE superuser ACTIVE, 1 of 1 links used"
+        )
     }
 
     /// Makes a call that changes something, and again: whichever replica answers, it answers the same.

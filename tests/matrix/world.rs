@@ -225,6 +225,16 @@ fn callers(places: &[Place; 3], key: String) -> Vec<Caller> {
     ]
 }
 
+/// The number that a tenant has, and a user of it.
+fn extension(code: &str) -> String {
+    let number = match code {
+        "acme" => "1111",
+        "beta" => "2222",
+        _ => "3333",
+    };
+    number.to_owned()
+}
+
 /// Makes tenants and what is in them.
 struct Maker<'a> {
     replica: &'a Process,
@@ -296,6 +306,11 @@ impl Maker<'_> {
             t.insert("operation", self.operator.wait(&operation.name).await.name);
         }
         self.activate_all().await;
+        t.insert("extension", extension(code));
+        if code != "infrastructure" {
+            self.operator.set_extensions(tenant, &[&t["extension"]]).await.unwrap();
+            admin.allocate(&t["user"], &t["extension"]).await.unwrap();
+        }
         t.insert("tenant", tenant.to_owned());
         t.insert("code", code.to_owned());
         t.insert("domain", format!("{code}.example"));

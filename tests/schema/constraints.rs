@@ -8,7 +8,7 @@ use crate::support::golden::assert_file;
 
 const LISTED: &str = "
     SELECT conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
-    FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'p', 'u')
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'p', 'u', 'x')
         AND conrelid::regclass::text NOT LIKE '\\_\\_%'
     UNION ALL
     SELECT indrelid::regclass::text, indexrelid::regclass::text, 'u', regexp_replace(pg_get_indexdef(indexrelid), '^.* ON', 'UNIQUE INDEX ON')
@@ -25,6 +25,7 @@ const TRIED: &[&str] = &[
     "groups",
     "identity_providers",
     "links",
+    "log_ins",
     "mail_texts",
     "memberships",
     "privileges",
@@ -32,8 +33,10 @@ const TRIED: &[&str] = &[
     "roles",
     "sessions",
     "tenant_domains",
+    "tenant_extensions",
     "tenant_mail_texts",
     "user_identities",
+    "user_extensions",
     "user_roles",
     "users",
 ];
@@ -51,6 +54,8 @@ const OFFENCES: &[(&str, &str)] = &[
     ("identity_providers_jwks_uri_check", "jwks_uri = 'x'"),
     ("links_code_hash_check", "code_hash = 'x'"),
     ("links_purpose_check", "purpose = 'X'"),
+    ("log_ins_check", "count = 2"),
+    ("log_ins_count_check", "count = 0"),
     ("mail_texts_body_check", "body = ''"),
     ("mail_texts_html_check", "html = ''"),
     ("mail_texts_language_check", "language = 'x'"),
@@ -62,6 +67,8 @@ const OFFENCES: &[(&str, &str)] = &[
     ("role_privileges_function_privilege_fkey", "privilege = 'nobody'"),
     ("role_privileges_tenant_id_defined_privilege_fkey", "privilege = 'category.nobody'"),
     ("roles_description_check", "description = repeat('x', 501)"),
+    ("tenant_extensions_check", "last = 2 * last"),
+    ("tenant_extensions_tenant_id_check", "tenant_id = '11111111-1111-1111-1111-111111111111'"),
     ("tenant_domains_challenge_check", "challenge = ''"),
     ("tenant_domains_check", "silent_checks = 1"),
     ("tenant_domains_silent_checks_check", "silent_checks = -1"),
@@ -71,6 +78,9 @@ const OFFENCES: &[(&str, &str)] = &[
     ("tenant_mail_texts_mail_check", "mail = 'X'"),
     ("tenant_mail_texts_subject_check", "subject = ''"),
     ("user_identities_subject_check", "subject = ''"),
+    ("user_extensions_check", "last = first - 1"),
+    ("user_extensions_check1", "range_last = last - 1"),
+    ("user_extensions_tenant_id_range_first_range_last_fkey", "range_last = range_last + 1"),
     ("users_check", "user_name_key = 'superuser', password_hash = 'x'"),
     ("users_language_check", "language = 'x'"),
     ("users_state_check", "state = 'X'"),
@@ -104,7 +114,10 @@ async fn each_constraint_of_the_directory_refuses_what_offends_against_it() {
 
 /// Offends against that constraint, when there is no other one on its table.
 async fn offend(client: &Client, table: &str, name: &str, kind: &str) -> Result<u64, Refused> {
-    client.batch_execute(&format!("BEGIN; ALTER TABLE {table} DISABLE TRIGGER USER")).await.unwrap();
+    client
+        .batch_execute(&format!("BEGIN; SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {table} DISABLE TRIGGER USER"))
+        .await
+        .unwrap();
     let others = format!(
         "SELECT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I CASCADE', conrelid::regclass, conname)
          FROM pg_constraint WHERE conrelid = '{table}'::regclass AND conname <> '{name}'"
@@ -116,7 +129,7 @@ async fn offend(client: &Client, table: &str, name: &str, kind: &str) -> Result<
     let statement = match (offence, kind) {
         (Some(offence), _) => format!("UPDATE {table} SET {offence}"),
         (None, "f") => format!("UPDATE {table} SET {}", elsewhere(client, name).await),
-        (None, "p" | "u") => again(client, table).await,
+        (None, "p" | "u" | "x") => again(client, table).await,
         _ => panic!("{name}: say what offends against it"),
     };
     let answer = run(client, &statement).await;

@@ -12,10 +12,12 @@ const READ_ACROSS_TENANTS: &[&str] = &[
     "audit_records",
     "event_clears",
     "links",
+    "log_ins",
     "operation_steps",
     "operations",
     "requests",
     "tenant_domains",
+    "tenant_extensions",
     "tenant_identities",
     "tenant_licenses",
     "tenant_limits",
@@ -40,7 +42,7 @@ async fn writable(client: &Client, table: &str, privilege: &str) -> Vec<String> 
 
 async fn relations(client: &Client) -> Vec<String> {
     let mut tables = tenant_tables(client).await;
-    tables.extend(["user_privileges".into(), "directory_users".into()]);
+    tables.extend(["user_privileges".into(), "directory_users".into(), "extension_stretches".into()]);
     tables
 }
 
@@ -244,6 +246,7 @@ async fn the_platform_role_writes_claims_signing_keys_and_the_end_of_what_has_ex
         [
             "DELETE attempts",
             "DELETE links",
+            "DELETE log_ins",
             "DELETE requests",
             "DELETE sessions",
             "DELETE signing_keys",
@@ -312,6 +315,7 @@ async fn every_table_of_a_directory_is_emptied_in_batches() {
         "group_roles",
         "group_members",
         "user_licenses",
+        "user_extensions",
         "memberships",
         "role_privileges",
         "privileges",

@@ -7,6 +7,11 @@ use crate::support::database::Database;
 
 /// Indexes that don't lead with the tenant, each with its reason.
 const ACROSS_TENANTS: &[(&str, &str)] = &[
+    (
+        "tenant_extensions_exclusive",
+        "a number is one tenant's; operators alone give them away, and are not told whose they are",
+    ),
+    ("user_extensions_exclusive", "the same: what is within a tenant's numbers is no other tenant's"),
     ("tenant_identities_code_key", "a code names one tenant of all, for ever"),
     ("tenants_domain_key", "a domain is of one tenant; operators alone set them, and log-in looks tenants up by it"),
     ("tenants_code_key", "the same; log-in and metadata look tenants up by it"),
@@ -23,6 +28,8 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
         "who calls with a token of a provider is looked up by its subject; not unique, so it refuses nobody",
     ),
     ("sessions_by_expiry", "what has expired is removed across tenants"),
+    ("log_ins_to_fold", "log-ins of the past are folded across tenants"),
+    ("log_ins_by_age", "what has expired is removed across tenants"),
     ("operations_due", "workers claim across tenants"),
     ("operations_by_age", "the platform's list in this order"),
     ("requests_by_age", "what has expired is removed across tenants"),
@@ -87,16 +94,25 @@ async fn indexes_and_unique_keys_lead_with_the_tenant() {
 }
 
 #[tokio::test]
-async fn of_the_exceptions_only_codes_and_domains_of_tenants_are_unique_across_tenants() {
+async fn of_the_exceptions_only_codes_domains_and_extensions_are_unique_across_tenants() {
     let client = Database::create().await.connect("postgres").await;
     let unique = column(
         &client,
         "SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid
-         WHERE indisunique AND relnamespace = 'public'::regnamespace",
+         WHERE (indisunique OR indisexclusion) AND relnamespace = 'public'::regnamespace",
     );
     let unique = unique.await;
     let across: Vec<_> = listed(ACROSS_TENANTS).into_iter().filter(|name| unique.contains(name)).collect();
-    assert_eq!(across, ["tenant_identities_code_key", "tenants_code_key", "tenants_domain_key"]);
+    assert_eq!(
+        across,
+        [
+            "tenant_extensions_exclusive",
+            "tenant_identities_code_key",
+            "tenants_code_key",
+            "tenants_domain_key",
+            "user_extensions_exclusive",
+        ]
+    );
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ pub const A: &str = "aaaaaaaa-0000-0000-0000-000000000001";
 pub const B: &str = "bbbbbbbb-0000-0000-0000-000000000002";
 pub const C: &str = "cccccccc-0000-0000-0000-000000000003";
 
-/// A row in every table, for the tenant `$t` with the code `$c`. Whoever adds a table adds a row here.
+/// A row in every table, for the tenant `$t` with the code `$c` and the number `$n`. Whoever adds a table adds a row here.
 const ROWS: &str = "
     INSERT INTO tenant_identities (uid, code) VALUES ('$t', '$c');
     INSERT INTO tenants (tenant_id, code, display_name, server, time_zone) VALUES ('$t', '$c', 'Name of $c', 'main', 'UTC');
@@ -60,6 +60,9 @@ const ROWS: &str = "
     INSERT INTO group_roles (tenant_id, group_id, role_id) VALUES ('$t', '$t', '$t');
     INSERT INTO tenant_licenses (tenant_id, kind, quantity) VALUES ('$t', 'base', 5);
     INSERT INTO user_licenses (tenant_id, user_id, kind) VALUES ('$t', '$t', 'base');
+    INSERT INTO tenant_extensions (tenant_id, first, last) VALUES ('$t', 1$n00, 1$n99);
+    INSERT INTO user_extensions (tenant_id, user_id, first, last, range_first, range_last)
+        VALUES ('$t', '$t', 1$n10, 1$n10, 1$n00, 1$n99);
     INSERT INTO links (tenant_id, id, user_id, purpose, code_hash, expires_at)
         VALUES ('$t', '$t', '$t', 'RESET', decode(repeat('ab', 32), 'hex'), clock_timestamp() + interval '1 hour');
     INSERT INTO identity_providers (id, issuer, for_tenant, audiences, algorithms)
@@ -99,8 +102,9 @@ pub const SEEN_BESIDES: &[(&str, &str, u64, &str)] = &[
 pub async fn three_tenants() -> Database {
     let database = one_server().await;
     let app = database.connect("landlord_app").await;
-    for (tenant, code) in [(A, "alpha"), (B, "bravo"), (C, "charlie")] {
-        run_for(&app, tenant, &ROWS.replace("$t", tenant).replace("$c", code)).await.unwrap();
+    for (tenant, code, number) in [(A, "alpha", "1"), (B, "bravo", "2"), (C, "charlie", "3")] {
+        let rows = ROWS.replace("$t", tenant).replace("$c", code).replace("$n", number);
+        run_for(&app, tenant, &rows).await.unwrap();
     }
     run_for(&app, B, &GUEST.replace("$a", A).replace("$b", B)).await.unwrap();
     database

@@ -5,6 +5,7 @@ pub mod client;
 pub mod command;
 pub mod database;
 pub mod directory;
+pub mod extensions;
 pub mod golden;
 pub mod identities;
 pub mod impersonation;

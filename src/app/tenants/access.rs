@@ -14,7 +14,7 @@ use crate::store::tenant_list::Listed;
 
 /// A row of the list, as the caller sees it. Who acts for an account sees what that account sees.
 pub(super) fn seen(listed: Listed, op: &OpContext) -> SeenTenant {
-    let Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain } =
+    let Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain, .. } =
         listed;
     // A service sees what somebody in the tenant sees.
     let facts = op.call().and_then(|call| call.facts.as_ref());

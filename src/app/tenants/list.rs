@@ -12,7 +12,7 @@ use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::tenant_list::Cursor;
 use crate::snapshot::{Change, Entry, Facts, Index, Matches, Query, Snapshot};
-use crate::store::tenant_list::{self, Changes, Listed, Sketch};
+use crate::store::tenant_list::{self, Changes, Detail, Listed, Sketch};
 use crate::store::tx::PlatformTx;
 
 /// Tenants that are read at once to fill the index.
@@ -36,8 +36,8 @@ pub struct TenantPage {
 
 impl App {
     /// A page of all tenants.
-    pub async fn list_tenants(&self, op: OpContext, query: Query) -> Result<TenantPage> {
-        let (matches, mut listed) = self.look_at_list(&op, query).await?;
+    pub async fn list_tenants(&self, op: OpContext, query: Query, detail: Detail) -> Result<TenantPage> {
+        let (matches, mut listed) = self.look_at_list(&op, query, detail).await?;
         let mut rows = Vec::with_capacity(listed.len());
         for uid in &matches.uids {
             // One that went away between the two is on no page.
@@ -48,13 +48,14 @@ impl App {
         Ok(TenantPage { rows, next: matches.next, total: matches.total, estimated: matches.estimated })
     }
 
-    async fn look_at_list(&self, op: &OpContext, query: Query) -> Result<(Matches, Vec<Listed>)> {
-        let input = (self.snapshot.clone(), query);
+    async fn look_at_list(&self, op: &OpContext, query: Query, detail: Detail) -> Result<(Matches, Vec<Listed>)> {
+        let input = (self.snapshot.clone(), query, detail);
         for _ in 0..3 {
             self.fill_index().await?;
-            let looked = self.db.platform(op.clone(), "list-tenants", input.clone(), |tx, (snapshot, query)| {
-                look(tx, snapshot.clone(), query.clone()).boxed()
-            });
+            let looked =
+                self.db.platform(op.clone(), "list-tenants", input.clone(), |tx, (snapshot, query, detail)| {
+                    look(tx, snapshot.clone(), query.clone(), *detail).boxed()
+                });
             if let Some(looked) = looked.await? {
                 return Ok(looked);
             }
@@ -119,11 +120,16 @@ impl App {
     }
 }
 
-async fn look(tx: &mut PlatformTx, snapshot: Arc<Snapshot>, query: Query) -> Result<Option<(Matches, Vec<Listed>)>> {
+async fn look(
+    tx: &mut PlatformTx,
+    snapshot: Arc<Snapshot>,
+    query: Query,
+    detail: Detail,
+) -> Result<Option<(Matches, Vec<Listed>)>> {
     let Some(Some(matches)) = catch_up(tx, snapshot, move |snapshot| snapshot.query(&query)).await? else {
         return Ok(None);
     };
-    let listed = tenant_list::page(tx, &matches.uids).await?;
+    let listed = tenant_list::page(tx, &matches.uids, detail).await?;
     Ok(Some((matches, listed)))
 }
 

@@ -11,7 +11,8 @@ use crate::context::OpContext;
 use crate::domain::access::Access;
 use crate::domain::error::{Error, Result};
 use crate::domain::tenant::{Condition, Overview, Tenant};
-use crate::store::tenant_list;
+use crate::domain::utilization::Utilization;
+use crate::store::tenant_list::{self, Detail};
 
 /// A tenant and how it looks to the caller.
 #[derive(Clone, Debug)]
@@ -28,10 +29,22 @@ pub struct SeenTenant {
 
 impl App {
     /// One tenant, as the caller sees it.
-    pub async fn get_tenant(&self, op: OpContext) -> Result<SeenTenant> {
+    pub async fn get_tenant(&self, op: OpContext, detail: Detail) -> Result<SeenTenant> {
         let absent = op.not_found();
-        let found = self.db.read(op.clone(), "get-tenant", (), |tx, ()| tenant_list::one(tx).boxed()).await?;
+        let found =
+            self.db.read(op.clone(), "get-tenant", detail, |tx, detail| tenant_list::one(tx, *detail).boxed()).await?;
         found.map(|listed| seen(listed, &op)).ok_or(absent)
+    }
+
+    /// How much a tenant is used, and the tenant's name.
+    pub async fn get_utilization(&self, op: OpContext) -> Result<(String, Utilization)> {
+        let absent = op.not_found();
+        let read =
+            self.db.read(op, "get-utilization", Detail::Full, |tx, detail| tenant_list::one(tx, *detail).boxed());
+        let listed = read.await?.ok_or(absent)?;
+        let counted = listed.overview.utilization;
+        let utilization = counted.ok_or_else(|| Error::internal("utilization", "it was not counted"))?;
+        Ok((listed.tenant.name(), utilization))
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod domain;
 pub mod event;
+pub mod extension;
 pub mod fields;
 pub mod identity_provider;
 pub mod license;
@@ -18,3 +19,4 @@ pub mod service_identity;
 pub mod session;
 pub mod tenant;
 pub mod user;
+pub mod utilization;

@@ -3,7 +3,7 @@
 use super::domain::{branding, wanted_branding};
 use super::fields::{Fields, timestamp};
 use super::server::server_id;
-use super::{license, limits};
+use super::{license, limits, utilization};
 use crate::app::tenants::{CreateTenant, SeenTenant, UpdateTenant};
 use crate::domain::access::{Access, Status};
 use crate::domain::error::{Error, Result};
@@ -17,6 +17,7 @@ use crate::domain::tenant::{BlastRadius, Blocker, Condition, ConditionKind, NewT
 use crate::domain::user::SUPERUSER;
 use crate::proto::v1;
 use crate::store::operations;
+use crate::store::tenant_list::Detail;
 
 /// A tenant as a message.
 pub fn tenant(tenant: Tenant) -> v1::Tenant {
@@ -45,18 +46,18 @@ pub fn tenant(tenant: Tenant) -> v1::Tenant {
 }
 
 /// A tenant as a caller sees it.
-pub fn row(seen: SeenTenant, full: bool) -> v1::TenantRow {
-    let overview = full.then(|| overview(&seen.tenant, seen.overview));
+pub fn row(seen: SeenTenant, detail: Detail) -> v1::TenantRow {
+    let overview = (detail == Detail::Full).then(|| overview(&seen.tenant, seen.overview));
     let conditions = seen.conditions.into_iter().map(condition).collect();
     let tenant = v1::Tenant { conditions, ..tenant(seen.tenant) };
     v1::TenantRow { tenant: Some(tenant), access: Some(access(seen.access)), overview }
 }
 
-/// Whether a view is that with the overview.
-pub fn is_full(view: i32) -> Result<bool> {
+/// What a view shows.
+pub fn detail(view: i32) -> Result<Detail> {
     match v1::TenantView::try_from(view) {
-        Ok(v1::TenantView::Full) => Ok(true),
-        Ok(v1::TenantView::Basic | v1::TenantView::Unspecified) => Ok(false),
+        Ok(v1::TenantView::Full) => Ok(Detail::Full),
+        Ok(v1::TenantView::Basic | v1::TenantView::Unspecified) => Ok(Detail::Basic),
         Err(_) => Err(Error::field("view", "must be TENANT_VIEW_BASIC or TENANT_VIEW_FULL")),
     }
 }
@@ -69,7 +70,14 @@ fn overview(tenant: &Tenant, overview: Overview) -> v1::TenantOverview {
     });
     let license_total = license::total(overview.licenses.iter());
     let licenses = overview.licenses.into_iter().map(license::license_use).collect();
-    v1::TenantOverview { users: Some(overview.users), licenses, license_total, current_operation }
+    let level = overview.utilization.map(|found| utilization::level(found.level())).unwrap_or_default();
+    v1::TenantOverview {
+        users: Some(overview.users),
+        licenses,
+        license_total,
+        utilization: level.into(),
+        current_operation,
+    }
 }
 
 fn condition(condition: Condition) -> v1::TenantCondition {

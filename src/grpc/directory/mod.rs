@@ -1,5 +1,6 @@
 //! What UserService answers on the directory: decode, call the use case, encode; one file for each noun.
 
+pub mod extensions;
 pub mod groups;
 pub mod identities;
 pub mod impersonation;

@@ -151,8 +151,16 @@ pub fn deeds(random: &mut Random, place: Option<&str>) -> Vec<Deed> {
         often(random, Deed::Create, Deed::CreateInTwoAttempts),
         often(random, Deed::Activate, Deed::ActivateInTwoAttempts),
     ];
-    let mut middle =
-        [Deed::Lock, Deed::Rename, Deed::Limit, Deed::License, Deed::Feature, Deed::Return, Deed::TurnBack];
+    let mut middle = [
+        Deed::Lock,
+        Deed::Rename,
+        Deed::Limit,
+        Deed::License,
+        Deed::Extension,
+        Deed::Feature,
+        Deed::Return,
+        Deed::TurnBack,
+    ];
     random.shuffle(&mut middle);
     deeds.extend(&middle[..1 + random.below(3)]);
     let ends = [Some(Deed::Delete), Some(Deed::Force), None];
