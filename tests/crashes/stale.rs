@@ -90,8 +90,11 @@ async fn the_mail_of_a_worker_that_was_stopped_past_its_lease_does_not_replace_t
 async fn another_replica_takes_over_within_two_seconds_of_the_end_of_the_lease() {
     let stand = Stand::new().await;
     let other = stand.usual_replica(&[]).await;
-    let (mut dead, tenant) = stopped_at(&stand, "step.outside").await;
     let api = other.operator().await;
+    // It must not be the first to take the operation.
+    other.signal(Signal::STOP);
+    let (mut dead, tenant) = stopped_at(&stand, "step.outside").await;
+    other.signal(Signal::CONT);
     let since = Instant::now();
     dead.kill().await;
     succeeded(&api, &tenant, "provision").await;

@@ -20,13 +20,14 @@ fn expected(status: AccessStatus, reason: &str, actions: &[&str]) -> (AccessStat
 }
 
 /// What operators may do to a tenant as long as it is active or locked.
-const ALWAYS: [&str; 6] = [
+const ALWAYS: [&str; 7] = [
     "UpdateTenant",
     "UpdateTenantLimits",
     "UpdateTenantLicenses",
     "UpdateTenantFeatures",
     "UpdateTenantMailTexts",
     "SetTenantDomain",
+    "SetTenantExtensions",
 ];
 
 fn with(others: &[&'static str]) -> Vec<&'static str> {
