@@ -40,7 +40,9 @@ async fn each_change_is_told_once_also_while_another_transaction_stays_open() {
     assert_eq!(uids(&second), [A]);
     let third = changed(&reader, Some(&second["reading"]), 10).await;
     assert_eq!(uids(&third), [""; 0], "it is not told again because somebody else is slow");
-    assert_eq!(third["reading"]["position"], second["reading"]["position"], "the slow one holds the position back");
+    let own = slow.query_one("SELECT pg_current_xact_id()::text::bigint", &[]).await.unwrap().get::<_, i64>(0);
+    let position = third["reading"]["position"].as_i64().unwrap();
+    assert!(position <= own, "the slow one holds the position back, as others of the cluster may: {position} {own}");
 
     slow.batch_execute("COMMIT").await.unwrap();
     let fourth = changed(&reader, Some(&third["reading"]), 10).await;
