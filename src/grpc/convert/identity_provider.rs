@@ -3,7 +3,7 @@
 use super::fields::{Fields, timestamp};
 use super::names;
 use crate::app::identities::CreateIdentityProvider;
-use crate::domain::error::{Error, Result};
+use crate::domain::error::Result;
 use crate::domain::identity_provider::{
     IdentityProvider, IdentityProviderPatch, NewIdentityProvider, SigningAlgorithm,
 };
@@ -83,9 +83,7 @@ pub fn update(request: v1::UpdateIdentityProviderRequest) -> Result<(String, Ide
 
 /// The id in `identityProviders/{provider}`.
 pub fn provider_id(field: &str, name: &str) -> Result<String> {
-    let id = name.strip_prefix("identityProviders/");
-    let id = id.filter(|id| !id.is_empty() && id.len() <= 40 && !id.contains(['/', '\0']));
-    id.map(str::to_owned).ok_or_else(|| Error::field(field, "must be `identityProviders/{provider}`"))
+    names::of_platform("identityProviders/{provider}", field, name)
 }
 
 fn audiences(sent: &[String]) -> Result<Vec<Audience>, String> {

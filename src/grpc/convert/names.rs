@@ -78,7 +78,14 @@ pub fn tenant(field: &str, name: &str) -> Result<Named<()>> {
     }
 }
 
-/// A list of such names.
+/// The id in the name of something of the platform's own, which is of that form, such as `servers/{server}`.
+pub fn of_platform(form: &str, field: &str, name: &str) -> Result<String> {
+    let collection = form.split('{').next().unwrap_or_default();
+    let id = name.strip_prefix(collection).filter(|id| !id.is_empty() && id.len() <= 40 && !id.contains(['/', '\0']));
+    id.map(str::to_owned).ok_or_else(|| Error::field(field, format!("must be `{form}`")))
+}
+
+/// A list of names of tenants.
 pub fn tenants(field: &str, names: &[String]) -> Result<Vec<Named<()>>> {
     bounded(field, names, 1)?;
     names.iter().map(|name| tenant(field, name)).collect()

@@ -1,7 +1,8 @@
 //! Servers as messages, and the requests that make and change them.
 
 use super::fields::{Fields, timestamp};
-use crate::domain::error::{Error, Result};
+use super::names;
+use crate::domain::error::Result;
 use crate::domain::name::{Locale, Region, TimeZone, slug};
 use crate::domain::server::{NewServer, Server, ServerPatch};
 use crate::proto::v1;
@@ -69,6 +70,5 @@ pub fn update(request: v1::UpdateServerRequest) -> Result<(String, ServerPatch, 
 
 /// The id in `servers/{server}`.
 pub fn server_id(field: &str, name: &str) -> Result<String> {
-    let id = name.strip_prefix("servers/").filter(|id| !id.is_empty() && id.len() <= 40 && !id.contains(['/', '\0']));
-    id.map(str::to_owned).ok_or_else(|| Error::field(field, "must be `servers/{server}`"))
+    names::of_platform("servers/{server}", field, name)
 }

@@ -9,10 +9,10 @@ use crate::app::service_identities::{
     CreateServiceIdentity, Issued, RotateServiceIdentity, Tenants, UpdateServiceIdentity,
 };
 use crate::authz::services::can_be_given;
-use crate::domain::error::{Error, Result};
+use crate::domain::error::Result;
 use crate::domain::name::{DisplayName, SpiffeId, slug};
 use crate::domain::service_identity::{
-    COLLECTION, LONGEST_KEY, LONGEST_OVERLAP, MOST_TENANTS, OVERLAP, Reach, ServiceIdentity, ServiceIdentityPatch,
+    LONGEST_KEY, LONGEST_OVERLAP, MOST_TENANTS, OVERLAP, Reach, ServiceIdentity, ServiceIdentityPatch,
 };
 use crate::proto::v1;
 
@@ -168,6 +168,5 @@ fn key_life(lifetime: prost_types::Duration) -> Result<Duration, String> {
 
 /// The id in `serviceIdentities/{service_identity}`.
 pub fn service_identity_id(field: &str, name: &str) -> Result<String> {
-    let id = name.strip_prefix(COLLECTION).filter(|id| !id.is_empty() && id.len() <= 40 && !id.contains(['/', '\0']));
-    id.map(str::to_owned).ok_or_else(|| Error::field(field, "must be `serviceIdentities/{service_identity}`"))
+    names::of_platform("serviceIdentities/{service_identity}", field, name)
 }
