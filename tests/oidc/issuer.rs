@@ -97,7 +97,9 @@ pub enum Trouble {
     Redirects,
     /// It never ends its answer.
     Hangs,
-    /// It sends more than anybody wants.
+    /// It sends what it should, and more blanks than anybody wants.
+    Large,
+    /// It sends blanks without end.
     Endless,
 }
 
@@ -205,6 +207,10 @@ async fn answer(State((url, script)): State<(String, Arc<Mutex<Script>>)>, reque
         Trouble::Hangs => {
             tokio::time::sleep(Duration::from_secs(3600)).await;
             answer.body(Body::empty()).unwrap()
+        }
+        Trouble::Large => {
+            let blanks = " ".repeat(256 * 1024);
+            answer.body(Body::from(format!("{document}{blanks}"))).unwrap()
         }
         Trouble::Endless => {
             let blanks = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 16 * 1024]));

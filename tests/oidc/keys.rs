@@ -50,6 +50,21 @@ async fn a_new_key_is_taken_up_and_one_that_was_withdrawn_counts_no_more() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_for_encryption_verifies_no_token() {
+    let stage = Stage::set(OFTEN).await;
+    let used_for = |purpose: &str| {
+        let mut key = stage.key.public();
+        key["use"] = json!(purpose);
+        stage.issuer.publish_raw(vec![key]);
+    };
+    used_for("enc");
+    let ben = stage.ben().await;
+    assert_refused(ben.who().await, Code::Unauthenticated, "TOKEN_INVALID");
+    used_for("sig");
+    eventually("it is for signatures", || async { ben.who().await.ok() }).await;
+}
+
+#[tokio::test]
 async fn keys_of_a_provider_that_is_in_trouble_count_for_a_while() {
     let stage = Stage::set(&[OFTEN, &[("identity.keys_keep_seconds", "3600")]].concat()).await;
     let ben = stage.ben().await;
@@ -82,7 +97,14 @@ async fn keys_of_a_provider_that_stays_in_trouble_count_no_more_in_the_end() {
 
 #[tokio::test]
 async fn whoever_does_not_tell_keys_properly_is_unreachable() {
-    for trouble in [Trouble::Status(500), Trouble::Status(404), Trouble::Redirects, Trouble::Endless, Trouble::Hangs] {
+    for trouble in [
+        Trouble::Status(500),
+        Trouble::Status(404),
+        Trouble::Redirects,
+        Trouble::Large,
+        Trouble::Endless,
+        Trouble::Hangs,
+    ] {
         let stage = Stage::set(&[&[("identity.timeout_ms", "500")], ONCE].concat()).await;
         stage.issuer.suffer(trouble);
         let answer = stage.ben().await.who().await;
