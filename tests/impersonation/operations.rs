@@ -54,7 +54,7 @@ async fn an_operation_goes_on_when_the_session_of_its_actor_has_ended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_whose_actor_was_stripped_of_the_privilege_fails_and_sends_nothing() {
     let stage = idle().await;
-    let (olga, role) = stage.colleague("olga", &["impersonation"]).await;
+    let (olga, role) = stage.colleague("olga", &["impersonation", "manage-tenants"]).await;
     let operation = begin(&stage, &olga).await;
     stage.operator.revoke(&role, &["privileges/impersonation"]).await.unwrap();
     assert_eq!(end(&stage, &operation).await, (State::Failed, "IMPERSONATION_NOT_PERMITTED".into(), 0));

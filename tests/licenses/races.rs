@@ -62,7 +62,9 @@ struct Arena {
 
 impl Arena {
     async fn open() -> Self {
-        let first = TestServer::start().await;
+        // As many connections as there are calls at once: nobody is refused for want of one.
+        let options = [("database.pool_size", "20".into())];
+        let first = TestServer::with(&options).await;
         let (acme, anna) = first.administrator("Acme").await;
         let (beta, bert) = first.another("Beta", "bert").await;
         let operator = first.operator().await;
@@ -74,7 +76,7 @@ impl Arena {
         let named: Vec<_> = users.iter().map(String::as_str).collect();
         operator.assign_users(&beta, &named).await.unwrap();
         // The administrators' sessions began before the tenant was metered, so they have no seats.
-        let second = TestServer::on(first.database.clone(), &[]).await;
+        let second = TestServer::on(first.database.clone(), &options).await;
         let other = second.anonymous().await;
         let homes = [anna, other.log_in("anna@acme", ADMIN_PASSWORD).await];
         let hosts = [bert, other.log_in("bert@beta", ADMIN_PASSWORD).await];

@@ -1,5 +1,6 @@
 //! SessionService, and the passwords and links of UserService.
 
+mod entering;
 mod guesses;
 mod own;
 mod resets;

@@ -55,6 +55,7 @@ async fn a_user_administrator_sees_and_ends_those_of_the_tenants_own_users() {
     let her = anna.sessions_of("").await.unwrap().remove(0).name;
     let refused = assert_refused(api.sessions_of(&anna_name).await, Code::PermissionDenied, "PRIVILEGE_MISSING");
     assert_eq!(facts(&refused)["privilege"], "user-administrator");
+    assert_eq!(refused.message(), "what is not your own needs user-administrator", "it is found out at once");
     assert_refused(api.end_session(&her).await, Code::PermissionDenied, "PRIVILEGE_MISSING");
     let guest = bert.user_named(&beta, "ben").await;
     assert_refused(bert.sessions_of(&guest).await, Code::FailedPrecondition, "USER_IS_GUEST");
