@@ -45,6 +45,7 @@ e2e: lint-chart
 	@printf '== grpcurl: '; sh tests/tools/grpcurl.sh
 	@printf '== aiosmtpd: '; sh tests/tools/aiosmtpd.sh
 	@printf '== oidc-provider: '; sh tests/tools/oidc-provider.sh
+	@printf '== moto: '; sh tests/tools/moto.sh
 	$(cargo_test) --test all -- --ignored e2e
 
 crash:

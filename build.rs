@@ -9,14 +9,17 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, ReflectMessage as _, ServiceDescriptor, Value};
+use prost_reflect::DescriptorPool;
 
+pub use policies::policies;
+use policies::{MethodPolicy, enum_name, enum_names, first_message, flag, strings, text};
+
+#[path = "proto/policies.rs"]
+pub mod policies;
 #[path = "src/domain/privilege.rs"]
 mod privilege;
 
 type Failure = Box<dyn std::error::Error>;
-
-const POLICY: &str = "landlord.v1.policy";
 
 #[allow(dead_code, reason = "unused where the tests include this file")]
 fn main() -> Result<(), Failure> {
@@ -68,131 +71,6 @@ pub fn describe(files: &[PathBuf], includes: &[&Path]) -> Result<Vec<u8>, Failur
     compiler.include_source_info(true).include_imports(true);
     compiler.open_files(files)?;
     Ok(compiler.encode_file_descriptor_set())
-}
-
-/// A method and its checked rule.
-pub struct MethodPolicy {
-    service: ServiceDescriptor,
-    method: MethodDescriptor,
-    rule: DynamicMessage,
-}
-
-/// Reads the rule of every method of `landlord.v1` and refuses the first that can't be right, by name.
-pub fn policies(pool: &DescriptorPool) -> Result<Vec<MethodPolicy>, Failure> {
-    let option = pool.get_extension_by_name(POLICY).ok_or("no option landlord.v1.policy")?;
-    let mut found = Vec::new();
-    for service in pool.services().filter(|s| s.package_name() == "landlord.v1") {
-        for method in service.methods() {
-            let options = method.options();
-            let Value::Message(rule) = options.get_extension(&option).into_owned() else {
-                return Err(format!("{}: the policy is not a message", method.full_name()).into());
-            };
-            if !options.has_extension(&option) {
-                return Err(format!("{}: has no policy", method.full_name()).into());
-            }
-            check(&method, &rule).map_err(|why| format!("{}: {why}", method.full_name()))?;
-            found.push(MethodPolicy { service: service.clone(), method, rule });
-        }
-    }
-    Ok(found)
-}
-
-fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String> {
-    let access = enum_name(rule, "access");
-    let effect = enum_name(rule, "effect");
-    let named: Vec<_> =
-        strings(rule, "platform_privileges").into_iter().chain(strings(rule, "tenant_privileges")).collect();
-    if access == "ACCESS_UNSPECIFIED" {
-        return Err("the policy does not say who has access".into());
-    }
-    if effect == "EFFECT_UNSPECIFIED" {
-        return Err("the policy does not say whether the method reads or changes".into());
-    }
-    if let Some(unknown) = named.iter().find(|name| privilege::Privilege::parse(name).is_none()) {
-        return Err(format!("the policy names an unknown privilege: {unknown}"));
-    }
-    if (access == "ACCESS_PRIVILEGED") == named.is_empty() {
-        return Err("ACCESS_PRIVILEGED and named privileges go together".into());
-    }
-    let field = text(rule, "tenant_field");
-    if access != "ACCESS_PRIVILEGED" && !field.is_empty() {
-        return Err("names a tenant, but asks for no privilege in it".into());
-    }
-    if !field.is_empty() {
-        string_field(method, &field)?;
-    } else if !strings(rule, "tenant_privileges").is_empty() {
-        return Err("tenant_privileges need a tenant_field".into());
-    }
-    if enum_name(rule, "services") != "SERVICE_USE_UNSPECIFIED" && field.is_empty() {
-        return Err("may be given to services, which are bound to tenants, but names no tenant".into());
-    }
-    if flag(rule, "impersonation") && access == "ACCESS_PRIVILEGED" && strings(rule, "tenant_privileges").is_empty() {
-        return Err("may be called while acting for another account, but asks for no privilege of that account".into());
-    }
-    let input = method.input();
-    let takes_id = input.get_field_by_name("request_id").is_some();
-    let excused = !text(rule, "no_request_id").is_empty();
-    match (effect.as_str(), takes_id, excused) {
-        ("EFFECT_CHANGE", false, false) => return Err("changes something without a request_id".into()),
-        ("EFFECT_CHANGE", true, true) => return Err("has a request_id and a reason not to have one".into()),
-        ("EFFECT_READ", true, _) => return Err("reads only, but has a request_id".into()),
-        _ => {}
-    }
-    if takes_id {
-        string_field(method, "request_id")?;
-        if input.get_field_by_name("validate_only").is_none() {
-            return Err("has a request_id but no validate_only".into());
-        }
-        if let Some(secret) = input.fields().find(|f| flag(&f.options(), "debug_redact")) {
-            return Err(format!("has a request_id, so its body is hashed and can't hold the secret {}", secret.name()));
-        }
-    }
-    Ok(())
-}
-
-/// Follows a path such as `tenant.name` through the request and wants a string at its end.
-fn string_field(method: &MethodDescriptor, path: &str) -> Result<(), String> {
-    let mut message = method.input();
-    let parts: Vec<_> = path.split('.').collect();
-    for (i, part) in parts.iter().enumerate() {
-        let field =
-            message.get_field_by_name(part).ok_or_else(|| format!("the policy names a missing field: {path}"))?;
-        match (i + 1 == parts.len(), field.kind()) {
-            (true, prost_reflect::Kind::String) if !field.is_list() => return Ok(()),
-            (false, prost_reflect::Kind::Message(inner)) if !field.is_list() => message = inner,
-            _ => break,
-        }
-    }
-    Err(format!("the policy's field is not a string: {path}"))
-}
-
-fn enum_name(rule: &DynamicMessage, field: &str) -> String {
-    enum_names(rule, field).into_iter().next().unwrap_or_default()
-}
-
-/// The names of the values in an enum field, single or repeated; what is not set has the name of its zero.
-fn enum_names(rule: &DynamicMessage, field: &str) -> Vec<String> {
-    let Some(descriptor) = rule.descriptor().get_field_by_name(field) else { return Vec::new() };
-    let prost_reflect::Kind::Enum(kind) = descriptor.kind() else { return Vec::new() };
-    let numbers: Vec<_> = match rule.get_field(&descriptor).as_ref() {
-        Value::List(list) => list.iter().filter_map(Value::as_enum_number).collect(),
-        single => single.as_enum_number().into_iter().collect(),
-    };
-    numbers.iter().filter_map(|n| kind.get_value(*n)).map(|v| v.name().to_owned()).collect()
-}
-
-fn text(rule: &DynamicMessage, field: &str) -> String {
-    rule.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn flag(rule: &DynamicMessage, field: &str) -> bool {
-    rule.get_field_by_name(field).and_then(|v| v.as_bool()).unwrap_or_default()
-}
-
-fn strings(rule: &DynamicMessage, field: &str) -> Vec<String> {
-    let Some(value) = rule.get_field_by_name(field) else { return Vec::new() };
-    let list = value.as_list().map(<[Value]>::to_vec).unwrap_or_default();
-    list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
 }
 
 /// `MANAGE_TENANTS` or `manage-tenants` as `ManageTenants`.
@@ -336,19 +214,36 @@ fn guard(service: &prost_build::Service, policies: &[MethodPolicy], out: &mut St
         };
         let comment = method.comments.leading.join("\n").replace('"', "'");
         writeln!(handlers, "#[doc = {comment:?}]")?;
+        let (taken, run, rest, more) = if method.client_streaming {
+            ("tonic::Streaming", "upload", format!(", rest: Messages<v1::{input}>"), ", rest")
+        } else {
+            ("", run, String::new(), "")
+        };
         writeln!(
             handlers,
-            "async fn {rust}(&self, call: OpContext, request: v1::{input}) -> Result<{answer}, Error>;"
+            "async fn {rust}(&self, call: OpContext, request: v1::{input}{rest}) -> Result<{answer}, Error>;"
         )?;
+        let taken = if taken.is_empty() { format!("v1::{input}") } else { format!("{taken}<v1::{input}>") };
         writeln!(
             wrapped,
-            "async fn {rust}(&self, request: tonic::Request<v1::{input}>) -> Result<tonic::Response<{reply}>, tonic::Status> {{
+            "async fn {rust}(&self, request: tonic::Request<{taken}>) -> Result<tonic::Response<{reply}>, tonic::Status> {{
                  let handler = self.handler.clone();
-                 self.guard.{run}(&policy::{}, request, move |call, message| async move {{ handler.{rust}(call, message).await }}).await
+                 self.guard.{run}(&policy::{}, request, move |call, message{more}| async move {{ handler.{rust}(call, message{more}).await }}).await
              }}",
             constant(policy)
         )?;
-        let has = |field: &str| policy.method.input().get_field_by_name(field).is_some();
+        let said = first_message(&policy.method)?;
+        let has = |field: &str| said.get_field_by_name(field).is_some();
+        let header = method.client_streaming.then(|| format!("Some(v1::{}::Content::Header(header))", snake(input)));
+        let (taken, tried) = match &header {
+            None => ("std::mem::take(&mut self.request_id)".to_owned(), "self.validate_only".to_owned()),
+            Some(header) => (
+                format!(
+                    "match &mut self.content {{ {header} => std::mem::take(&mut header.request_id), _ => String::new() }}"
+                ),
+                format!("matches!(&self.content, {header} if header.validate_only)"),
+            ),
+        };
         writeln!(
             requests,
             "impl GuardedRequest for v1::{input} {{
@@ -356,9 +251,9 @@ fn guard(service: &prost_build::Service, policies: &[MethodPolicy], out: &mut St
                  fn request_id(&mut self) -> String {{ {} }}
                  fn validate_only(&self) -> bool {{ {} }}
              }}",
-            accessor(&text(&policy.rule, "tenant_field")),
-            if has("request_id") { "std::mem::take(&mut self.request_id)" } else { "String::new()" },
-            if has("validate_only") { "self.validate_only" } else { "false" },
+            accessor(&text(&policy.rule, "tenant_field"), header.as_deref()),
+            if has("request_id") { taken.as_str() } else { "String::new()" },
+            if has("validate_only") { tried.as_str() } else { "false" },
         )?;
     }
     writeln!(
@@ -382,9 +277,13 @@ fn guard(service: &prost_build::Service, policies: &[MethodPolicy], out: &mut St
     Ok(())
 }
 
-/// Code that reads the field that names the tenant: `name`, or `tenant.name` through an optional message.
-fn accessor(path: &str) -> String {
+/// Code that reads the field that names the tenant: `name`, or `tenant.name` through an optional message, or `header.parent`
+/// where that pattern is the header of a stream.
+fn accessor(path: &str, header: Option<&str>) -> String {
     match path.split_once('.') {
+        Some((_, inner)) if header.is_some() => {
+            format!("match &self.content {{ {} => header.{inner}.as_str(), _ => \"\" }}", header.unwrap_or_default())
+        }
         None if path.is_empty() => "\"\"".into(),
         None => format!("&self.{path}"),
         Some((outer, inner)) => format!("self.{outer}.as_ref().map_or(\"\", |inner| inner.{inner}.as_str())"),

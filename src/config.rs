@@ -17,8 +17,8 @@ use figment::{Figment, Metadata};
 
 pub use self::document::document;
 pub use self::options::{
-    Argon2, Config, Database, Domains, Identity, InitialOperator, LogFormat, Mail, Operations, Requests, Smtp, SmtpTls,
-    Telemetry, Tls, Tokens,
+    Argon2, Config, Database, Domains, Identity, InitialOperator, LogFormat, Mail, Objects, Operations, Requests, S3,
+    Smtp, SmtpTls, Telemetry, Tls, Tokens,
 };
 pub use self::secret::Secret;
 use self::sources::{Pairs, variable};

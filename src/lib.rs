@@ -14,6 +14,7 @@ pub mod authn;
 pub mod authz;
 pub mod context;
 pub mod store;
+pub mod vault;
 
 pub mod snapshot;
 

@@ -98,7 +98,7 @@ async fn every_operation_goes_on_when_its_worker_is_killed_with_a_claim_and_noth
 async fn every_participant_is_asked_again_when_the_worker_is_killed_before_or_after_asking() {
     let with_participants = kinds(&["prepare-deletion", "provision", "purge", "thaw"]);
     for place in ["participant.before", "participant.after"] {
-        assert_eq!(killed_at_each_visit(&WITH_ONE_RETURN, place, 6).await, with_participants, "{place}");
+        assert_eq!(killed_at_each_visit(&WITH_ONE_RETURN, place, 11).await, with_participants, "{place}");
     }
 }
 

@@ -8,6 +8,7 @@ mod support;
 
 mod admin;
 mod architecture;
+mod assets;
 mod crashes;
 mod dev_command;
 mod directory;

@@ -32,7 +32,15 @@ async fn an_operation_is_read_by_name_and_only_under_its_own_tenant() {
     assert!(ended.start_time.is_some() && ended.end_time.is_some() && ended.error.is_none());
     let steps: Vec<_> = ended.progress.unwrap().steps.into_iter().map(|s| (s.step, s.participant, s.done)).collect();
     let step = |step: &str, participant: &str| (step.to_owned(), participant.to_owned(), true);
-    assert_eq!(steps, [step("participants", "directory"), step("participants", ""), step("activate", "")]);
+    assert_eq!(
+        steps,
+        [
+            step("participants", "assets"),
+            step("participants", "directory"),
+            step("participants", ""),
+            step("activate", "")
+        ]
+    );
 
     operator.active_tenant("Beta").await;
     let id = made.name.rsplit('/').next().unwrap();

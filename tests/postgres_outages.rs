@@ -169,7 +169,7 @@ async fn a_postgres_that_hangs_is_an_outage_too_and_does_not_hold_up_the_end_of_
 async fn a_replica_that_waits_for_postgres_ends_at_once_when_it_is_told_to() {
     let mut outage = Outage::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let options = quick_options(folder.path(), outage.database.url("landlord_app").await);
+    let options = quick_options(folder.path(), &outage.database).await;
     let options: Vec<_> = options.iter().map(|(option, value)| format!("--set={option}={value}")).collect();
     let arguments: Vec<_> = std::iter::once("serve").chain(options.iter().map(String::as_str)).collect();
     let end_one = async || {

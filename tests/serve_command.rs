@@ -13,8 +13,8 @@ use crate::support::server::quick_options;
 async fn config(database: &Database, more: &[(&str, String)]) -> (TempDir, String) {
     let folder = folder();
     let mut options = toml::Table::new();
-    let app = database.url("landlord_app").await;
-    let quick = quick_options(folder.path(), app).into_iter().filter(|(o, _)| *o != "initial_operator.password_file");
+    let quick = quick_options(folder.path(), database).await.into_iter();
+    let quick = quick.filter(|(o, _)| *o != "initial_operator.password_file");
     let quick: Vec<_> = quick.chain([("database.migration_url", database.url("landlord_owner").await)]).collect();
     for (option, value) in quick.iter().map(|(o, v)| (*o, v)).chain(more.iter().map(|(o, v)| (*o, v))) {
         let mut path = option.split('.').rev();

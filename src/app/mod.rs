@@ -1,9 +1,11 @@
 //! The use cases, by noun. Each owns its transaction; none knows of gRPC.
 
 mod administrators;
+pub mod assets;
 mod attempts;
 pub mod bootstrap;
 pub mod caller;
+pub mod content;
 pub mod directory;
 pub mod domains;
 pub mod events;
@@ -40,6 +42,7 @@ use crate::authn::token::Tokens;
 use crate::ports::Participant;
 use crate::snapshot::Snapshot;
 use crate::store::tx::Db;
+use crate::vault::Vault;
 
 /// What the use cases work with. Clones share everything.
 #[derive(Clone)]
@@ -58,6 +61,10 @@ pub struct App {
     pub participants: Arc<[Arc<dyn Participant>]>,
     /// How the domains of tenants are looked at.
     pub domains: domains::DomainRules,
+    /// The object store.
+    pub vault: Vault,
+    /// How content is kept there.
+    pub content: content::ContentRules,
     /// What is known of identity providers.
     pub trust: Arc<identities::Trust>,
     /// The list of tenants, in memory.

@@ -27,6 +27,8 @@ pub enum Purpose {
     SeenToken,
     /// Hashes of accounts and addresses by which attempts are counted.
     Attempts,
+    /// Tenants' keys in the object store.
+    TenantKey,
 }
 
 impl Purpose {
@@ -38,6 +40,7 @@ impl Purpose {
             Self::RefreshToken => b"landlord refresh token v1",
             Self::SeenToken => b"landlord seen token v1",
             Self::Attempts => b"landlord attempts v1",
+            Self::TenantKey => b"landlord tenant key v1",
         }
     }
 }

@@ -81,6 +81,8 @@ pub enum Purpose {
     Domains,
     /// Fills the index of tenants.
     Index,
+    /// Looks after what is in the object store.
+    Content,
 }
 
 impl Permit {

@@ -19,6 +19,8 @@ use tonic::transport::{Channel, Endpoint};
 
 use self::interceptors::{Credential, Impersonation, TenantContext};
 use crate::proto::v1::admin_service_client::AdminServiceClient;
+use crate::proto::v1::asset_service_client::AssetServiceClient;
+use crate::proto::v1::backup_service_client::BackupServiceClient;
 use crate::proto::v1::event_service_client::EventServiceClient;
 use crate::proto::v1::operation_service_client::OperationServiceClient;
 use crate::proto::v1::session_service_client::SessionServiceClient;
@@ -115,6 +117,16 @@ impl Client {
     /// EventService.
     pub fn events(&self) -> EventServiceClient<Intercepted> {
         EventServiceClient::new(self.intercepted())
+    }
+
+    /// AssetService.
+    pub fn assets(&self) -> AssetServiceClient<Intercepted> {
+        AssetServiceClient::new(self.intercepted())
+    }
+
+    /// BackupService.
+    pub fn backups(&self) -> BackupServiceClient<Intercepted> {
+        BackupServiceClient::new(self.intercepted())
     }
 
     fn intercepted(&self) -> Intercepted {

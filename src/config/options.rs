@@ -42,6 +42,8 @@ pub(super) const SECTIONS: &[(&str, &[Documented])] = &[
     ("database", Database::OPTIONS),
     ("mail", Mail::OPTIONS),
     ("mail.smtp", Smtp::OPTIONS),
+    ("objects", Objects::OPTIONS),
+    ("objects.s3", S3::OPTIONS),
     ("tls", Tls::OPTIONS),
     ("domains", Domains::OPTIONS),
     ("tokens", Tokens::OPTIONS),
@@ -79,6 +81,8 @@ sections! {
         database: Database = Database::default();
         /// Outgoing mail.
         mail: Mail = Mail::default();
+        /// The object store, which has the content of assets and backups.
+        objects: Objects = Objects::default();
         /// Transport security of the gRPC listener.
         tls: Tls = Tls::default();
         /// How the domains of tenants are checked.
@@ -144,6 +148,37 @@ sections! {
         ca_file: Option<PathBuf> = None;
         /// How long handing over one mail may take in all, in seconds, from connecting to the last answer.
         timeout_seconds: u64 = 30;
+    }
+
+    /// The object store, which has the content of assets and backups. All of it is sealed with a key of its tenant, and these keys,
+    /// which are there as well, with the root key.
+    Objects {
+        /// Where it is: `file:///var/lib/landlord`, a folder that all replicas share, or `s3://bucket/path`. Required. It must refuse to
+        /// write over what is there when it is told to; one that does not is not used.
+        url: String = String::new();
+        /// How to reach S3.
+        s3: S3 = S3::default();
+        /// How long one request to the store may take, in seconds.
+        timeout_seconds: u64 = 60;
+        /// How long an upload that does not go on is kept, in hours. It takes from the tenant's quota meanwhile.
+        upload_hours: u64 = 24;
+        /// How long content stays that nothing has any more, in seconds, for those who still read it.
+        keep_unused_seconds: u64 = 900;
+    }
+
+    /// How to reach an S3 service, for an `objects.url` that begins with `s3://`. What is not set here is taken from the variables
+    /// that AWS has for it.
+    S3 {
+        /// Its address, such as `https://minio.example.com`. Without one, that of AWS in the region.
+        endpoint: Option<String> = None;
+        /// The region.
+        region: Option<String> = None;
+        /// Who asks. Without it and its secret, the identity that the machine or the pod has.
+        access_key_id: Option<String> = None;
+        /// File with the secret that goes with it.
+        secret_access_key_file: Option<PathBuf> = None;
+        /// File with the certificates of who vouches for the service, as PEM. Without one, the system's authorities count.
+        ca_file: Option<PathBuf> = None;
     }
 
     /// Transport security of the gRPC listener. Without a certificate it speaks plain HTTP/2. The files are read anew when they change;

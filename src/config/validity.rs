@@ -1,6 +1,6 @@
 //! What types can't say: bounds, and options that need each other.
 
-use super::{Config, ConfigError, Domains, Identity, Mail, SmtpTls};
+use super::{Config, ConfigError, Domains, Identity, Mail, Objects, S3, SmtpTls};
 
 impl Config {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
@@ -21,6 +21,7 @@ impl Config {
         wrong_if(tls.reload_seconds == 0, "tls.reload_seconds", "must be 1 or more")?;
 
         validate_mail(&self.mail)?;
+        validate_objects(&self.objects)?;
         validate_domains(&self.domains)?;
         validate_identity(&self.identity)?;
 
@@ -65,7 +66,8 @@ impl Config {
     pub fn check_serving(&self) -> Result<(), ConfigError> {
         let required = "is required and not set";
         wrong_if(self.root_key_file.as_os_str().is_empty(), "root_key_file", required)?;
-        wrong_if(self.database.url.is_empty(), "database.url", required)
+        wrong_if(self.database.url.is_empty(), "database.url", required)?;
+        wrong_if(self.objects.url.is_empty(), "objects.url", required)
     }
 }
 
@@ -95,6 +97,17 @@ fn validate_mail(mail: &Mail) -> Result<(), ConfigError> {
     wrong_if(plain && smtp.ca_file.is_some(), "mail.smtp.tls", "must not be none with mail.smtp.ca_file")?;
     wrong_if(smtp.port == Some(0), "mail.smtp.port", "must be 1 or more")?;
     wrong_if(!(1..=600).contains(&smtp.timeout_seconds), "mail.smtp.timeout_seconds", "must be from 1 to 600")
+}
+
+fn validate_objects(objects: &Objects) -> Result<(), ConfigError> {
+    let known = objects.url.is_empty() || objects.url.starts_with("file:///") || objects.url.starts_with("s3://");
+    wrong_if(!known, "objects.url", "must begin with file:/// or s3://")?;
+    let S3 { access_key_id, secret_access_key_file, .. } = &objects.s3;
+    let (named, secret) = (access_key_id.is_some(), secret_access_key_file.is_some());
+    wrong_if(named && !secret, "objects.s3.secret_access_key_file", "is required with objects.s3.access_key_id")?;
+    wrong_if(secret && !named, "objects.s3.access_key_id", "is required with objects.s3.secret_access_key_file")?;
+    wrong_if(!(1..=600).contains(&objects.timeout_seconds), "objects.timeout_seconds", "must be from 1 to 600")?;
+    wrong_if(objects.upload_hours == 0, "objects.upload_hours", "must be 1 or more")
 }
 
 fn validate_domains(domains: &Domains) -> Result<(), ConfigError> {

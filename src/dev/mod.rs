@@ -3,6 +3,7 @@
 //! ```text
 //! connection.json     where it serves and how to log in, written when it is ready
 //! mail/               mails, as files
+//! objects/            the object store
 //! root.key            the root key
 //! operator.password   the first operator's password
 //! postgres*           the private cluster (see `postgres`)
@@ -131,6 +132,7 @@ pub async fn start(
         ("root_key_file", root_key.display().to_string()),
         ("database.url", url("landlord_app")),
         ("mail.folder", dir.join("mail").display().to_string()),
+        ("objects.url", format!("file://{}", dir.join("objects").display())),
     ];
     let config = Config::load(None, &flags)?;
     let first = FirstOperator {
@@ -202,10 +204,14 @@ async fn erase(dir: &Path) -> Result<(), DevError> {
     for name in ["connection.json", "root.key", "operator.password"] {
         remove(&dir.join(name))?;
     }
-    match std::fs::remove_dir_all(dir.join("mail")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file(&dir.join("mail"), error)),
-        _ => Ok(()),
+    for name in ["mail", "objects"] {
+        let folder = dir.join(name);
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file(&folder, error)),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 fn remove(path: &Path) -> Result<(), DevError> {

@@ -57,6 +57,14 @@ ids! {
     LinkId;
     /// A service identity, for ever.
     ServiceId;
+    /// A tenant's key.
+    KeyId;
+    /// A blob in the object store, which is written once.
+    BlobId;
+    /// An asset of a tenant.
+    AssetId;
+    /// An upload, by the request id that began it.
+    UploadId;
     /// One life of a process, from boot to exit.
     BootId;
 }

@@ -67,6 +67,21 @@ impl Limits {
         limited.filter(|w| is_near(w.used, w.most, self.warning_percent)).collect()
     }
 
+    /// Refuses so many bytes more, if the quota has no room for them.
+    pub fn check_room(&self, bytes: i64) -> Result<()> {
+        let Some(most) = self.disk_quota.filter(|most| self.storage_bytes.saturating_add(bytes) > *most) else {
+            return Ok(());
+        };
+        let left = (most - self.storage_bytes).max(0);
+        let text = format!(
+            "the tenant has {left} of {most} bytes left; delete assets, or an operator raises disk_quota_bytes"
+        );
+        let refusal = Refusal::new(Reason::DiskQuotaExceeded, text)
+            .with("left", left.to_string())
+            .with("limit", most.to_string());
+        Err(refusal.into())
+    }
+
     /// Refuses limits below what is in use.
     pub fn check_use(&self, patch: &LimitsPatch) -> Result<()> {
         let wanted = [

@@ -3,7 +3,10 @@
 pub mod access;
 pub mod access_check;
 pub mod account;
+pub mod asset;
+pub mod asset_list;
 pub mod attempts;
+pub mod blob;
 pub mod branding;
 pub mod error;
 pub mod event;
@@ -34,6 +37,7 @@ pub mod service_identity;
 pub mod tenant;
 pub mod tenant_domain;
 pub mod tenant_list;
+pub mod upload;
 pub mod user;
 pub mod user_list;
 pub mod utilization;

@@ -65,6 +65,8 @@ texts! {
     Description(note);
     /// The name of a role: 1 to 100 characters.
     RoleName(role_name);
+    /// The name of an asset: 1 to 255 characters.
+    AssetName(asset_name);
     /// The name of a privilege that a tenant defines: up to 200 characters, also none.
     PrivilegeName(company_name);
     /// The domain of a tenant, in lower case and as ASCII.
@@ -167,6 +169,10 @@ fn hidden(c: char) -> bool {
 
 fn display_name(text: &str) -> Result<String, String> {
     visible(text, 1, 200)
+}
+
+fn asset_name(text: &str) -> Result<String, String> {
+    visible(text, 1, 255)
 }
 
 fn company_name(text: &str) -> Result<String, String> {

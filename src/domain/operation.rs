@@ -27,6 +27,8 @@ names! {
         ForceDeletion = "force-deletion",
         /// Sends one mail.
         DeliverMail = "deliver-mail",
+        /// Removes content that nothing has any more.
+        CollectContent = "collect-content",
     }
 }
 
@@ -35,14 +37,14 @@ impl Kind {
     pub const fn exclusive(self) -> bool {
         match self {
             Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => true,
-            Self::DeliverMail => false,
+            Self::DeliverMail | Self::CollectContent => false,
         }
     }
 
     /// Whether CancelOperation stops it. What has a call of its own to turn back, or no way back, it does not.
     pub const fn cancellable(self) -> bool {
         match self {
-            Self::Provision | Self::DeliverMail => true,
+            Self::Provision | Self::DeliverMail | Self::CollectContent => true,
             Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
         }
     }
@@ -50,7 +52,7 @@ impl Kind {
     /// Whether it ends when its tenant is prepared for deletion.
     pub const fn yields_to_deletion(self) -> bool {
         match self {
-            Self::DeliverMail => true,
+            Self::DeliverMail | Self::CollectContent => true,
             Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
         }
     }
@@ -105,6 +107,8 @@ pub enum Params {
         /// To whom.
         user: UserId,
     },
+    /// See [`Kind::CollectContent`].
+    CollectContent {},
 }
 
 impl Params {
@@ -117,6 +121,7 @@ impl Params {
             Self::Purge {} => Kind::Purge,
             Self::ForceDeletion {} => Kind::ForceDeletion,
             Self::DeliverMail { .. } => Kind::DeliverMail,
+            Self::CollectContent {} => Kind::CollectContent,
         }
     }
 }

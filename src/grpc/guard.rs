@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use prost::Message;
 use tonic::codegen::BoxStream as Reply;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::call::{CorrelationId, ImpersonationContext, TenantContext, TenantHint};
@@ -33,8 +33,11 @@ use crate::domain::networks::Networks;
 /// The answers of a streaming method.
 pub type Answers<T> = BoxStream<'static, Result<T>>;
 
+/// The messages of a stream that follow the first one.
+pub type Messages<T> = BoxStream<'static, Result<T>>;
+
 /// What the guard reads of a request; generated for each.
-pub trait GuardedRequest: Message + Clone {
+pub trait GuardedRequest: Message + Clone + Default {
     /// The field that names the tenant or a resource in it; empty where there is none.
     fn tenant_field(&self) -> &str;
     /// Takes the request id out, so that what is left is what was asked for.
@@ -116,6 +119,28 @@ impl Guard {
         let answers = answers.await.map_err(|error| status(error, correlation.as_str()))?;
         let replies = answers.map(move |answer| answer.map_err(|error| status(error, correlation.as_str())));
         Ok(Response::new(Box::pin(replies)))
+    }
+
+    /// The same for a stream of requests, which its first message lets through.
+    pub(super) async fn upload<Q, R, F>(
+        &self,
+        policy: &'static Policy,
+        request: Request<Streaming<Q>>,
+        run: impl FnOnce(OpContext, Q, Messages<Q>) -> F,
+    ) -> Result<Response<R>, Status>
+    where
+        Q: GuardedRequest + 'static,
+        F: Future<Output = Result<R>>,
+    {
+        let correlation = CorrelationId::of(request.extensions());
+        let (metadata, extensions, mut messages) = request.into_parts();
+        let first = messages.message().await?.unwrap_or_default();
+        let request = Request::from_parts(metadata, extensions, first);
+        let answer = async {
+            let (op, first) = self.admit(policy, request, &correlation).await?;
+            run(op, first, messages.map(|message| message.map_err(|status| unreadable(&status))).boxed()).await
+        };
+        answer.await.map(Response::new).map_err(|error| status(error, correlation.as_str()))
     }
 
     async fn admit<Q: GuardedRequest>(
@@ -226,6 +251,18 @@ impl Guard {
             body.extend_from_slice(acting.acted_for.user.0.as_bytes());
         }
         Ok(Some(RequestKey { id, body_hash: self.app.root.mac(Purpose::RequestBody, &body)? }))
+    }
+}
+
+/// Why no further message could be read.
+fn unreadable(status: &Status) -> Error {
+    match status.code() {
+        Code::InvalidArgument => Error::field("content", "is a message that can't be decoded"),
+        Code::OutOfRange | Code::ResourceExhausted => {
+            let text = "a message is larger than allowed; send smaller chunks";
+            Refusal::new(Reason::MessageTooLarge, text).into()
+        }
+        _ => Refusal::new(Reason::UploadInterrupted, "the connection broke").into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated code")]
 
-use super::guard::{Answers, Guard, GuardedRequest};
+use super::guard::{Answers, Guard, GuardedRequest, Messages};
 use crate::authz::policy;
 use crate::context::OpContext;
 use crate::domain::error::Error;

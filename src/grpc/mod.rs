@@ -3,6 +3,8 @@
 
 mod acting;
 pub mod admin_service;
+pub mod asset_service;
+pub mod backup_service;
 pub mod call;
 mod client_address;
 pub mod codec;

@@ -13,11 +13,13 @@ use tonic_health::server::HealthReporter;
 use tower::ServiceBuilder;
 
 use super::admin_service::AdminService;
+use super::asset_service::AssetService;
+use super::backup_service::BackupService;
 use super::event_service::EventService;
 use super::guard::Guard;
 use super::guarded::{
-    GuardedAdminService, GuardedEventService, GuardedOperationService, GuardedSessionService, GuardedTenantService,
-    GuardedUserService,
+    GuardedAdminService, GuardedAssetService, GuardedBackupService, GuardedEventService, GuardedOperationService,
+    GuardedSessionService, GuardedTenantService, GuardedUserService,
 };
 use super::interceptors;
 use super::layers::authenticate::AuthenticateLayer;
@@ -59,13 +61,15 @@ pub enum ServeError {
 }
 
 /// The names of the services, for health.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 8] = [
     "landlord.v1.TenantService",
     "landlord.v1.OperationService",
     "landlord.v1.SessionService",
     "landlord.v1.UserService",
     "landlord.v1.EventService",
     "landlord.v1.AdminService",
+    "landlord.v1.AssetService",
+    "landlord.v1.BackupService",
 ];
 
 /// Tells health clients whether the services can be used.
@@ -136,6 +140,14 @@ pub async fn serve(
         )
         .add_service(
             GuardedEventService::server(guard.clone(), EventService(app.clone()))
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            GuardedAssetService::server(guard.clone(), AssetService(app.clone()))
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            GuardedBackupService::server(guard.clone(), BackupService(app.clone()))
                 .max_decoding_message_size(LARGEST_MESSAGE),
         )
         .add_service(GuardedAdminService::server(guard, AdminService(app)).max_decoding_message_size(LARGEST_MESSAGE));

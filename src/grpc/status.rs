@@ -83,6 +83,8 @@ fn code(class: Class) -> Code {
         Class::AlreadyExists => Code::AlreadyExists,
         Class::Aborted => Code::Aborted,
         Class::FailedPrecondition => Code::FailedPrecondition,
+        Class::OutOfRange => Code::OutOfRange,
+        Class::DataLoss => Code::DataLoss,
         Class::ResourceExhausted => Code::ResourceExhausted,
         Class::Unavailable => Code::Unavailable,
         Class::DeadlineExceeded => Code::DeadlineExceeded,

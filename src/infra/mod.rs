@@ -6,4 +6,5 @@ pub mod files;
 pub mod mail_folder;
 mod mail_message;
 pub mod mail_smtp;
+pub mod objects;
 mod tls;

@@ -15,6 +15,7 @@
 //!
 //! Each kind is one file: what it needs, its steps, its undo.
 
+mod collect_content;
 mod deliver_mail;
 mod engine;
 mod force_deletion;

@@ -11,6 +11,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
 use super::Job;
+use super::collect_content::CollectContent;
 use super::deliver_mail::DeliverMail;
 use super::engine::Engine;
 use super::force_deletion::ForceDeletion;
@@ -143,6 +144,7 @@ impl Runner {
             Params::Thaw {} => engine.run(job, Thaw { app }).await,
             Params::Purge {} => engine.run(job, Purge { app }).await,
             Params::ForceDeletion {} => engine.run(job, ForceDeletion { app }).await,
+            Params::CollectContent {} => engine.run(job, CollectContent { app }).await,
             Params::DeliverMail { mail, user } => {
                 let (mailer, public_url) = (self.mailer.clone(), self.config.public_url.clone());
                 engine.run(job, DeliverMail { app, mailer, public_url, mail, user }).await;

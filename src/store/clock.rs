@@ -29,6 +29,8 @@ pub enum LockClass {
     OnlyTenant = 3,
     /// Giving numbers to tenants.
     Extensions = 6,
+    /// Publishing content.
+    Content = 7,
 }
 
 /// The time `distance` from now.

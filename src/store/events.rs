@@ -81,6 +81,10 @@ pub async fn log_operation(
     failure: Option<&Failure>,
     waiting_for: &str,
 ) -> Result<()> {
+    // Tidying up is nobody's news, as long as it goes well.
+    if kind == Kind::CollectContent && state == State::Succeeded {
+        return Ok(());
+    }
     let (severity, event) = match state {
         State::Succeeded => (Severity::Info, "OPERATION_SUCCEEDED"),
         State::Failed => (Severity::Error, "OPERATION_FAILED"),

@@ -81,6 +81,13 @@ pub async fn exclusive(tx: &mut Tx) -> Result<Option<Operation>> {
     row.map(operation).transpose()
 }
 
+/// Whether an operation of that kind is unfinished on the transaction's tenant.
+pub async fn is_unfinished(tx: &mut Tx, kind: Kind) -> Result<bool> {
+    let unfinished =
+        o::table.filter(o::tenant_id.eq(tx.tenant().0)).filter(o::kind.eq(kind.name())).filter(o::ended_at.is_null());
+    diesel::select(diesel::dsl::exists(unfinished)).get_result(tx.conn()).await.map_err(failed)
+}
+
 /// The refusal that names the operation in the way.
 pub fn in_progress(running: &Operation) -> Error {
     let name = name(&running.tenant_code, running.id);

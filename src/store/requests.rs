@@ -10,7 +10,7 @@ use super::error::failed;
 use super::schema::requests;
 use super::tx::Tx;
 use crate::context::{OpContext, RequestKey};
-use crate::domain::error::{Reason, Refusal, Result};
+use crate::domain::error::{Error, Reason, Refusal, Result};
 
 fn key(op: &OpContext) -> Option<(&'static str, &RequestKey)> {
     let call = op.call()?;
@@ -43,12 +43,14 @@ pub(super) async fn find(tx: &mut Tx, op: &OpContext, window: Duration) -> Resul
     match known {
         None => Ok(None),
         Some((hash, answer)) if hash == request.body_hash => Ok(Some(answer)),
-        Some(_) => Err(Refusal::new(
-            Reason::RequestIdReused,
-            "this request_id was used for another request; use a new UUID for each new request",
-        )
-        .into()),
+        Some(_) => Err(reused()),
     }
+}
+
+/// The refusal of a request id that has come with another body.
+pub(super) fn reused() -> Error {
+    let text = "this request_id was used for another request; use a new UUID for each new request";
+    Refusal::new(Reason::RequestIdReused, text).into()
 }
 
 /// Keeps the answer for repeats.

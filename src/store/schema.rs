@@ -1,5 +1,6 @@
 //! The tables as diesel sees them; `migrations/` is what they are.
 
+mod content;
 mod extensions;
 mod identities;
 mod licenses;
@@ -7,6 +8,7 @@ mod lifecycle;
 mod logs;
 mod services;
 
+pub use content::*;
 pub use extensions::*;
 pub use identities::*;
 pub use licenses::*;

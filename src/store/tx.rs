@@ -152,6 +152,38 @@ impl Db {
         .await
     }
 
+    /// A step on the way to a change that takes several transactions, of which [`Self::change`] makes the last one: what it does
+    /// stays, but is no answer, and the audit trail does not tell of it. A repeat of a change that was made gets its result.
+    pub async fn prepare<I, T, A>(
+        &self,
+        op: OpContext,
+        name: &'static str,
+        input: I,
+        work: impl Work<Tx, I, T>,
+    ) -> Result<Prepared<T, A>>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        A: DeserializeOwned + Send + 'static,
+    {
+        let (db, op, input, work) = (self.clone(), Arc::new(op), Arc::new(input), Arc::new(work));
+        self.run(name, move || {
+            let (db, op, input, work) = (db.clone(), op.clone(), input.clone(), work.clone());
+            async move {
+                let mut tx = db.begin(op.clone(), true).await?;
+                let out = match requests::find(&mut tx, &op, db.repeat_window).await {
+                    Ok(Some(answer)) => stored(answer).map(Prepared::Answered),
+                    Ok(None) => work(&mut tx, &input).await.map(Prepared::Goes),
+                    Err(reused) => Err(reused),
+                };
+                finish(&mut tx.conn, out.is_ok()).await?;
+                out
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// Refuses a request id that has come before with another body.
     pub async fn check_request_id(&self, op: OpContext) -> Result<()> {
         let found = self.read(op, "check-request-id", self.repeat_window, |tx, window| {
@@ -169,7 +201,7 @@ impl Db {
         T: Serialize + DeserializeOwned,
     {
         if let Some(answer) = requests::find(tx, op, self.repeat_window).await? {
-            return serde_json::from_value(answer).map_err(|e| Error::internal("stored answer", e));
+            return stored(answer);
         }
         let own = OwnRights::before(tx).await?;
         let out = work(tx, input).await?;
@@ -306,6 +338,19 @@ impl Db {
         *kept = Some(asked.await.map_err(unavailable)??);
         Ok(())
     }
+}
+
+/// How a step on the way to a change has gone.
+#[derive(Debug)]
+pub enum Prepared<T, A> {
+    /// The change can go on.
+    Goes(T),
+    /// It was made before, with this result.
+    Answered(A),
+}
+
+fn stored<A: DeserializeOwned>(answer: serde_json::Value) -> Result<A> {
+    serde_json::from_value(answer).map_err(|e| Error::internal("stored answer", e))
 }
 
 /// Whether what a token says still holds, as far as the database knows; the transaction then is on the active tenant. For a

@@ -9,7 +9,8 @@ use super::obstacles;
 use crate::support::database::Database;
 
 /// Of a tenant that is gone, these tables keep what was done.
-const KEPT: &str = "'audit_records', 'operation_steps', 'operations', 'participant_ledger', 'tenant_transitions'";
+const KEPT: &str =
+    "'audit_records', 'operation_steps', 'operations', 'participant_ledger', 'tenant_keys', 'tenant_transitions'";
 
 /// What the client of a life was told, in order.
 #[derive(Clone, Debug, Default)]
@@ -156,8 +157,10 @@ async fn check_work(db: &Client, code: &str, account: &Account) {
     let ledger = "SELECT participant || ' ' || phase || ' ' || o.kind FROM participant_ledger l
                   JOIN tenant_identities i ON i.uid = l.tenant_id
                   JOIN operations o ON (o.tenant_id, o.id) = (l.tenant_id, l.operation_id)
-                  WHERE i.code = $1 ORDER BY phase";
-    let wanted: Vec<_> = account.ledger.iter().map(|(phase, kind)| format!("directory {phase} {kind}")).collect();
+                  WHERE i.code = $1 ORDER BY phase, participant";
+    let each =
+        |(phase, kind): (&&'static str, &String)| ["assets", "directory"].map(|who| format!("{who} {phase} {kind}"));
+    let wanted: Vec<_> = account.ledger.iter().flat_map(each).collect();
     assert_eq!(column(db, ledger, code).await, wanted, "{code}: the ledger has each participant's part");
 }
 

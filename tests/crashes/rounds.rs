@@ -69,11 +69,21 @@ async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
     }
 }
 
+/// The failpoints of content, at each of which the tests of assets strike.
+const OF_CONTENT: [&str; 6] = [
+    "collect.removed",
+    "objects.put.after",
+    "objects.put.before",
+    "upload.begun",
+    "upload.part.written",
+    "upload.received",
+];
+
 #[test]
 fn the_rounds_strike_at_every_failpoint_of_the_source() {
     let mut found = BTreeSet::new();
     failpoints(Path::new("src"), &mut found);
-    let known = PLACES.iter().map(|(place, _)| (*place).to_owned()).collect();
+    let known = PLACES.iter().map(|(place, _)| *place).chain(OF_CONTENT).map(str::to_owned).collect();
     assert_eq!(found, known);
 }
 

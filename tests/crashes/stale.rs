@@ -119,8 +119,8 @@ async fn when_all_replicas_were_killed_the_next_one_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_participant_that_froze_unheard_is_thawed_when_the_deletion_is_cancelled() {
     let stand = Stand::new().await;
-    // The first visit is the provisioning; the second one has frozen, and its answer is not written down.
-    let stale = stand.replica(&[("LANDLORD_STOP_AT", "participant.after:2")]).await.unwrap();
+    // The first two visits are the provisioning; at the fourth the directory has frozen, and its answer is not written down.
+    let stale = stand.replica(&[("LANDLORD_STOP_AT", "participant.after:4")]).await.unwrap();
     let api = operator(stale.address).await.unwrap();
     let tenant = api.active_tenant("Acme").await;
     let prepare = v1::PrepareTenantDeletionRequest { name: tenant.clone(), ..Default::default() };

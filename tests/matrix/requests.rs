@@ -59,7 +59,9 @@ impl Row {
 
     /// Whether it changes something that stays changed.
     pub fn changes(&self) -> bool {
-        self.policy.change && self.message.get_field_by_name("validate_only").is_none()
+        let tried =
+            self.message.get_field_by_name("validate_only").is_some() || self.template.contains("validate_only");
+        self.policy.change && !tried
     }
 
     /// Whether each column has a request of its own.

@@ -8,6 +8,7 @@ use landlord::proto::v1;
 use tonic::transport::{Channel, Endpoint};
 
 use super::requests::Row;
+use crate::support::assets::header;
 use crate::support::client::Api;
 use crate::support::database::Database;
 use crate::support::process::Process;
@@ -311,6 +312,20 @@ impl Maker<'_> {
             self.operator.set_extensions(tenant, &[&t["extension"]]).await.unwrap();
             admin.allocate(&t["user"], &t["extension"]).await.unwrap();
         }
+        let request_id = uuid::Uuid::new_v4().to_string();
+        t.insert("upload", format!("{tenant}/uploads/{request_id}"));
+        t.insert("asset", format!("{tenant}/assets/{}", uuid::Uuid::now_v7()));
+        if code != "infrastructure" {
+            let content = format!("what {inner} keeps");
+            let asset = v1::UploadAssetHeader {
+                request_id,
+                metadata: [("source".to_owned(), inner.to_owned())].into(),
+                ..header(tenant, &format!("report {named}"), content.as_bytes())
+            };
+            t.insert("asset", admin.upload(asset, content.as_bytes()).await.unwrap().name);
+        } else {
+            self.asset_of_infrastructure(&t["asset"], &t["upload"]).await;
+        }
         t.insert("tenant", tenant.to_owned());
         t.insert("code", code.to_owned());
         t.insert("domain", format!("{code}.example"));
@@ -319,6 +334,26 @@ impl Maker<'_> {
         t.insert("password", PASSWORD.to_owned());
         let uid = self.operator.tenant(tenant).await.uid;
         Place { code, uid, words, names: t }
+    }
+
+    /// The infrastructure tenant, where nobody uploads anything, has an asset and an upload of the operator's, whose content nobody
+    /// can read.
+    async fn asset_of_infrastructure(&self, asset: &str, upload: &str) {
+        let id = |name: &str| name.rsplit('/').next().unwrap().to_owned();
+        let (asset, upload, words) = (id(asset), id(upload), OF_INFRASTRUCTURE);
+        let rows = format!(
+            "WITH i AS (SELECT '11111111-1111-1111-1111-111111111111'::uuid AS tenant, '{asset}'::uuid AS id),
+                 k AS (INSERT INTO tenant_keys (tenant_id, id) SELECT tenant, id FROM i),
+                 b AS (INSERT INTO blobs (tenant_id, id, key_id, state, content, sha256)
+                       SELECT tenant, id, id, 'LIVE', decode(repeat('ab', 32), 'hex'), decode(repeat('ab', 32), 'hex') FROM i),
+                 u AS (INSERT INTO uploads (tenant_id, uploader_id, id, body_hash, bytes, blob_id, result, expires_at)
+                       SELECT tenant, u.id, '{upload}', '', 0, i.id, 'done', now() + interval '1 day'
+                       FROM i, users u WHERE user_name = 'operator')
+             INSERT INTO assets (tenant_id, id, kind, display_name, folded, metadata, blob_id, bytes, created_by)
+             SELECT tenant, id, 'OTHER', 'report {}', 'report', '{{\"source\": \"{}\"}}', id, 0, 'system' FROM i",
+            words.named, words.inner
+        );
+        self.database.connect("postgres").await.batch_execute(&rows).await.unwrap();
     }
 
     /// Gives a tenant a domain that works, and that nobody looks at.

@@ -10,6 +10,7 @@ use super::world::{
 /// The tables that the platform role reads across tenants: the list, claims, expiry and the look-up of what is opaque.
 const READ_ACROSS_TENANTS: &[&str] = &[
     "audit_records",
+    "blobs",
     "event_clears",
     "links",
     "log_ins",
@@ -22,6 +23,7 @@ const READ_ACROSS_TENANTS: &[&str] = &[
     "tenant_licenses",
     "tenant_limits",
     "tenants",
+    "uploads",
     "user_identities",
     "users",
 ];

@@ -81,6 +81,15 @@ const ROWS: &str = "
     INSERT INTO events (tenant_id, severity, kind, subject_id) VALUES ('$t', 'INFO', 'k', '$t');
     INSERT INTO event_marks (tenant_id, user_id, seen) VALUES ('$t', '$t', pg_current_snapshot());
     INSERT INTO event_clears (tenant_id, cleared) VALUES ('$t', pg_current_snapshot());
+    INSERT INTO tenant_keys (tenant_id, id) VALUES ('$t', '$t');
+    INSERT INTO blobs (tenant_id, id, key_id) VALUES ('$t', '$t', '$t');
+    UPDATE blobs SET state = 'LIVE', content = decode(repeat('ab', 32), 'hex'), sha256 = decode(repeat('ab', 32), 'hex')
+        WHERE tenant_id = '$t';
+    INSERT INTO blob_parts (tenant_id, blob_id, part, attempt, bytes, stored_bytes) VALUES ('$t', '$t', 0, 1, 0, 68);
+    INSERT INTO assets (tenant_id, id, kind, display_name, folded, blob_id, bytes, created_by)
+        VALUES ('$t', '$t', 'OTHER', 'a', 'a', '$t', 0, 'system');
+    INSERT INTO uploads (tenant_id, uploader_id, id, body_hash, bytes, blob_id, expires_at)
+        VALUES ('$t', '$t', '$t', 'hash', 0, '$t', clock_timestamp() + interval '1 hour');
     INSERT INTO tenant_mail_texts (tenant_id, mail, language, subject, body) VALUES ('$t', 'reset', 'en', 's', 'b');";
 
 /// The user of [`A`] works in [`B`] as well.

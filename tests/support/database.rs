@@ -1,12 +1,16 @@
 //! One private Postgres for the whole run, and a database for each test, cloned from a migrated template.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use landlord::dev::postgres::{Cluster, ClusterOptions};
 use landlord::store::migrate;
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
+use super::command::folder;
 use super::reaper::Reaper;
 
 static SHARED: OnceCell<Shared> = OnceCell::const_new();
@@ -56,6 +60,12 @@ pub struct Database {
     name: String,
     /// How the superuser reaches it, if it is not in the shared cluster.
     elsewhere: Option<String>,
+    /// The object store that goes with it.
+    objects: Arc<TempDir>,
+}
+
+fn objects() -> Arc<TempDir> {
+    Arc::new(folder())
 }
 
 impl Database {
@@ -66,7 +76,7 @@ impl Database {
         let create =
             format!("CREATE DATABASE {name} TEMPLATE template_landlord OWNER landlord_owner STRATEGY FILE_COPY");
         admin.batch_execute(&create).await.unwrap();
-        Self { name, elsewhere: None }
+        Self { name, elsewhere: None, objects: objects() }
     }
 
     /// One that nobody has migrated, of the role `landlord_owner`.
@@ -74,12 +84,17 @@ impl Database {
         let name = format!("landlord_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let admin = connect(&shared().await.cluster.superuser_url("postgres")).await;
         admin.batch_execute(&format!("CREATE DATABASE {name} OWNER landlord_owner")).await.unwrap();
-        Self { name, elsewhere: None }
+        Self { name, elsewhere: None, objects: objects() }
     }
 
     /// One in a cluster of the test's own, reached by its superuser with this connection string.
     pub fn at(superuser_url: &str) -> Self {
-        Self { name: String::new(), elsewhere: Some(superuser_url.to_owned()) }
+        Self { name: String::new(), elsewhere: Some(superuser_url.to_owned()), objects: objects() }
+    }
+
+    /// Where the object store is that goes with it.
+    pub fn objects(&self) -> &Path {
+        self.objects.path()
     }
 
     /// How `role` reaches it: `landlord_app`, `landlord_owner`, or `postgres` for what no role of ours may do.

@@ -1,5 +1,6 @@
 //! Starts what the tests need, once for the whole run where that is possible.
 
+pub mod assets;
 pub mod calls;
 pub mod client;
 pub mod command;

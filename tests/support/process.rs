@@ -39,7 +39,7 @@ impl Process {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_landlord"));
         command.arg("serve").env_clear().envs(environment.iter().copied()).kill_on_drop(true);
-        let quick = quick_options(folder.path(), database.url("landlord_app").await);
+        let quick = quick_options(folder.path(), database).await;
         for (option, value) in quick.iter().chain(options) {
             command.arg("--set").arg(format!("{option}={value}"));
         }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use landlord::app::bootstrap::FirstOperator;
-use landlord::boot::{self, Running};
+use landlord::boot::{self, BootError, Running};
 use landlord::config::Config;
 use landlord::domain::name::UserName;
 use tempfile::TempDir;
@@ -27,7 +27,7 @@ pub struct TestServer {
 }
 
 /// The options that make tests quick: cheap hashes, short leases, fast retries.
-pub fn quick_options(folder: &std::path::Path, database_url: String) -> Vec<(&'static str, String)> {
+pub async fn quick_options(folder: &std::path::Path, database: &Database) -> Vec<(&'static str, String)> {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).to_string();
     let key = folder.join("root.key");
     std::fs::write(&key, "11".repeat(32)).unwrap();
@@ -37,9 +37,10 @@ pub fn quick_options(folder: &std::path::Path, database_url: String) -> Vec<(&'s
         ("listen", anywhere.clone()),
         ("http_listen", anywhere),
         ("root_key_file", key.display().to_string()),
-        ("database.url", database_url),
+        ("database.url", database.url("landlord_app").await),
         ("database.pool_size", "6".into()),
         ("mail.folder", folder.join("mail").display().to_string()),
+        ("objects.url", format!("file://{}", database.objects().display())),
         ("initial_operator.password_file", password.display().to_string()),
         ("argon2.memory_kib", "64".into()),
         ("argon2.iterations", "1".into()),
@@ -51,6 +52,15 @@ pub fn quick_options(folder: &std::path::Path, database_url: String) -> Vec<(&'s
         ("operations.retry_max_ms", "100".into()),
         ("drain_seconds", "3".into()),
     ]
+}
+
+fn first_operator() -> FirstOperator {
+    FirstOperator {
+        user_name: UserName::parse("operator").unwrap(),
+        password: PASSWORD.into(),
+        must_change: false,
+        announce: std::sync::Arc::new(|| {}),
+    }
 }
 
 impl TestServer {
@@ -66,13 +76,7 @@ impl TestServer {
 
     /// One on that database: a second replica, if one runs there already.
     pub async fn on(database: Database, options: &[(&'static str, String)]) -> Self {
-        let first = FirstOperator {
-            user_name: UserName::parse("operator").unwrap(),
-            password: PASSWORD.into(),
-            must_change: false,
-            announce: std::sync::Arc::new(|| {}),
-        };
-        Self::start_on(database, options, first).await
+        Self::start_on(database, options, first_operator()).await
     }
 
     /// One on a new database, with that first operator.
@@ -80,15 +84,29 @@ impl TestServer {
         Self::start_on(Database::create().await, &[], first).await
     }
 
+    /// Why one with these options does not start.
+    pub async fn refused(options: &[(&'static str, String)]) -> BootError {
+        let first = first_operator();
+        Self::try_start(Database::create().await, options, first).await.map(|_| ()).expect_err("a refusal")
+    }
+
     async fn start_on(database: Database, options: &[(&'static str, String)], first: FirstOperator) -> Self {
+        Self::try_start(database, options, first).await.unwrap()
+    }
+
+    async fn try_start(
+        database: Database,
+        options: &[(&'static str, String)],
+        first: FirstOperator,
+    ) -> Result<Self, BootError> {
         let folder = tempfile::tempdir().unwrap();
-        let mut all = quick_options(folder.path(), database.url("landlord_app").await);
+        let mut all = quick_options(folder.path(), &database).await;
         all.extend(options.iter().cloned());
         let config = Config::from_sources(None, [], &all).unwrap();
         let stop = CancellationToken::new();
-        let running = boot::start(&config, first, prometheus::Registry::new(), stop.clone()).await.unwrap();
+        let running = boot::start(&config, first, prometheus::Registry::new(), stop.clone()).await?;
         let (address, http_address) = (running.address, running.http_address);
-        Self { database, address, http_address, folder, stop, running: Some(running) }
+        Ok(Self { database, address, http_address, folder, stop, running: Some(running) })
     }
 
     /// A client without a credential.
@@ -107,7 +125,7 @@ impl TestServer {
     }
 
     /// Goes down as on SIGTERM and says how that went.
-    pub async fn stop(mut self) -> Result<(), boot::BootError> {
+    pub async fn stop(mut self) -> Result<(), BootError> {
         self.stop.cancel();
         self.running.take().unwrap().stopped().await
     }

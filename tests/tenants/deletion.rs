@@ -16,7 +16,7 @@ async fn both_steps_say_what_goes_and_its_operations_can_be_read_when_it_is_gone
     let prepared = operator.prepare(&name).await.unwrap();
     let preview = prepared.preview.unwrap();
     assert_eq!((preview.users, preview.groups, preview.roles), (2, 1, 3));
-    assert_eq!(preview.participants, ["directory"]);
+    assert_eq!(preview.participants, ["assets", "directory"]);
     operator.succeed(prepared.operation).await;
     assert_refused(anna.row(&name).await, Code::Unauthenticated, "TOKEN_INVALID");
     let deleted = operator.delete(&name, "Acme").await.unwrap();

@@ -19,7 +19,28 @@ for wanted in 'value: "mail.example.com"' 'value: "2525"' /etc/landlord/mail/pas
             ;;
     esac
 done
-for mistake in replicas=3 image.tags=v1 replicaCount=none database.secretName= rootKey.value=hunter2 mail.password=hunter2 mail.tls=ssl; do
+objects=$(helm template check "$chart" --kube-version "$cluster" \
+    --set objects.endpoint=https://s3.example.com,objects.region=eu,objects.secretName=s3,objects.caConfigMap=authorities)
+for wanted in 'value: "s3://landlord"' 'value: "https://s3.example.com"' /etc/landlord/objects/secret-access-key \
+    /etc/landlord/objects-ca/ca.crt; do
+    case $objects in
+        *"$wanted"*) ;;
+        *)
+            echo "chart: with a bucket, $wanted is missing" >&2
+            exit 1
+            ;;
+    esac
+done
+volume=$(helm template check "$chart" --kube-version "$cluster" --set objects.existingClaim=shared,objects.secretName=s3)
+case $volume in
+    *"value: file:///var/lib/landlord"*"claimName: shared"*) ;;
+    *)
+        echo "chart: with a volume, it is not the object store" >&2
+        exit 1
+        ;;
+esac
+for mistake in replicas=3 image.tags=v1 replicaCount=none database.secretName= rootKey.value=hunter2 mail.password=hunter2 mail.tls=ssl \
+    objects.url=bucket objects.secretAccessKey=hunter2; do
     said=$(helm template check "$chart" --kube-version "$cluster" --set "$mistake" 2>&1 || true)
     case $said in
         *"values don't meet the specifications of the schema"*) ;;

@@ -1,6 +1,7 @@
 //! Between messages and what the use cases speak of. All that is wrong with a request's fields is told at once.
 
 pub mod admin;
+pub mod asset;
 pub mod domain;
 pub mod event;
 pub mod extension;

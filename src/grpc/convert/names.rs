@@ -1,7 +1,7 @@
 //! Resource names of the directory, in requests.
 
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{GroupId, RoleId, SessionId, UserId};
+use crate::domain::id::{AssetId, GroupId, RoleId, SessionId, UploadId, UserId};
 use crate::domain::named::Named;
 use crate::domain::role::{Held, PrivilegeKey};
 
@@ -31,6 +31,8 @@ resources! {
     UserId = "users";
     GroupId = "groups";
     RoleId = "roles";
+    AssetId = "assets";
+    UploadId = "uploads";
 }
 
 /// Whether that can name a tenant.

@@ -1,0 +1,92 @@
+//! UploadAsset, and how far an upload is.
+
+use futures::FutureExt as _;
+use futures::stream::BoxStream;
+
+use super::{check_kind, creator};
+use crate::app::App;
+use crate::app::content::{Chunk, Received, receive};
+use crate::app::tenants::target;
+use crate::context::OpContext;
+use crate::domain::asset::{Asset, NewAsset};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{AssetId, UploadId};
+use crate::domain::upload::{Announced, Progress};
+use crate::store::tx::{Prepared, Tx};
+use crate::store::{assets, blobs, limits, tenants, uploads};
+
+impl App {
+    /// Takes an asset of the tenant in. What it announces is reserved before a byte of it is stored.
+    pub async fn upload_asset(
+        &self,
+        op: OpContext,
+        new: NewAsset,
+        announced: Announced,
+        chunks: BoxStream<'static, Result<Chunk>>,
+    ) -> Result<Option<Asset>> {
+        if op.validate_only() {
+            let input = (new, announced);
+            let tried =
+                self.db.change(op, "try-upload", input, |tx, (new, announced)| check(tx, new, announced).boxed());
+            return tried.await.map(|()| None);
+        }
+        let key = self.sealing_key(op.target()?).await?.id;
+        let input = (new.clone(), announced.clone(), key, self.content.keep_uploads);
+        let begun = self.db.prepare(op.clone(), "begin-upload", input, |tx, (new, announced, key, keep)| {
+            async move {
+                check(tx, new, announced).await?;
+                uploads::begin(tx, announced, *key, *keep).await
+            }
+            .boxed()
+        });
+        let upload = match begun.await? {
+            Prepared::Goes(upload) => upload,
+            Prepared::Answered(asset) => return Ok(asset),
+        };
+        fail::fail_point!("upload.begun");
+        let received = receive(self, op.clone(), upload, announced, chunks).await?;
+        fail::fail_point!("upload.received");
+        let input = (new, received);
+        self.db
+            .change(op, "upload-asset", input, |tx, (new, received)| finish(tx, new, received).boxed())
+            .await
+            .map(Some)
+    }
+
+    /// How far an upload of the caller is.
+    pub async fn get_upload(&self, op: OpContext, id: UploadId) -> Result<Progress> {
+        let absent = op.not_found();
+        let found = self.db.read(op, "get-upload", id, |tx, id| {
+            async move {
+                let Some(tenant) = tenants::load(tx).await? else { return Ok(None) };
+                uploads::progress(tx, *id, tenant.code).await
+            }
+            .boxed()
+        });
+        found.await?.ok_or(absent)
+    }
+}
+
+/// Refuses what can't be taken in, before a byte of it has come.
+async fn check(tx: &mut Tx, new: &NewAsset, announced: &Announced) -> Result<()> {
+    target(tx).await?;
+    check_kind(tx, new.kind).await?;
+    let limits = limits::load(tx).await?.ok_or_else(|| tx.op().not_found())?;
+    limits.check_room(announced.bytes)
+}
+
+async fn finish(tx: &mut Tx, new: &NewAsset, received: &Received) -> Result<Asset> {
+    let tenant = target(tx).await?;
+    check_kind(tx, new.kind).await?;
+    let id = AssetId::new();
+    tx.about(format!("{}/assets/{id}", tenant.name()));
+    tx.tell("display_name", new.display_name.as_str());
+    tx.tell("kind", new.kind.name());
+    tx.tell("size", received.bytes.to_string());
+    let Received { upload, last, content, sha256, bytes } = received;
+    uploads::finish(tx, upload, last.as_ref(), &format!("{}/assets/{id}", tenant.name())).await?;
+    let blob = blobs::publish(tx, upload.blob, content, sha256, *bytes).await?;
+    let creator = creator(&tx.op().actor(), tenant.uid, &tenant.code);
+    assets::insert(tx, id, new, (blob, *bytes), &creator).await?;
+    assets::one(tx, id).await?.ok_or_else(|| Error::internal("asset", "it went away in its own transaction"))
+}

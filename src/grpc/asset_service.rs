@@ -1,0 +1,80 @@
+//! AssetService: decode, call the use case, encode.
+
+use futures::StreamExt as _;
+use futures::stream::once;
+
+use super::convert::{asset, names, page};
+use super::guard::{Answers, Messages};
+use super::guarded::AssetServiceHandler;
+use crate::app::App;
+use crate::context::OpContext;
+use crate::domain::asset_list::{AssetOrder, AssetQuery, asset_filter};
+use crate::domain::error::Result;
+use crate::domain::fold::fold;
+use crate::proto::v1;
+
+/// The service.
+pub struct AssetService(pub App);
+
+#[tonic::async_trait]
+impl AssetServiceHandler for AssetService {
+    async fn upload_asset(
+        &self,
+        op: OpContext,
+        first: v1::UploadAssetRequest,
+        rest: Messages<v1::UploadAssetRequest>,
+    ) -> Result<v1::UploadAssetResponse> {
+        let (new, announced) = asset::announced(first)?;
+        let chunks = rest.map(|message| message.and_then(asset::uploaded)).boxed();
+        let made = self.0.upload_asset(op, new, announced, chunks).await?;
+        Ok(v1::UploadAssetResponse { asset: made.map(asset::asset) })
+    }
+
+    async fn download_asset(
+        &self,
+        op: OpContext,
+        request: v1::DownloadAssetRequest,
+    ) -> Result<Answers<v1::DownloadAssetResponse>> {
+        let id = names::id("name", &request.name)?;
+        let (found, chunks) = self.0.download_asset(op, id, request.offset).await?;
+        let header = once(async { Ok(asset::download_header(found)) });
+        Ok(header.chain(chunks.map(|chunk| chunk.map(asset::downloaded))).boxed())
+    }
+
+    async fn get_asset(&self, op: OpContext, request: v1::GetAssetRequest) -> Result<v1::GetAssetResponse> {
+        let found = self.0.get_asset(op, names::id("name", &request.name)?).await?;
+        Ok(v1::GetAssetResponse { asset: Some(asset::asset(found)) })
+    }
+
+    async fn list_assets(&self, op: OpContext, request: v1::ListAssetsRequest) -> Result<v1::ListAssetsResponse> {
+        names::tenant("parent", &request.parent)?;
+        let arguments =
+            [&request.parent, &request.search, &request.filter, &request.order_by].map(String::as_str).join("\n");
+        let (order, descending) = page::order(&request.order_by, &AssetOrder::ALL, AssetOrder::field)?;
+        let query = AssetQuery {
+            search: fold(&page::search(request.search)?),
+            filter: asset_filter(&request.filter)?,
+            order,
+            descending,
+            after: page::open(&self.0.root, &op, &arguments, &request.page_token)?,
+            size: page::size(request.page_size)?,
+        };
+        let (found, total) = self.0.list_assets(op.clone(), query).await?;
+        Ok(v1::ListAssetsResponse {
+            next_page_token: page::seal(&self.0.root, &op, &arguments, found.next.as_ref())?,
+            assets: found.rows.into_iter().map(asset::asset).collect(),
+            total_size: page::total(total),
+            total_size_estimated: page::is_estimate(total),
+        })
+    }
+
+    async fn update_asset(&self, op: OpContext, request: v1::UpdateAssetRequest) -> Result<v1::UpdateAssetResponse> {
+        let changed = self.0.update_asset(op, asset::update(request)?).await?;
+        Ok(v1::UpdateAssetResponse { asset: Some(asset::asset(changed)) })
+    }
+
+    async fn delete_asset(&self, op: OpContext, request: v1::DeleteAssetRequest) -> Result<v1::DeleteAssetResponse> {
+        self.0.delete_asset(op, names::id("name", &request.name)?, request.etag).await?;
+        Ok(v1::DeleteAssetResponse {})
+    }
+}

@@ -1,0 +1,178 @@
+//! The blobs of tenants: which there are, how far each is, and its parts.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::clock::{LockClass, ago, pg_advisory_xact_lock};
+use super::error::failed;
+use super::schema::{blob_parts as p, blobs as b, uploads as u};
+use super::tx::Tx;
+use crate::domain::blob::{Blob, ContentId, Part, Sha256};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{BlobId, KeyId, TenantUid};
+use crate::domain::names::names;
+
+names! {
+    /// How far a blob is. The migration draws it.
+    BlobState {
+        /// It is being written.
+        Writing = "WRITING",
+        /// It can be read and referred to.
+        Live = "LIVE",
+        /// It goes, and nothing refers to it.
+        Condemned = "CONDEMNED",
+    }
+}
+
+/// Begins a blob of the transaction's tenant.
+pub async fn begin(tx: &mut Tx, key: KeyId) -> Result<BlobId> {
+    let id = BlobId::new();
+    let row = (b::tenant_id.eq(tx.tenant().0), b::id.eq(id.0), b::key_id.eq(key.0));
+    diesel::insert_into(b::table).values(row).execute(tx.conn()).await.map_err(failed)?;
+    Ok(id)
+}
+
+/// Notes a part that was written.
+pub async fn add_part(tx: &mut Tx, blob: BlobId, part: &Part) -> Result<()> {
+    let row = (
+        (p::tenant_id.eq(tx.tenant().0), p::blob_id.eq(blob.0), p::part.eq(part.part), p::attempt.eq(part.attempt)),
+        (p::bytes.eq(part.bytes), p::stored_bytes.eq(part.stored_bytes)),
+    );
+    diesel::insert_into(p::table).values(row).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The parts of a blob that were written, in order.
+pub async fn parts(tx: &mut Tx, blob: BlobId) -> Result<Vec<Part>> {
+    let rows: Vec<(i32, i32, i32, i32)> = p::table
+        .filter(p::tenant_id.eq(tx.tenant().0))
+        .filter(p::blob_id.eq(blob.0))
+        .order(p::part)
+        .select((p::part, p::attempt, p::bytes, p::stored_bytes))
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    let part = |(part, attempt, bytes, stored_bytes)| Part { part, attempt, bytes, stored_bytes };
+    Ok(rows.into_iter().map(part).collect())
+}
+
+/// A blob of the transaction's tenant that can be read.
+pub async fn load(tx: &mut Tx, id: BlobId) -> Result<Blob> {
+    let tenant = tx.tenant();
+    let row = b::table.find((tenant.0, id.0)).select((b::key_id, b::bytes));
+    let (key, bytes): (Uuid, i64) = row.first(tx.conn()).await.map_err(failed)?;
+    Ok(Blob { tenant, id, key: KeyId(key), bytes, parts: parts(tx, id).await? })
+}
+
+/// Makes a blob that is written one that can be referred to; or, if there is one with that content already, condemns it. Gives
+/// the one to refer to.
+pub async fn publish(tx: &mut Tx, id: BlobId, content: &ContentId, sha256: &Sha256, bytes: i64) -> Result<BlobId> {
+    let tenant = tx.tenant().0;
+    // Two uploads of the same content: the second one waits, and finds the first.
+    let [a, b, c, d, ..] = content.0;
+    let alone = pg_advisory_xact_lock(LockClass::Content as i32, i32::from_be_bytes([a, b, c, d]));
+    diesel::select(alone).execute(tx.conn()).await.map_err(failed)?;
+    // Held, so that it is not condemned before something refers to it.
+    let known: Option<Uuid> = b::table
+        .filter(b::tenant_id.eq(tenant))
+        .filter(b::content.eq(&content.0[..]))
+        .filter(b::state.eq(BlobState::Live.name()))
+        .select(b::id)
+        .for_key_share()
+        .first(tx.conn())
+        .await
+        .optional()
+        .map_err(failed)?;
+    if let Some(known) = known {
+        condemn(tx, &[id.0]).await?;
+        return Ok(BlobId(known));
+    }
+    let ours = b::table.find((tenant, id.0)).filter(b::state.eq(BlobState::Writing.name()));
+    let changed = diesel::update(ours)
+        .set((
+            b::state.eq(BlobState::Live.name()),
+            b::content.eq(&content.0[..]),
+            b::sha256.eq(&sha256[..]),
+            b::bytes.eq(bytes),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    if changed == 1 { Ok(id) } else { Err(Error::internal("blob", "it was given up before it was published")) }
+}
+
+async fn condemn(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
+    let condemned = b::table.filter(b::tenant_id.eq(tx.tenant().0)).filter(b::id.eq_any(ids));
+    let state = b::state.eq(BlobState::Condemned.name());
+    diesel::update(condemned).set(state).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Condemns blobs of the transaction's tenant that nothing refers to: those that no asset has for `grace` by now, and those whose
+/// upload was given up. At most `most` of each; says how many.
+pub async fn condemn_unused(tx: &mut Tx, grace: Duration, most: i64) -> Result<usize> {
+    let tenant = tx.tenant().0;
+    let unused = b::table
+        .filter(b::tenant_id.eq(tenant))
+        .filter(b::state.eq(BlobState::Live.name()))
+        .filter(b::assets.eq(0))
+        .filter(b::since.lt(ago(grace)))
+        .limit(most)
+        .select(b::id)
+        .for_update()
+        .skip_locked();
+    let mut ids: Vec<Uuid> = unused.load(tx.conn()).await.map_err(failed)?;
+    let under_way = u::table.filter(u::tenant_id.eq(tenant)).filter(u::result.eq("")).select(u::blob_id);
+    let given_up = b::table
+        .filter(b::tenant_id.eq(tenant))
+        .filter(b::state.eq(BlobState::Writing.name()))
+        .filter(b::id.ne_all(under_way))
+        .limit(most)
+        .select(b::id)
+        .for_update()
+        .skip_locked();
+    ids.extend(given_up.load::<Uuid>(tx.conn()).await.map_err(failed)?);
+    condemn(tx, &ids).await?;
+    Ok(ids.len())
+}
+
+/// Blobs of the transaction's tenant that are condemned for `grace` by now, at most `most`.
+pub async fn condemned(tx: &mut Tx, grace: Duration, most: i64) -> Result<Vec<BlobId>> {
+    let ids = b::table
+        .filter(b::tenant_id.eq(tx.tenant().0))
+        .filter(b::state.eq(BlobState::Condemned.name()))
+        .filter(b::since.le(ago(grace)))
+        .limit(most)
+        .select(b::id);
+    Ok(ids.load::<Uuid>(tx.conn()).await.map_err(failed)?.into_iter().map(BlobId).collect())
+}
+
+/// Forgets condemned blobs of the transaction's tenant, whose objects are gone.
+pub async fn forget(tx: &mut Tx, blobs: &[BlobId]) -> Result<()> {
+    let ids: Vec<Uuid> = blobs.iter().map(|blob| blob.0).collect();
+    let gone = b::table
+        .filter(b::tenant_id.eq(tx.tenant().0))
+        .filter(b::id.eq_any(ids))
+        .filter(b::state.eq(BlobState::Condemned.name()));
+    diesel::delete(gone).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Tenants that have something to collect: content that nothing has for `grace` by now, or uploads that have expired.
+pub async fn tenants_to_collect(tx: &mut super::tx::PlatformTx, grace: Duration, most: i64) -> Result<Vec<TenantUid>> {
+    use super::clock::clock_timestamp;
+    let unused = b::table.filter(b::assets.eq(0)).filter(b::since.lt(ago(grace)));
+    // An upload that goes on keeps what it writes.
+    let under_way = u::table.filter(u::result.eq("")).filter(u::expires_at.gt(clock_timestamp())).select(u::blob_id);
+    let unused = unused.filter(b::state.ne(BlobState::Writing.name()).or(b::id.ne_all(under_way)));
+    let unused = unused.select(b::tenant_id).distinct().limit(most);
+    let mut tenants: Vec<Uuid> = unused.load(tx.conn()).await.map_err(failed)?;
+    let expired = u::table.filter(u::expires_at.le(clock_timestamp())).select(u::tenant_id).distinct().limit(most);
+    tenants.extend(expired.load::<Uuid>(tx.conn()).await.map_err(failed)?);
+    tenants.sort_unstable();
+    tenants.dedup();
+    Ok(tenants.into_iter().map(TenantUid).collect())
+}

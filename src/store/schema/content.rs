@@ -1,0 +1,77 @@
+//! Assets, the blobs behind them, and the keys that these are sealed with.
+
+diesel::table! {
+    tenant_keys (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        created_at -> Timestamptz,
+        destroyed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    blobs (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        key_id -> Uuid,
+        state -> Text,
+        content -> Nullable<Bytea>,
+        sha256 -> Nullable<Bytea>,
+        bytes -> Int8,
+        assets -> Int8,
+        since -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    blob_parts (tenant_id, blob_id, part) {
+        tenant_id -> Uuid,
+        blob_id -> Uuid,
+        part -> Int4,
+        attempt -> Int4,
+        bytes -> Int4,
+        stored_bytes -> Int4,
+    }
+}
+
+diesel::table! {
+    uploads (tenant_id, uploader_id, id) {
+        tenant_id -> Uuid,
+        uploader_id -> Uuid,
+        id -> Uuid,
+        body_hash -> Bytea,
+        bytes -> Int8,
+        blob_id -> Uuid,
+        attempt -> Int4,
+        result -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    assets (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        kind -> Text,
+        display_name -> Text,
+        folded -> Text,
+        metadata -> Jsonb,
+        blob_id -> Uuid,
+        blob_state -> Text,
+        bytes -> Int8,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+        call_start -> Nullable<Timestamptz>,
+        call_ms -> Nullable<Int8>,
+        caller -> Nullable<Text>,
+        called -> Nullable<Text>,
+        extension -> Nullable<Int8>,
+        user_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(assets, blobs);
+diesel::allow_tables_to_appear_in_same_query!(uploads, blobs);

@@ -1,0 +1,37 @@
+//! Which keys tenants have. The keys themselves are in the object store.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::clock::clock_timestamp;
+use super::error::failed;
+use super::schema::tenant_keys as k;
+use super::tx::Tx;
+use crate::domain::error::Result;
+use crate::domain::id::KeyId;
+
+/// The key that the transaction's tenant seals with, if it has one yet.
+pub async fn current(tx: &mut Tx) -> Result<Option<KeyId>> {
+    let key = k::table.filter(k::tenant_id.eq(tx.tenant().0)).filter(k::destroyed_at.is_null()).select(k::id);
+    Ok(key.first::<Uuid>(tx.conn()).await.optional().map_err(failed)?.map(KeyId))
+}
+
+/// Gives the transaction's tenant that key, unless it has one by now; says which it has.
+pub async fn adopt(tx: &mut Tx, key: KeyId) -> Result<Option<KeyId>> {
+    diesel::insert_into(k::table)
+        .values((k::tenant_id.eq(tx.tenant().0), k::id.eq(key.0)))
+        .on_conflict_do_nothing()
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    current(tx).await
+}
+
+/// Notes that the keys of the transaction's tenant are no more.
+pub async fn note_destruction(tx: &mut Tx) -> Result<()> {
+    let keys = k::table.filter(k::tenant_id.eq(tx.tenant().0)).filter(k::destroyed_at.is_null());
+    let now = clock_timestamp().nullable();
+    diesel::update(keys).set(k::destroyed_at.eq(now)).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}

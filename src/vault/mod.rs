@@ -1,0 +1,163 @@
+//! What tenants keep in the object store: compressed, and sealed under a key of each tenant.
+//!
+//! ```text
+//! keys/{tenant}/{key}                            a tenant's key, sealed with the root key
+//! blobs/{tenant}/{generation}/{part}.{attempt}   a part of a blob, sealed with the tenant's key
+//! probe                                          shows that the store refuses to write over what is there
+//! ```
+//!
+//! A blob is cut into parts of [`PART_BYTES`], each an object of its own, which is written once and whole. So nothing that is
+//! larger has to be in memory or be begun again, and what was cut off leaves nothing but parts that nobody refers to.
+//!
+//! The database knows which blobs there are and which key each is sealed with, but never a key: whoever destroys the objects
+//! below `keys/{tenant}/` makes all that the tenant has here unreadable, whatever copies of the database there are.
+
+mod content;
+mod error;
+mod key;
+mod objects;
+mod part;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use tokio::sync::OnceCell;
+
+pub use self::content::Content;
+pub use self::error::VaultError;
+use self::error::{broken, lost};
+pub use self::key::TenantKey;
+pub use self::part::PART_BYTES;
+use crate::authn::seal::{Purpose, RootKey};
+use crate::domain::blob::PartName;
+use crate::domain::error::Result;
+use crate::domain::id::{BlobId, KeyId, TenantUid};
+
+/// For how long a key stays in memory. Whether it may still be used the database says with each call.
+const KEY_TIME: Duration = Duration::from_secs(60);
+
+/// Keys in memory at most.
+const MOST_KEYS: usize = 10_000;
+
+/// Tenants' keys, each with when it was read.
+type Keys = HashMap<(TenantUid, KeyId), (Arc<TenantKey>, Instant)>;
+
+/// The object store, by way of what is sealed in it. Clones share everything.
+#[derive(Clone)]
+pub struct Vault {
+    objects: Arc<dyn ObjectStore>,
+    root: RootKey,
+    keys: Arc<RwLock<Keys>>,
+    proven: Arc<OnceCell<()>>,
+}
+
+impl Vault {
+    /// What is in that store; tenants' keys are sealed with the root key.
+    pub fn new(objects: Arc<dyn ObjectStore>, root: RootKey) -> Self {
+        Self { objects, root, keys: Arc::default(), proven: Arc::default() }
+    }
+
+    /// Makes sure that the store can be relied on, as is done before anything is written to it: that it refuses to write over what
+    /// is there.
+    pub async fn prove(&self) -> Result<(), VaultError> {
+        self.proven.get_or_try_init(|| objects::prove(&self.objects)).await.copied()
+    }
+
+    /// Makes a key for a tenant.
+    pub async fn make_key(&self, tenant: TenantUid) -> Result<KeyId> {
+        self.prove().await?;
+        let (id, secret) = (KeyId::new(), TenantKey::secret()?);
+        let sealed = self.root.seal(Purpose::TenantKey, key_path(tenant, id).as_ref().as_bytes(), &secret)?;
+        objects::put_new(&self.objects, &key_path(tenant, id), sealed.into()).await?;
+        Ok(id)
+    }
+
+    /// A tenant's key.
+    pub async fn key(&self, tenant: TenantUid, id: KeyId) -> Result<Arc<TenantKey>> {
+        if let Some((key, read)) = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&(tenant, id))
+            && read.elapsed() < KEY_TIME
+        {
+            return Ok(key.clone());
+        }
+        let path = key_path(tenant, id);
+        let sealed = match objects::get(&self.objects, &path).await {
+            Ok(sealed) => sealed,
+            Err(VaultError::Missing { .. }) => return Err(lost("it is gone")),
+            Err(error) => return Err(error.into()),
+        };
+        let secret = self.root.open(Purpose::TenantKey, path.as_ref().as_bytes(), &sealed);
+        let secret = secret.ok_or_else(|| lost("it was sealed with another root key, or is damaged"))?;
+        let key = Arc::new(TenantKey::new(id, &secret)?);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MOST_KEYS {
+            keys.retain(|_, (_, read)| read.elapsed() < KEY_TIME);
+        }
+        if keys.len() < MOST_KEYS {
+            keys.insert((tenant, id), (key.clone(), Instant::now()));
+        }
+        Ok(key)
+    }
+
+    /// Destroys all keys of a tenant, and with them all that it has here.
+    pub async fn destroy_keys(&self, tenant: TenantUid) -> Result<()> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != tenant);
+        Ok(objects::remove_below(&self.objects, &Path::from(format!("keys/{tenant}"))).await?)
+    }
+
+    /// Writes a part of a blob, and says how many bytes it takes in the store. It may be written again under the same name as long
+    /// as nobody refers to it.
+    pub async fn put_part(&self, key: Arc<TenantKey>, name: PartName, plain: Bytes) -> Result<i64> {
+        self.prove().await?;
+        let path = part_path(name);
+        let place = path.clone();
+        let sealed = crunch(plain.len(), move || part::seal(&key, place.as_ref(), &plain)).await??;
+        let bytes = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
+        objects::put(&self.objects, &path, sealed.into()).await?;
+        Ok(bytes)
+    }
+
+    /// A part of a blob, plain.
+    pub async fn part(&self, key: Arc<TenantKey>, name: PartName) -> Result<Bytes> {
+        let path = part_path(name);
+        let sealed = match objects::get(&self.objects, &path).await {
+            Ok(sealed) => sealed,
+            Err(VaultError::Missing { path }) => return Err(broken(&path, "is missing")),
+            Err(error) => return Err(error.into()),
+        };
+        crunch(sealed.len(), move || part::open(&key, path.as_ref(), sealed)).await?
+    }
+
+    /// Removes a blob with all that was ever written of it.
+    pub async fn remove_blob(&self, tenant: TenantUid, blob: BlobId) -> Result<()> {
+        Ok(objects::remove_below(&self.objects, &Path::from(format!("blobs/{tenant}/{blob}"))).await?)
+    }
+
+    /// Removes all blobs of a tenant.
+    pub async fn remove_blobs(&self, tenant: TenantUid) -> Result<()> {
+        Ok(objects::remove_below(&self.objects, &Path::from(format!("blobs/{tenant}"))).await?)
+    }
+}
+
+fn key_path(tenant: TenantUid, key: KeyId) -> Path {
+    Path::from(format!("keys/{tenant}/{key}"))
+}
+
+fn part_path(name: PartName) -> Path {
+    let PartName { tenant, blob, part, attempt } = name;
+    Path::from(format!("blobs/{tenant}/{blob}/{part}.{attempt}"))
+}
+
+/// Bytes up to which work is done where it stands; moving it would take longer.
+const AT_ONCE: usize = 64 * 1024;
+
+/// Does work that takes a while for so many bytes, where it keeps no call waiting.
+async fn crunch<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    if bytes <= AT_ONCE {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|e| crate::domain::error::Error::internal("sealing", e))
+}

@@ -1,0 +1,112 @@
+//! The form of a part: one frame of zstd, sealed as a whole.
+//!
+//! ```text
+//! 4 bytes     LLP1
+//! 16          id of the tenant's key
+//! 32          salt of the part's key
+//! …           the frame, sealed with AES-256-GCM; the header and the part's place in the store go with it
+//! 16          tag
+//! ```
+
+use aws_lc_rs::aead::{Aad, MAX_TAG_LEN, NONCE_LEN, Nonce};
+use bytes::Bytes;
+
+use super::error::broken;
+use super::key::{SALT, TenantKey};
+use crate::authn::seal::random;
+use crate::domain::error::{Error, Result};
+
+/// Bytes of a part before it is compressed, at most; all parts of a blob but its last have as many.
+pub const PART_BYTES: usize = 8 << 20;
+
+const MAGIC: &[u8; 4] = b"LLP1";
+const ID: usize = 16;
+const HEADER: usize = MAGIC.len() + ID + SALT;
+
+/// Compresses and seals a part.
+pub(super) fn seal(key: &TenantKey, place: &str, plain: &[u8]) -> Result<Vec<u8>> {
+    let salt: [u8; SALT] = random()?;
+    let frame = zstd::bulk::compress(plain, 1).map_err(|e| Error::internal("compression", e))?;
+    let mut sealed = Vec::with_capacity(HEADER + frame.len() + MAX_TAG_LEN);
+    sealed.extend_from_slice(MAGIC);
+    sealed.extend_from_slice(key.id.0.as_bytes());
+    sealed.extend_from_slice(&salt);
+    sealed.extend_from_slice(&frame);
+    let aad = aad(&sealed[..HEADER], place);
+    let tag = key.of_object(&salt)?.seal_in_place_separate_tag(nonce(), Aad::from(aad), &mut sealed[HEADER..]);
+    sealed.extend_from_slice(tag.map_err(|e| Error::internal("sealing", e))?.as_ref());
+    Ok(sealed)
+}
+
+/// Opens and decompresses a part.
+pub(super) fn open(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes> {
+    let frame = open_frame(key, place, sealed)?;
+    let plain = zstd::bulk::decompress(&frame, PART_BYTES).map_err(|_| broken(place, "can't be decompressed"))?;
+    Ok(plain.into())
+}
+
+/// Opens a part and leaves it compressed.
+pub(super) fn open_frame(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes> {
+    let Some((header, body)) = sealed.split_at_checked(HEADER) else { return Err(broken(place, "is cut off")) };
+    let Some(header) = header.strip_prefix(MAGIC) else { return Err(broken(place, "is no part of a blob")) };
+    let (id, salt) = header.split_at(ID);
+    if id != key.id.0.as_bytes() {
+        return Err(broken(place, "is sealed with another key"));
+    }
+    let salt: &[u8; SALT] = salt.try_into().map_err(|_| broken(place, "is cut off"))?;
+    let aad = aad(&sealed[..HEADER], place);
+    let mut body = body.to_vec();
+    let plain = key.of_object(salt)?.open_in_place(nonce(), Aad::from(aad), &mut body);
+    let bytes = plain.map_err(|_| broken(place, "is damaged"))?.len();
+    body.truncate(bytes);
+    Ok(body.into())
+}
+
+/// A key seals one object, so every one begins with the same nonce.
+fn nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; NONCE_LEN])
+}
+
+fn aad(header: &[u8], place: &str) -> Vec<u8> {
+    [header, place.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::KeyId;
+
+    fn key() -> TenantKey {
+        TenantKey::new(KeyId::new(), &[7; 32]).unwrap()
+    }
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_with_its_key() {
+        let key = key();
+        for plain in [vec![], b"one line".to_vec(), vec![0; PART_BYTES], random::<70_000>().unwrap().to_vec()] {
+            let sealed = seal(&key, "blobs/a/1.0", &plain).unwrap();
+            assert!(sealed.len() < plain.len() + 1024);
+            assert_eq!(open(&key, "blobs/a/1.0", sealed.clone().into()).unwrap(), plain);
+            assert!(open(&key, "blobs/a/2.0", sealed.clone().into()).is_err(), "it is moved");
+            assert!(open(&self::key(), "blobs/a/1.0", sealed.into()).is_err(), "it is another tenant's");
+        }
+    }
+
+    #[test]
+    fn the_same_bytes_are_never_sealed_alike() {
+        let key = key();
+        assert_ne!(seal(&key, "a", b"the same").unwrap(), seal(&key, "a", b"the same").unwrap());
+    }
+
+    #[test]
+    fn whatever_bit_is_flipped_and_wherever_it_is_cut_it_does_not_open() {
+        let key = key();
+        let sealed = seal(&key, "a", b"a few bytes that are not to change").unwrap();
+        for at in 0..sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[at] ^= 1;
+            assert!(open(&key, "a", flipped.into()).is_err(), "bit {at}");
+            assert!(open(&key, "a", Bytes::copy_from_slice(&sealed[..at])).is_err(), "cut at {at}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What tenants keep here: assets and their content.
+
+mod change;
+mod collect;
+mod kinds;
+mod list;
+mod quota;
+mod resume;
+mod s3;
+mod sealed;
+mod store;
+mod upload;
