@@ -9,6 +9,7 @@ mod support;
 mod admin;
 mod architecture;
 mod assets;
+mod backups;
 mod crashes;
 mod dev_command;
 mod directory;

@@ -3,6 +3,7 @@
 mod administrators;
 pub mod assets;
 mod attempts;
+pub mod backups;
 pub mod bootstrap;
 pub mod caller;
 pub mod content;

@@ -24,6 +24,27 @@ pub struct PartName {
     pub attempt: i32,
 }
 
+/// The name of an object in the object store. Only what has a place there makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectName(String);
+
+impl ObjectName {
+    pub(super) fn new(name: String) -> Self {
+        Self(name)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<PartName> for ObjectName {
+    fn from(PartName { tenant, blob, part, attempt }: PartName) -> Self {
+        Self(format!("blobs/{tenant}/{blob}/{part}.{attempt}"))
+    }
+}
+
 /// A part as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {

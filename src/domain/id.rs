@@ -63,6 +63,8 @@ ids! {
     BlobId;
     /// An asset of a tenant.
     AssetId;
+    /// A backup of a tenant.
+    BackupId;
     /// An upload, by the request id that began it.
     UploadId;
     /// One life of a process, from boot to exit.

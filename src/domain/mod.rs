@@ -6,6 +6,8 @@ pub mod account;
 pub mod asset;
 pub mod asset_list;
 pub mod attempts;
+pub mod backup;
+pub mod backup_list;
 pub mod blob;
 pub mod branding;
 pub mod error;

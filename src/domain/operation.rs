@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::id::{OperationId, TenantUid, UserId, UserRef};
+use super::id::{BackupId, OperationId, TenantUid, UserId, UserRef};
 use super::impersonation::ActedFor;
 use super::name::{Email, PersonName, UserName};
 use super::names::names;
@@ -29,6 +29,10 @@ names! {
         DeliverMail = "deliver-mail",
         /// Removes content that nothing has any more.
         CollectContent = "collect-content",
+        /// Backs a tenant up.
+        BackUp = "back-up",
+        /// Reads all of a backup.
+        VerifyBackup = "verify-backup",
     }
 }
 
@@ -37,14 +41,14 @@ impl Kind {
     pub const fn exclusive(self) -> bool {
         match self {
             Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => true,
-            Self::DeliverMail | Self::CollectContent => false,
+            Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup => false,
         }
     }
 
     /// Whether CancelOperation stops it. What has a call of its own to turn back, or no way back, it does not.
     pub const fn cancellable(self) -> bool {
         match self {
-            Self::Provision | Self::DeliverMail | Self::CollectContent => true,
+            Self::Provision | Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup => true,
             Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
         }
     }
@@ -52,7 +56,7 @@ impl Kind {
     /// Whether it ends when its tenant is prepared for deletion.
     pub const fn yields_to_deletion(self) -> bool {
         match self {
-            Self::DeliverMail | Self::CollectContent => true,
+            Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup => true,
             Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
         }
     }
@@ -109,6 +113,16 @@ pub enum Params {
     },
     /// See [`Kind::CollectContent`].
     CollectContent {},
+    /// See [`Kind::BackUp`].
+    BackUp {
+        /// Which backup is made.
+        backup: BackupId,
+    },
+    /// See [`Kind::VerifyBackup`].
+    VerifyBackup {
+        /// Which is read.
+        backup: BackupId,
+    },
 }
 
 impl Params {
@@ -122,6 +136,8 @@ impl Params {
             Self::ForceDeletion {} => Kind::ForceDeletion,
             Self::DeliverMail { .. } => Kind::DeliverMail,
             Self::CollectContent {} => Kind::CollectContent,
+            Self::BackUp { .. } => Kind::BackUp,
+            Self::VerifyBackup { .. } => Kind::VerifyBackup,
         }
     }
 }

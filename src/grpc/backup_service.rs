@@ -1,9 +1,11 @@
 //! BackupService: decode, call the use case, encode.
 
-use super::convert::{asset, names};
+use super::convert::operation::operation;
+use super::convert::{asset, backup, names, page};
 use super::guarded::BackupServiceHandler;
 use crate::app::App;
 use crate::context::OpContext;
+use crate::domain::backup_list::{BackupQuery, backup_filter};
 use crate::domain::error::Result;
 use crate::proto::v1;
 
@@ -12,6 +14,56 @@ pub struct BackupService(pub App);
 
 #[tonic::async_trait]
 impl BackupServiceHandler for BackupService {
+    async fn create_backup(&self, op: OpContext, request: v1::CreateBackupRequest) -> Result<v1::CreateBackupResponse> {
+        let begun = self.0.create_backup(op.clone(), backup::create(request)?).await?;
+        Ok(v1::CreateBackupResponse {
+            operation: Some(operation(begun.operation)).filter(|_| !op.validate_only()),
+            backup: Some(backup::backup(begun.backup)),
+        })
+    }
+
+    async fn get_backup(&self, op: OpContext, request: v1::GetBackupRequest) -> Result<v1::GetBackupResponse> {
+        let found = self.0.get_backup(op, names::id("name", &request.name)?).await?;
+        Ok(v1::GetBackupResponse { backup: Some(backup::backup(found)) })
+    }
+
+    async fn list_backups(&self, op: OpContext, request: v1::ListBackupsRequest) -> Result<v1::ListBackupsResponse> {
+        page::check_parent(&request.parent)?;
+        let arguments =
+            [&request.parent, &request.search, &request.filter, &request.order_by].map(String::as_str).join("\n");
+        let by = if request.order_by.is_empty() { "create_time desc" } else { &request.order_by };
+        let ((), descending) = page::order(by, &[()], |()| "create_time")?;
+        let query = BackupQuery {
+            search: page::search(request.search)?,
+            filter: backup_filter(&request.filter)?,
+            descending,
+            after: page::open(&self.0.root, &op, &arguments, &request.page_token)?,
+            size: page::size(request.page_size)?,
+        };
+        let (found, total) = self.0.list_backups(op.clone(), query).await?;
+        Ok(v1::ListBackupsResponse {
+            next_page_token: page::seal(&self.0.root, &op, &arguments, found.next.as_ref())?,
+            backups: found.rows.into_iter().map(backup::backup).collect(),
+            total_size: page::total(total),
+            total_size_estimated: page::is_estimate(total),
+        })
+    }
+
+    async fn update_backup(&self, op: OpContext, request: v1::UpdateBackupRequest) -> Result<v1::UpdateBackupResponse> {
+        let changed = self.0.update_backup(op, backup::update(request)?).await?;
+        Ok(v1::UpdateBackupResponse { backup: Some(backup::backup(changed)) })
+    }
+
+    async fn delete_backup(&self, op: OpContext, request: v1::DeleteBackupRequest) -> Result<v1::DeleteBackupResponse> {
+        self.0.delete_backup(op, names::id("name", &request.name)?, request.etag).await?;
+        Ok(v1::DeleteBackupResponse {})
+    }
+
+    async fn verify_backup(&self, op: OpContext, request: v1::VerifyBackupRequest) -> Result<v1::VerifyBackupResponse> {
+        let begun = self.0.verify_backup(op.clone(), names::id("name", &request.name)?).await?;
+        Ok(v1::VerifyBackupResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
+    }
+
     async fn get_upload(&self, op: OpContext, request: v1::GetUploadRequest) -> Result<v1::GetUploadResponse> {
         let found = self.0.get_upload(op, names::id("name", &request.name)?).await?;
         Ok(v1::GetUploadResponse { upload: Some(asset::upload(found)) })

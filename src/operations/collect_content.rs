@@ -11,11 +11,11 @@ use crate::app::App;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::Result;
-use crate::domain::id::BlobId;
+use crate::domain::id::{BackupId, BlobId};
 use crate::domain::names::names;
 use crate::domain::operation::Units;
 use crate::store::tx::Tx;
-use crate::store::{blobs, claims, uploads};
+use crate::store::{backups, blobs, claims, uploads};
 
 /// Blobs of one batch.
 const BATCH: i64 = 200;
@@ -43,7 +43,7 @@ impl Work for CollectContent {
     async fn outside(&self, job: &Job, step: CollectStep, _: Units) -> Result<Outside> {
         let gone = match step {
             CollectStep::Condemn => self.condemn(job).await?,
-            CollectStep::Remove => self.remove(job).await?,
+            CollectStep::Remove => self.remove(job).await? + self.remove_backups(job).await?,
         };
         Ok(if gone == 0 { Outside::Done } else { Outside::More(Units { done: gone, total: 0 }) })
     }
@@ -74,6 +74,28 @@ impl CollectContent {
             .boxed()
         });
         Ok(i64::try_from(condemned.await?).unwrap_or(i64::MAX))
+    }
+
+    /// Removes a batch of backups; says how many. Their content can be condemned after that.
+    async fn remove_backups(&self, job: &Job) -> Result<i64> {
+        let tenant = job.claimed.claim.tenant;
+        let found =
+            self.app.db.read(self.op(job), "condemned-backups", (), |tx, ()| backups::condemned(tx, BATCH).boxed());
+        let condemned: Vec<BackupId> = found.await?;
+        for backup in &condemned {
+            self.app.vault.remove_backup(tenant, *backup).await?;
+        }
+        let gone = i64::try_from(condemned.len()).unwrap_or(i64::MAX);
+        let input = (job.claimed.claim, condemned);
+        let forgotten = self.app.db.change(self.op(job), "forget-backups", input, |tx, (claim, condemned)| {
+            async move {
+                claims::fence(tx, claim).await?;
+                backups::forget(tx, condemned).await
+            }
+            .boxed()
+        });
+        forgotten.await?;
+        Ok(gone)
     }
 
     /// Removes a batch; says how much. What was condemned a moment ago waits, for those who still read it.

@@ -15,6 +15,7 @@
 //!
 //! Each kind is one file: what it needs, its steps, its undo.
 
+mod back_up;
 mod collect_content;
 mod deliver_mail;
 mod engine;
@@ -26,6 +27,7 @@ mod provision;
 mod purge;
 pub mod runner;
 mod thaw;
+mod verify_backup;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Claims what is due, up to the number of workers, keeps the leases, and lets go of everything at the end.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -11,6 +11,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
 use super::Job;
+use super::back_up::BackUp;
 use super::collect_content::CollectContent;
 use super::deliver_mail::DeliverMail;
 use super::engine::Engine;
@@ -20,6 +21,7 @@ use super::prepare_deletion::PrepareDeletion;
 use super::provision::Provision;
 use super::purge::Purge;
 use super::thaw::Thaw;
+use super::verify_backup::VerifyBackup;
 use crate::app::App;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
@@ -144,6 +146,8 @@ impl Runner {
             Params::Thaw {} => engine.run(job, Thaw { app }).await,
             Params::Purge {} => engine.run(job, Purge { app }).await,
             Params::ForceDeletion {} => engine.run(job, ForceDeletion { app }).await,
+            Params::BackUp { backup } => engine.run(job, BackUp { app, backup, made: Mutex::default() }).await,
+            Params::VerifyBackup { backup } => engine.run(job, VerifyBackup { app, backup }).await,
             Params::CollectContent {} => engine.run(job, CollectContent { app }).await,
             Params::DeliverMail { mail, user } => {
                 let (mailer, public_url) = (self.mailer.clone(), self.config.public_url.clone());

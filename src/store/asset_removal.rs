@@ -12,7 +12,7 @@ use super::tx::Tx;
 use crate::domain::error::Result;
 
 /// The tables in the order in which their rows can go.
-const IN_ORDER_OF_REMOVAL: [&str; 4] = ["uploads", "assets", "blob_parts", "blobs"];
+const IN_ORDER_OF_REMOVAL: [&str; 6] = ["uploads", "backups", "assets", "departed_content", "blob_parts", "blobs"];
 
 /// How many rows there are in all.
 pub async fn rows(tx: &mut Tx) -> Result<i64> {

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::clock::{LockClass, ago, pg_advisory_xact_lock};
+use super::clock::{LockClass, ago, clock_timestamp, pg_advisory_xact_lock};
 use super::error::failed;
-use super::schema::{blob_parts as p, blobs as b, uploads as u};
-use super::tx::Tx;
+use super::schema::{backups as k, blob_parts as p, blobs as b, departed_content as d, uploads as u};
+use super::tx::{PlatformTx, Tx};
+use crate::domain::backup::BackupState;
 use crate::domain::blob::{Blob, ContentId, Part, Sha256};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{BlobId, KeyId, TenantUid};
@@ -115,11 +117,14 @@ async fn condemn(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
 /// upload was given up. At most `most` of each; says how many.
 pub async fn condemn_unused(tx: &mut Tx, grace: Duration, most: i64) -> Result<usize> {
     let tenant = tx.tenant().0;
+    forget_departures(tx).await?;
+    let departed = d::table.filter(d::tenant_id.eq(tenant)).select(d::blob_id);
     let unused = b::table
         .filter(b::tenant_id.eq(tenant))
         .filter(b::state.eq(BlobState::Live.name()))
         .filter(b::assets.eq(0))
         .filter(b::since.lt(ago(grace)))
+        .filter(b::id.ne_all(departed))
         .limit(most)
         .select(b::id)
         .for_update()
@@ -137,6 +142,18 @@ pub async fn condemn_unused(tx: &mut Tx, grace: Duration, most: i64) -> Result<u
     ids.extend(given_up.load::<Uuid>(tx.conn()).await.map_err(failed)?);
     condemn(tx, &ids).await?;
     Ok(ids.len())
+}
+
+/// Forgets which content departed of which no backup is left that shows it.
+async fn forget_departures(tx: &mut Tx) -> Result<()> {
+    const FORGET: &str = "
+        DELETE FROM departed_content d WHERE tenant_id = $1 AND NOT EXISTS (
+            SELECT FROM backups b WHERE b.tenant_id = $1 AND b.seq BETWEEN d.born AND d.died
+                AND b.state IN ('RUNNING', 'COMPLETE', 'PARTIAL'))";
+    let tenant = tx.tenant().0;
+    let forget = diesel::sql_query(FORGET).bind::<SqlUuid, _>(tenant);
+    forget.execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
 }
 
 /// Blobs of the transaction's tenant that are condemned for `grace` by now, at most `most`.
@@ -161,15 +178,35 @@ pub async fn forget(tx: &mut Tx, blobs: &[BlobId]) -> Result<()> {
     Ok(())
 }
 
+/// Tenants in which content departed that no backup shows any more.
+async fn with_departures_to_forget(tx: &mut PlatformTx, most: i64) -> Result<Vec<Uuid>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        tenant_id: Uuid,
+    }
+    const FOUND: &str = "
+        SELECT DISTINCT tenant_id FROM departed_content d WHERE NOT EXISTS (
+            SELECT FROM backups b WHERE b.tenant_id = d.tenant_id AND b.seq BETWEEN d.born AND d.died
+                AND b.state IN ('RUNNING', 'COMPLETE', 'PARTIAL')) LIMIT $1";
+    let found = diesel::sql_query(FOUND).bind::<BigInt, _>(most).load::<Row>(tx.conn());
+    Ok(found.await.map_err(failed)?.into_iter().map(|row| row.tenant_id).collect())
+}
+
 /// Tenants that have something to collect: content that nothing has for `grace` by now, or uploads that have expired.
-pub async fn tenants_to_collect(tx: &mut super::tx::PlatformTx, grace: Duration, most: i64) -> Result<Vec<TenantUid>> {
-    use super::clock::clock_timestamp;
+pub async fn tenants_to_collect(tx: &mut PlatformTx, grace: Duration, most: i64) -> Result<Vec<TenantUid>> {
     let unused = b::table.filter(b::assets.eq(0)).filter(b::since.lt(ago(grace)));
     // An upload that goes on keeps what it writes.
     let under_way = u::table.filter(u::result.eq("")).filter(u::expires_at.gt(clock_timestamp())).select(u::blob_id);
     let unused = unused.filter(b::state.ne(BlobState::Writing.name()).or(b::id.ne_all(under_way)));
+    // What a backup shows stays.
+    let kept = d::table.select(d::blob_id);
+    let unused = unused.filter(b::id.ne_all(kept));
     let unused = unused.select(b::tenant_id).distinct().limit(most);
     let mut tenants: Vec<Uuid> = unused.load(tx.conn()).await.map_err(failed)?;
+    let condemned = k::table.filter(k::state.eq(BackupState::Condemned.name())).select(k::tenant_id);
+    tenants.extend(condemned.distinct().limit(most).load::<Uuid>(tx.conn()).await.map_err(failed)?);
+    tenants.extend(with_departures_to_forget(tx, most).await?);
     let expired = u::table.filter(u::expires_at.le(clock_timestamp())).select(u::tenant_id).distinct().limit(most);
     tenants.extend(expired.load::<Uuid>(tx.conn()).await.map_err(failed)?);
     tenants.sort_unstable();

@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Where the database is, for one role, and whom to believe that it is the database.
@@ -39,6 +39,48 @@ impl Address {
     /// process is stopped or cut off; what it holds is then given to others soon. Statements are short: none is worth
     /// being compiled.
     pub(super) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
+        let mut conn = match self.config()? {
+            (config, true) => {
+                let tls = MakeRustlsConnect::new(self.tls().await?);
+                let (client, connection) = config.connect(tls).await.map_err(bad)?;
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+            }
+            (config, false) => {
+                let (client, connection) = config.connect(NoTls).await.map_err(bad)?;
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+            }
+        };
+        conn.batch_execute(
+            "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5s';
+             SET timezone = 'UTC'; SET jit = off",
+        )
+        .await
+        .map_err(bad)?;
+        Ok(conn)
+    }
+
+    /// Connects for copies of whole tables, which take as long as they take; only who does nothing for minutes is cut off.
+    pub(super) async fn connect_for_copies(&self) -> ConnectionResult<Client> {
+        let client = match self.config()? {
+            (config, true) => {
+                let (client, connection) =
+                    config.connect(MakeRustlsConnect::new(self.tls().await?)).await.map_err(bad)?;
+                tokio::spawn(connection);
+                client
+            }
+            (config, false) => {
+                let (client, connection) = config.connect(NoTls).await.map_err(bad)?;
+                tokio::spawn(connection);
+                client
+            }
+        };
+        let limits = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5min'; SET timezone = 'UTC'; SET jit = off";
+        client.batch_execute(limits).await.map_err(bad)?;
+        Ok(client)
+    }
+
+    /// How to connect, and whether encrypted.
+    fn config(&self) -> ConnectionResult<(Config, bool)> {
         let mut config = Config::from_str(self.url()).map_err(bad)?;
         config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5)));
         // A peer that is gone without a word is noticed long before the system's own two hours.
@@ -48,22 +90,10 @@ impl Address {
             SslMode::Require => true,
             _ => self.authorities.is_some(),
         };
-        let mut conn = if encrypt {
+        if encrypt {
             config.ssl_mode(SslMode::Require);
-            let tls = MakeRustlsConnect::new(self.tls().await?);
-            let (client, connection) = config.connect(tls).await.map_err(bad)?;
-            AsyncPgConnection::try_from_client_and_connection(client, connection).await?
-        } else {
-            let (client, connection) = config.connect(NoTls).await.map_err(bad)?;
-            AsyncPgConnection::try_from_client_and_connection(client, connection).await?
-        };
-        conn.batch_execute(
-            "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5s';
-             SET timezone = 'UTC'; SET jit = off",
-        )
-        .await
-        .map_err(bad)?;
-        Ok(conn)
+        }
+        Ok((config, encrypt))
     }
 
     async fn tls(&self) -> ConnectionResult<ClientConfig> {

@@ -67,6 +67,7 @@ diesel::table! {
         storage_bytes -> Int8,
         version -> Int8,
         license_version -> Int8,
+        backup_seq -> Int8,
     }
 }
 
@@ -305,6 +306,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     tenant_domains
 );
 diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
+diesel::allow_tables_to_appear_in_same_query!(backups, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(directory_users, group_members, user_roles);
 diesel::allow_tables_to_appear_in_same_query!(memberships, tenants);

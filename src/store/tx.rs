@@ -101,6 +101,11 @@ impl Db {
         Ok(Self { pool, address, probe, repeat_window: config.repeat_window, duration })
     }
 
+    /// Where the database is.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// Reads for one tenant.
     pub async fn read<I, T>(&self, op: OpContext, name: &'static str, input: I, work: impl Work<Tx, I, T>) -> Result<T>
     where

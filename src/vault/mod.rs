@@ -1,9 +1,10 @@
 //! What tenants keep in the object store: compressed, and sealed under a key of each tenant.
 //!
 //! ```text
-//! keys/{tenant}/{key}                            a tenant's key, sealed with the root key
-//! blobs/{tenant}/{generation}/{part}.{attempt}   a part of a blob, sealed with the tenant's key
-//! probe                                          shows that the store refuses to write over what is there
+//! keys/{tenant}/{key}                                        a tenant's key, sealed with the root key
+//! blobs/{tenant}/{blob}/{part}.{attempt}                     a part of a blob, sealed with the tenant's key
+//! backups/{tenant}/{backup}/{attempt}/{segment}.{part}       a part of a backup, likewise
+//! probe                                                      shows that the store refuses to write over what is there
 //! ```
 //!
 //! A blob is cut into parts of [`PART_BYTES`], each an object of its own, which is written once and whole. So nothing that is
@@ -33,9 +34,9 @@ use self::error::{broken, lost};
 pub use self::key::TenantKey;
 pub use self::part::PART_BYTES;
 use crate::authn::seal::{Purpose, RootKey};
-use crate::domain::blob::PartName;
+use crate::domain::blob::ObjectName;
 use crate::domain::error::Result;
-use crate::domain::id::{BlobId, KeyId, TenantUid};
+use crate::domain::id::{BackupId, BlobId, KeyId, TenantUid};
 
 /// For how long a key stays in memory. Whether it may still be used the database says with each call.
 const KEY_TIME: Duration = Duration::from_secs(60);
@@ -108,11 +109,11 @@ impl Vault {
         Ok(objects::remove_below(&self.objects, &Path::from(format!("keys/{tenant}"))).await?)
     }
 
-    /// Writes a part of a blob, and says how many bytes it takes in the store. It may be written again under the same name as long
+    /// Writes a part of a blob or of a backup, and says how many bytes it takes in the store. It may be written again under the same name as long
     /// as nobody refers to it.
-    pub async fn put_part(&self, key: Arc<TenantKey>, name: PartName, plain: Bytes) -> Result<i64> {
+    pub async fn put_part(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>, plain: Bytes) -> Result<i64> {
+        let path = Path::from(name.into().as_str());
         self.prove().await?;
-        let path = part_path(name);
         let place = path.clone();
         let sealed = crunch(plain.len(), move || part::seal(&key, place.as_ref(), &plain)).await??;
         let bytes = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
@@ -120,9 +121,9 @@ impl Vault {
         Ok(bytes)
     }
 
-    /// A part of a blob, plain.
-    pub async fn part(&self, key: Arc<TenantKey>, name: PartName) -> Result<Bytes> {
-        let path = part_path(name);
+    /// A part of a blob or of a backup, plain.
+    pub async fn part(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>) -> Result<Bytes> {
+        let path = Path::from(name.into().as_str());
         let sealed = match objects::get(&self.objects, &path).await {
             Ok(sealed) => sealed,
             Err(VaultError::Missing { path }) => return Err(broken(&path, "is missing")),
@@ -136,19 +137,22 @@ impl Vault {
         Ok(objects::remove_below(&self.objects, &Path::from(format!("blobs/{tenant}/{blob}"))).await?)
     }
 
-    /// Removes all blobs of a tenant.
-    pub async fn remove_blobs(&self, tenant: TenantUid) -> Result<()> {
-        Ok(objects::remove_below(&self.objects, &Path::from(format!("blobs/{tenant}"))).await?)
+    /// Removes a backup with all that was ever written of it.
+    pub async fn remove_backup(&self, tenant: TenantUid, backup: BackupId) -> Result<()> {
+        Ok(objects::remove_below(&self.objects, &Path::from(format!("backups/{tenant}/{backup}"))).await?)
+    }
+
+    /// Removes all blobs and backups of a tenant.
+    pub async fn remove_all(&self, tenant: TenantUid) -> Result<()> {
+        for path in ["blobs", "backups"] {
+            objects::remove_below(&self.objects, &Path::from(format!("{path}/{tenant}"))).await?;
+        }
+        Ok(())
     }
 }
 
 fn key_path(tenant: TenantUid, key: KeyId) -> Path {
     Path::from(format!("keys/{tenant}/{key}"))
-}
-
-fn part_path(name: PartName) -> Path {
-    let PartName { tenant, blob, part, attempt } = name;
-    Path::from(format!("blobs/{tenant}/{blob}/{part}.{attempt}"))
 }
 
 /// Bytes up to which work is done where it stands; moving it would take longer.

@@ -1,7 +1,7 @@
 //! What tenants keep here: assets and their content.
 
 mod change;
-mod collect;
+pub mod collect;
 mod kinds;
 mod list;
 mod quota;

@@ -70,7 +70,9 @@ async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
 }
 
 /// The failpoints of content, at each of which the tests of assets strike.
-const OF_CONTENT: [&str; 6] = [
+const OF_CONTENT: [&str; 8] = [
+    "backup.copied",
+    "backup.part.written",
     "collect.removed",
     "objects.put.after",
     "objects.put.before",

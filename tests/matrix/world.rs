@@ -312,6 +312,11 @@ impl Maker<'_> {
             self.operator.set_extensions(tenant, &[&t["extension"]]).await.unwrap();
             admin.allocate(&t["user"], &t["extension"]).await.unwrap();
         }
+        let note = words.outer.to_owned();
+        let backup = v1::CreateBackupRequest { parent: tenant.into(), note, ..Default::default() };
+        let begun = admin.begin_backup(backup).await.unwrap();
+        self.operator.succeed(begun.operation).await;
+        t.insert("backup", begun.backup.unwrap().name);
         let request_id = uuid::Uuid::new_v4().to_string();
         t.insert("upload", format!("{tenant}/uploads/{request_id}"));
         t.insert("asset", format!("{tenant}/assets/{}", uuid::Uuid::now_v7()));
@@ -336,16 +341,15 @@ impl Maker<'_> {
         Place { code, uid, words, names: t }
     }
 
-    /// The infrastructure tenant, where nobody uploads anything, has an asset and an upload of the operator's, whose content nobody
-    /// can read.
+    /// The infrastructure tenant, where nobody uploads anything, has an asset and an upload of the operator's, without content.
     async fn asset_of_infrastructure(&self, asset: &str, upload: &str) {
         let id = |name: &str| name.rsplit('/').next().unwrap().to_owned();
         let (asset, upload, words) = (id(asset), id(upload), OF_INFRASTRUCTURE);
         let rows = format!(
             "WITH i AS (SELECT '11111111-1111-1111-1111-111111111111'::uuid AS tenant, '{asset}'::uuid AS id),
-                 k AS (INSERT INTO tenant_keys (tenant_id, id) SELECT tenant, id FROM i),
                  b AS (INSERT INTO blobs (tenant_id, id, key_id, state, content, sha256)
-                       SELECT tenant, id, id, 'LIVE', decode(repeat('ab', 32), 'hex'), decode(repeat('ab', 32), 'hex') FROM i),
+                       SELECT tenant, i.id, k.id, 'LIVE', decode(repeat('ab', 32), 'hex'), decode(repeat('ab', 32), 'hex')
+                       FROM i JOIN tenant_keys k ON k.tenant_id = tenant),
                  u AS (INSERT INTO uploads (tenant_id, uploader_id, id, body_hash, bytes, blob_id, result, expires_at)
                        SELECT tenant, u.id, '{upload}', '', 0, i.id, 'done', now() + interval '1 day'
                        FROM i, users u WHERE user_name = 'operator')

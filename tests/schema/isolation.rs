@@ -10,7 +10,9 @@ use super::world::{
 /// The tables that the platform role reads across tenants: the list, claims, expiry and the look-up of what is opaque.
 const READ_ACROSS_TENANTS: &[&str] = &[
     "audit_records",
+    "backups",
     "blobs",
+    "departed_content",
     "event_clears",
     "links",
     "log_ins",

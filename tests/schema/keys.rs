@@ -32,6 +32,7 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("log_ins_by_age", "what has expired is removed across tenants"),
     ("operations_due", "workers claim across tenants"),
     ("operations_by_age", "the platform's list in this order"),
+    ("backups_by_age", "the platform's list in this order"),
     ("blobs_unused", "the housekeeping looks for content to remove across tenants"),
     ("uploads_by_expiry", "the same, for uploads that are given up"),
     ("requests_by_age", "what has expired is removed across tenants"),

@@ -1,6 +1,7 @@
 //! Starts what the tests need, once for the whole run where that is possible.
 
 pub mod assets;
+pub mod backups;
 pub mod calls;
 pub mod client;
 pub mod command;

@@ -38,8 +38,8 @@ async fn visible(tx: &mut Tx, id: AssetId) -> Result<Asset> {
     Ok(asset)
 }
 
-/// Who makes an asset, by resource name.
-fn creator(actor: &Actor, tenant: TenantUid, tenant_code: &str) -> String {
+/// Who makes an asset or a backup, by resource name.
+pub(super) fn creator(actor: &Actor, tenant: TenantUid, tenant_code: &str) -> String {
     if let Some(service) = &actor.service {
         return service.name();
     }

@@ -81,7 +81,7 @@ impl Participant for Assets {
         if gone > 0 {
             return Ok(Answer::More(Units { done: gone, total }));
         }
-        self.vault.remove_blobs(tenant).await?;
+        self.vault.remove_all(tenant).await?;
         Ok(Answer::Done)
     }
 

@@ -48,7 +48,9 @@ fn not_cancellable(operation: &Operation) -> Error {
         Kind::PrepareDeletion | Kind::ForceDeletion => "turn it back with CancelTenantDeletion".to_owned(),
         Kind::Thaw => "the tenant can't be used before it is done".to_owned(),
         Kind::Purge => "there is no way back from a purge".to_owned(),
-        Kind::Provision | Kind::DeliverMail | Kind::CollectContent => "it is stopping already".to_owned(),
+        Kind::Provision | Kind::DeliverMail | Kind::CollectContent | Kind::BackUp | Kind::VerifyBackup => {
+            "it is stopping already".to_owned()
+        }
     };
     let text = format!("{} can't be cancelled: {why}", operation.kind.name());
     Refusal::new(Reason::OperationNotCancellable, text).with("state", operation.state.name()).about(name).into()

@@ -57,7 +57,9 @@ pub(in crate::app) async fn begin_again(
         {
             params.clone()
         }
-        (Params::CollectContent {}, Standing::Active(_) | Standing::Locked(_)) => params.clone(),
+        (Params::CollectContent {} | Params::VerifyBackup { .. }, Standing::Active(_) | Standing::Locked(_)) => {
+            params.clone()
+        }
         _ => return Ok(None),
     };
     let actor = tx.op().actor();

@@ -161,6 +161,12 @@ names! {
         ObjectStoreUnavailable = "OBJECT_STORE_UNAVAILABLE",
         /// The key that content is sealed with can't be had.
         KeyUnavailable = "KEY_UNAVAILABLE",
+        /// What is in a backup is not what was written.
+        BackupCorrupt = "BACKUP_CORRUPT",
+        /// A backup is of a form that this version does not know.
+        BackupFormatUnknown = "BACKUP_FORMAT_UNKNOWN",
+        /// A backup is not done, or was given up.
+        BackupStateInvalid = "BACKUP_STATE_INVALID",
         /// Stored content is not what it was.
         ContentCorrupt = "CONTENT_CORRUPT",
         /// An upload goes on at another byte than the next one.
@@ -205,7 +211,7 @@ impl Reason {
             Self::ResourceExists => Class::AlreadyExists,
             Self::EtagMismatch | Self::OperationInProgress | Self::UploadInterrupted => Class::Aborted,
             Self::UploadOffsetMismatch => Class::OutOfRange,
-            Self::ContentCorrupt => Class::DataLoss,
+            Self::ContentCorrupt | Self::BackupCorrupt => Class::DataLoss,
             Self::TenantStateInvalid
             | Self::TenantCoolingDown
             | Self::TenantReadOnly
@@ -238,6 +244,8 @@ impl Reason {
             | Self::PasswordChangeRequired
             | Self::SessionRequired
             | Self::KeyUnavailable
+            | Self::BackupFormatUnknown
+            | Self::BackupStateInvalid
             | Self::MailRefused => Class::FailedPrecondition,
             Self::LicensesExhausted
             | Self::UserLimitReached

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod asset;
+pub mod backup;
 pub mod domain;
 pub mod event;
 pub mod extension;

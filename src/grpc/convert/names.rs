@@ -1,7 +1,7 @@
 //! Resource names of the directory, in requests.
 
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{AssetId, GroupId, RoleId, SessionId, UploadId, UserId};
+use crate::domain::id::{AssetId, BackupId, GroupId, RoleId, SessionId, UploadId, UserId};
 use crate::domain::named::Named;
 use crate::domain::role::{Held, PrivilegeKey};
 
@@ -33,6 +33,7 @@ resources! {
     RoleId = "roles";
     AssetId = "assets";
     UploadId = "uploads";
+    BackupId = "backups";
 }
 
 /// Whether that can name a tenant.

@@ -1,4 +1,4 @@
-//! Assets, the blobs behind them, and the keys that these are sealed with.
+//! Assets and backups, the blobs behind them, and the keys that these are sealed with.
 
 diesel::table! {
     tenant_keys (tenant_id, id) {
@@ -70,8 +70,49 @@ diesel::table! {
         called -> Nullable<Text>,
         extension -> Nullable<Int8>,
         user_id -> Nullable<Uuid>,
+        born -> Int8,
+    }
+}
+
+diesel::table! {
+    backups (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        state -> Text,
+        seq -> Int8,
+        components -> Array<Text>,
+        left_out -> Array<Text>,
+        note -> Text,
+        pinned -> Bool,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        operation_id -> Uuid,
+        attempt -> Nullable<Int8>,
+        key_id -> Nullable<Uuid>,
+        taken_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        rows -> Int8,
+        objects -> Int8,
+        bytes -> Int8,
+        stored_bytes -> Int8,
+        verified_at -> Nullable<Timestamptz>,
+        reason -> Text,
+        message -> Text,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    departed_content (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        blob_id -> Uuid,
+        blob_state -> Text,
+        born -> Int8,
+        died -> Int8,
     }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(assets, blobs);
 diesel::allow_tables_to_appear_in_same_query!(uploads, blobs);
+diesel::allow_tables_to_appear_in_same_query!(departed_content, blobs);

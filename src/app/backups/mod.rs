@@ -1,0 +1,40 @@
+//! Use cases on the backups of a tenant.
+
+mod change;
+mod create;
+mod list;
+mod open;
+mod segments;
+
+pub use change::UpdateBackup;
+pub use create::Begun;
+pub(crate) use segments::segments;
+
+use std::collections::BTreeSet;
+
+use crate::domain::backup::{Backup, Component};
+use crate::domain::error::Result;
+use crate::domain::id::BackupId;
+use crate::store::tx::Tx;
+use crate::store::{backups, privileges};
+
+/// Of these components those that whoever calls may back up or restore, and those that it may not. A service may all, where it
+/// was given the call.
+pub(super) async fn permitted(tx: &mut Tx, wanted: Vec<Component>) -> Result<(Vec<Component>, Vec<Component>)> {
+    let op = tx.op().clone();
+    let Some((_, user)) = op.permit().subject() else { return Ok((wanted, Vec::new())) };
+    let held = privileges::of_user(tx, user).await?;
+    Ok(wanted.into_iter().partition(|component| held.contains(&component.privilege())))
+}
+
+/// The components that are meant: those that are named, each once and in their order, or all.
+pub(super) fn meant(named: &[Component]) -> Vec<Component> {
+    let named: BTreeSet<_> = named.iter().copied().collect();
+    let meant = |component: &&Component| named.is_empty() || named.contains(component);
+    Component::ALL.iter().filter(meant).copied().collect()
+}
+
+/// A backup of the tenant that the call is on.
+async fn found(tx: &mut Tx, id: BackupId) -> Result<Backup> {
+    backups::one(tx, id).await?.ok_or_else(|| tx.op().not_found())
+}

@@ -1,0 +1,149 @@
+//! Reads what is in a backup, as it stands in the object store.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::domain::backup::{Backup, FORMAT, Manifest, Segment, SegmentPart};
+use crate::domain::blob::{Blob, ContentId, Part};
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::{BlobId, KeyId};
+use crate::store::copy::{Record, RowCount, RowReader};
+use crate::vault::TenantKey;
+
+/// A backup that is read.
+pub(crate) struct OpenBackup {
+    app: App,
+    backup: Backup,
+    attempt: i64,
+    key: Arc<TenantKey>,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+/// A blob that a backup refers to.
+pub(crate) struct KeptBlob {
+    /// The blob and its parts.
+    pub blob: Blob,
+    /// What its content is found by.
+    pub content: ContentId,
+}
+
+impl App {
+    /// Opens a backup that can be used.
+    pub(crate) async fn open_backup(&self, backup: Backup) -> Result<OpenBackup> {
+        let (attempt, key) = backup.usable()?;
+        let key = self.vault.key(backup.tenant, key).await?;
+        let place = SegmentPart::manifest(backup.tenant, backup.id, attempt);
+        let manifest = self.vault.part(key.clone(), place).await.map_err(|error| corrupt(error, "its manifest"))?;
+        let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| Error::internal("manifest", e))?;
+        if manifest.format > FORMAT || manifest.backup != backup.id {
+            let text =
+                "the backup is of a newer form than this version knows; use the version that made it, or a later one";
+            return Err(Refusal::new(Reason::BackupFormatUnknown, text).into());
+        }
+        Ok(OpenBackup { app: self.clone(), backup, attempt, key, manifest })
+    }
+}
+
+impl OpenBackup {
+    /// A part of a segment.
+    pub async fn part(&self, segment: &Segment, part: usize) -> Result<Bytes> {
+        let place = SegmentPart {
+            tenant: self.backup.tenant,
+            backup: self.backup.id,
+            attempt: self.attempt,
+            segment: segment.table.clone(),
+            part: i32::try_from(part).unwrap_or(i32::MAX),
+        };
+        let plain = self.app.vault.part(self.key.clone(), place).await;
+        plain.map_err(|error| corrupt(error, &format!("the rows of {}", segment.table)))
+    }
+
+    /// Hands each row of a table to `each`, if the backup has it.
+    async fn for_each(&self, table: &str, mut each: impl FnMut(Record<'_>) -> Result<()>) -> Result<()> {
+        let Some(segment) = self.manifest.segments.iter().find(|segment| segment.table == table) else { return Ok(()) };
+        let mut reader = RowReader::default();
+        for part in 0..segment.parts.len() {
+            let rows = reader.take(&self.part(segment, part).await?)?;
+            rows.iter().try_for_each(|row| each(Record::new(&segment.columns, row)))?;
+        }
+        Ok(())
+    }
+
+    /// The blobs that it refers to, in the order of their ids.
+    pub async fn blobs(&self) -> Result<Vec<KeptBlob>> {
+        let mut parts: HashMap<Uuid, Vec<Part>> = HashMap::new();
+        let each = |row: Record<'_>| {
+            let (part, attempt) = (row.integer("part")?, row.integer("attempt")?);
+            let (bytes, stored_bytes) = (row.integer("bytes")?, row.integer("stored_bytes")?);
+            let part = Part { part, attempt, bytes, stored_bytes };
+            parts.entry(row.uuid("blob_id")?).or_default().push(part);
+            Ok(())
+        };
+        self.for_each("blob_parts", each).await?;
+        let (tenant, mut kept) = (self.backup.tenant, Vec::new());
+        let each = |row: Record<'_>| {
+            let id = row.uuid("id")?;
+            let mut parts = parts.remove(&id).unwrap_or_default();
+            parts.sort_by_key(|part| part.part);
+            let content = <[u8; 32]>::try_from(row.bytes("content")?);
+            let content = content.map_err(|e| Error::internal("content id in a backup", e))?;
+            let bytes = parts.iter().map(|part| i64::from(part.bytes)).sum();
+            let blob = Blob { tenant, id: BlobId(id), key: KeyId(row.uuid("key_id")?), bytes, parts };
+            kept.push(KeptBlob { blob, content: ContentId(content) });
+            Ok(())
+        };
+        self.for_each("blobs", each).await?;
+        kept.sort_by_key(|kept: &KeptBlob| kept.blob.id);
+        Ok(kept)
+    }
+
+    /// Reads all rows, and wants as many as there were.
+    pub async fn check_rows(&self) -> Result<()> {
+        for segment in &self.manifest.segments {
+            let mut count = RowCount::default();
+            for part in 0..segment.parts.len() {
+                count.take(&self.part(segment, part).await?)?;
+            }
+            if count.finish()? != segment.rows {
+                return Err(broken(&format!("the rows of {}", segment.table), "are not as many as there were"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a blob, and wants what it had.
+    pub async fn check_blob(&self, kept: &KeptBlob) -> Result<()> {
+        let key = self.app.vault.key(kept.blob.tenant, kept.blob.key).await?;
+        let mut content = key.content()?;
+        for part in &kept.blob.parts {
+            let plain = self.app.vault.part(key.clone(), kept.blob.part(part)).await;
+            content.update(&plain.map_err(|error| corrupt(error, &self.what(kept)))?);
+        }
+        if content.finish().0 != kept.content {
+            return Err(broken(&self.what(kept), "is not what it was"));
+        }
+        Ok(())
+    }
+
+    fn what(&self, kept: &KeptBlob) -> String {
+        format!("the content {}", kept.blob.id)
+    }
+}
+
+/// What is damaged, in the place of an error that says only that something is.
+fn corrupt(error: Error, what: &str) -> Error {
+    match &error {
+        Error::Refused(refusal) if refusal.reason == Reason::ContentCorrupt => broken(what, "can't be read"),
+        _ => error,
+    }
+}
+
+fn broken(what: &str, how: &str) -> Error {
+    let text = format!("{what} {how}; the backup can't be restored");
+    Refusal::new(Reason::BackupCorrupt, text).with("damaged", what).into()
+}

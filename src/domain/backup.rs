@@ -1,0 +1,278 @@
+//! Backups: what a tenant had at one moment, whole or in parts.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::asset::AssetKind;
+use super::blob::ObjectName;
+use super::error::{Error, Reason, Refusal, Result};
+use super::id::{BackupId, KeyId, OperationId, TenantUid};
+use super::names::names;
+use super::operation::Failure;
+use super::privilege::Privilege;
+
+names! {
+    /// What a backup has parts for.
+    Component {
+        /// Users, groups, roles and privileges.
+        Users = "users",
+        /// The tenant's profile, features and mail texts.
+        Settings = "settings",
+        /// Who has which seat.
+        Licenses = "licenses",
+        /// Assets of the kind FILTER.
+        Filters = "filters",
+        /// TEMPLATE.
+        Templates = "templates",
+        /// REPORT_SCRIPT.
+        ReportScripts = "report-scripts",
+        /// DATABASE.
+        Databases = "databases",
+        /// ANALYSIS.
+        Analyses = "analyses",
+        /// DASHBOARD.
+        Dashboards = "dashboards",
+        /// DOCUMENT.
+        Documents = "documents",
+        /// PORTAL.
+        Portal = "portal",
+        /// COLLABORATION.
+        Collaboration = "collaboration",
+        /// PROCESS.
+        Processes = "processes",
+        /// ARCM.
+        Arcm = "arcm",
+        /// RECORDING.
+        Recordings = "recordings",
+        /// OTHER.
+        Others = "others",
+    }
+}
+
+impl Component {
+    /// The kind of assets that it has; none: it has rows alone.
+    pub const fn assets(self) -> Option<AssetKind> {
+        Some(match self {
+            Self::Users | Self::Settings | Self::Licenses => return None,
+            Self::Filters => AssetKind::Filter,
+            Self::Templates => AssetKind::Template,
+            Self::ReportScripts => AssetKind::ReportScript,
+            Self::Databases => AssetKind::Database,
+            Self::Analyses => AssetKind::Analysis,
+            Self::Dashboards => AssetKind::Dashboard,
+            Self::Documents => AssetKind::Document,
+            Self::Portal => AssetKind::Portal,
+            Self::Collaboration => AssetKind::Collaboration,
+            Self::Processes => AssetKind::Process,
+            Self::Arcm => AssetKind::Arcm,
+            Self::Recordings => AssetKind::Recording,
+            Self::Others => AssetKind::Other,
+        })
+    }
+
+    /// The privilege that it takes to back it up or to restore it.
+    pub const fn privilege(self) -> Privilege {
+        match self {
+            Self::Users => Privilege::UserAdministrator,
+            Self::Settings => Privilege::TechnicalConfigurationAdministrator,
+            Self::Licenses => Privilege::LicenseAdministrator,
+            assets => match assets.assets() {
+                Some(kind) => kind.privilege(),
+                None => Privilege::ServerAdministrator,
+            },
+        }
+    }
+}
+
+names! {
+    /// How far a backup is. The migration says what follows what.
+    BackupState {
+        /// It is being made.
+        Running = "RUNNING",
+        /// It has all that was asked for.
+        Complete = "COMPLETE",
+        /// It lacks what whoever asked had no privilege for.
+        Partial = "PARTIAL",
+        /// It was given up.
+        Failed = "FAILED",
+        /// It is deleted, and its objects go.
+        Condemned = "CONDEMNED",
+    }
+}
+
+impl BackupState {
+    /// Whether there is something that could be restored.
+    pub const fn usable(self) -> bool {
+        matches!(self, Self::Complete | Self::Partial)
+    }
+}
+
+/// A backup to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewBackup {
+    /// What it shall have; empty: everything.
+    pub components: Vec<Component>,
+    /// What people say of it.
+    pub note: String,
+}
+
+/// How much a backup shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    /// Rows of all tables.
+    pub rows: i64,
+    /// Assets.
+    pub objects: i64,
+    /// Bytes of their content.
+    pub bytes: i64,
+    /// Bytes that it takes in the object store beside the content.
+    pub stored_bytes: i64,
+}
+
+/// A backup.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Code of its tenant, which it may outlive.
+    pub tenant_code: String,
+    /// Its tenant.
+    pub tenant: TenantUid,
+    /// Which.
+    pub id: BackupId,
+    /// How far it is.
+    pub state: BackupState,
+    /// What it has.
+    pub components: Vec<Component>,
+    /// What it does not have for want of a privilege.
+    pub left_out: Vec<Component>,
+    /// What people say of it.
+    pub note: String,
+    /// Whether nothing but DeleteBackup removes it.
+    pub pinned: bool,
+    /// Who asked for it, by resource name.
+    pub creator: String,
+    /// By which operation.
+    pub operation: OperationId,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// The moment that it shows, once it is there.
+    pub taken_at: Option<DateTime<Utc>>,
+    /// When it was done or given up.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// How much it shows.
+    pub amount: Amount,
+    /// When all of it was last found to be whole.
+    pub verified_at: Option<DateTime<Utc>>,
+    /// Why it failed, or what is wrong with it.
+    pub failure: Option<Failure>,
+    /// Where its objects are: the claim that made them, and the key.
+    pub place: Option<(i64, KeyId)>,
+    /// Grows with each change of what is said of it.
+    pub version: i64,
+}
+
+impl Backup {
+    /// `tenants/{tenant}/backups/{backup}`.
+    pub fn name(&self) -> String {
+        name(&self.tenant_code, self.id)
+    }
+
+    /// What callers send back to be sure that nobody was faster.
+    pub fn etag(&self) -> String {
+        format!("\"{:x}\"", self.version)
+    }
+
+    /// Refuses a change of one that is not as it was when it was read.
+    pub fn check_etag(&self, sent: &str) -> Result<()> {
+        if sent.is_empty() || sent == self.etag() { Ok(()) } else { Err(Error::stale(self.name())) }
+    }
+
+    /// Where its objects are, if it can be used.
+    pub fn usable(&self) -> Result<(i64, KeyId)> {
+        let place = self.place.filter(|_| self.state.usable());
+        place.ok_or_else(|| {
+            let text = format!("the backup is {}; only a COMPLETE or PARTIAL one can be used", self.state.name());
+            Refusal::new(Reason::BackupStateInvalid, text).with("state", self.state.name()).about(self.name()).into()
+        })
+    }
+}
+
+/// `tenants/{tenant}/backups/{backup}`.
+pub fn name(tenant_code: &str, id: BackupId) -> String {
+    format!("tenants/{tenant_code}/backups/{id}")
+}
+
+/// A column as it was when a backup was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, as Postgres writes it.
+    pub kind: String,
+}
+
+/// The rows of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// The table.
+    pub table: String,
+    /// The columns of its rows, in their order.
+    pub columns: Vec<Column>,
+    /// How many rows.
+    pub rows: i64,
+    /// Bytes of each of its parts, plain.
+    pub parts: Vec<i64>,
+}
+
+/// What a backup is, as it stands in the object store: enough to find and to restore it without the database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The form of all this.
+    pub format: u32,
+    /// Whose.
+    pub tenant: TenantUid,
+    /// Its code.
+    pub tenant_code: String,
+    /// Which backup.
+    pub backup: BackupId,
+    /// The moment that it shows.
+    pub taken_at: DateTime<Utc>,
+    /// What it has.
+    pub components: Vec<Component>,
+    /// What it does not have for want of a privilege.
+    pub left_out: Vec<Component>,
+    /// How much it shows.
+    pub amount: Amount,
+    /// The rows.
+    pub segments: Vec<Segment>,
+}
+
+/// The name of a part of a segment in the object store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentPart {
+    /// Whose.
+    pub tenant: TenantUid,
+    /// Of which backup.
+    pub backup: BackupId,
+    /// The claim that wrote it.
+    pub attempt: i64,
+    /// The segment: a table, or `manifest`.
+    pub segment: String,
+    /// Which part, from 0.
+    pub part: i32,
+}
+
+impl SegmentPart {
+    /// The manifest of a backup.
+    pub fn manifest(tenant: TenantUid, backup: BackupId, attempt: i64) -> Self {
+        Self { tenant, backup, attempt, segment: "manifest".to_owned(), part: 0 }
+    }
+}
+
+impl From<SegmentPart> for ObjectName {
+    fn from(SegmentPart { tenant, backup, attempt, segment, part }: SegmentPart) -> Self {
+        Self::new(format!("backups/{tenant}/{backup}/{attempt}/{segment}.{part}"))
+    }
+}
+
+/// The form that is written.
+pub const FORMAT: u32 = 1;

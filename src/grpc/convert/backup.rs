@@ -1,0 +1,107 @@
+//! Backups as messages, and the requests that make and change them.
+
+use super::fields::{Fields, timestamp};
+use super::names;
+use crate::app::backups::UpdateBackup;
+use crate::domain::backup::{Backup, BackupState, Component, NewBackup};
+use crate::domain::error::Result;
+use crate::domain::name::Note;
+use crate::proto::v1;
+use crate::store::backups::BackupPatch;
+use crate::store::operations;
+
+/// A backup as a message.
+pub fn backup(backup: Backup) -> v1::Backup {
+    let missing = |component: &Component| v1::MissingComponent {
+        component: component.name().to_owned(),
+        privilege: format!("privileges/{}", component.privilege().name()),
+    };
+    let (reason, message) = backup.failure.as_ref().map(|f| (f.reason.clone(), f.message.clone())).unwrap_or_default();
+    v1::Backup {
+        name: backup.name(),
+        etag: backup.etag(),
+        state: state(backup.state).into(),
+        components: backup.components.iter().map(|component| component.name().to_owned()).collect(),
+        missing_components: backup.left_out.iter().map(missing).collect(),
+        operation: operations::name(&backup.tenant_code, backup.operation),
+        note: backup.note,
+        pinned: backup.pinned,
+        creator: backup.creator,
+        create_time: Some(timestamp(backup.created_at)),
+        snapshot_time: backup.taken_at.map(timestamp),
+        end_time: backup.ended_at.map(timestamp),
+        rows: backup.amount.rows,
+        objects: backup.amount.objects,
+        content_bytes: backup.amount.bytes,
+        stored_bytes: backup.amount.stored_bytes,
+        verify_time: backup.verified_at.map(timestamp),
+        reason,
+        message,
+    }
+}
+
+fn state(state: BackupState) -> v1::backup::State {
+    match state {
+        BackupState::Running => v1::backup::State::Running,
+        BackupState::Complete => v1::backup::State::Complete,
+        BackupState::Partial => v1::backup::State::Partial,
+        BackupState::Failed => v1::backup::State::Failed,
+        BackupState::Condemned => v1::backup::State::Unspecified,
+    }
+}
+
+/// The components that a request names.
+fn components(fields: &mut Fields, field: &'static str, sent: &[String]) -> Vec<Component> {
+    let parse = |name: &String| {
+        let all = || Component::ALL.iter().map(|component| component.name()).collect::<Vec<_>>().join(", ");
+        Component::parse(name).ok_or_else(|| format!("must be among {}", all()))
+    };
+    let mut components: Vec<_> = Vec::new();
+    for name in sent {
+        match fields.take(field, parse(name)) {
+            Some(component) => components.push(component),
+            // One refusal of the field says all that it takes.
+            None => break,
+        }
+    }
+    components
+}
+
+/// What CreateBackup asks for.
+pub fn create(request: v1::CreateBackupRequest) -> Result<NewBackup> {
+    names::tenant("parent", &request.parent)?;
+    let mut fields = Fields::default();
+    let components = components(&mut fields, "components", &request.components);
+    let note = fields.take("note", Note::parse(&request.note));
+    fields.finish(note.map(|note| NewBackup { components, note: note.to_string() }))
+}
+
+/// The fields that UpdateBackup changes.
+const CHANGEABLE: [&str; 2] = ["note", "pinned"];
+
+/// What UpdateBackup asks for.
+pub fn update(request: v1::UpdateBackupRequest) -> Result<UpdateBackup> {
+    let sent = request.backup.unwrap_or_default();
+    let id = names::id("backup.name", &sent.name)?;
+    let mut fields = Fields::default();
+    let masked = match request.update_mask {
+        Some(mask) => {
+            for path in mask.paths.iter().filter(|path| !CHANGEABLE.contains(&path.as_str())) {
+                fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", ")));
+            }
+            CHANGEABLE.map(|field| mask.paths.iter().any(|path| path == field))
+        }
+        None => [!sent.note.is_empty(), sent.pinned],
+    };
+    if !masked.contains(&true) {
+        fields.refuse("update_mask", format!("must name at least one of {}", CHANGEABLE.join(", ")));
+    }
+    let mut patch = BackupPatch::default();
+    if masked[0] {
+        patch.note = fields.take("backup.note", Note::parse(&sent.note)).map(|note| note.to_string());
+    }
+    if masked[1] {
+        patch.pinned = Some(sent.pinned);
+    }
+    fields.finish(Some(UpdateBackup { id, patch, etag: sent.etag }))
+}

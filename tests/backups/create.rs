@@ -1,0 +1,156 @@
+//! A backup shows one moment of a tenant, whole or with what is missing named.
+
+use landlord::proto::v1;
+use tonic::Code;
+use v1::backup::State;
+
+use crate::support::assets::noise;
+use crate::support::client::{assert_refused, fields};
+use crate::support::lifecycle::{ADMIN_PASSWORD, facts};
+use crate::support::server::TestServer;
+
+const ALL: [&str; 16] = [
+    "users",
+    "settings",
+    "licenses",
+    "filters",
+    "templates",
+    "report-scripts",
+    "databases",
+    "analyses",
+    "dashboards",
+    "documents",
+    "portal",
+    "collaboration",
+    "processes",
+    "arcm",
+    "recordings",
+    "others",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_everything_is_complete_and_says_how_much_it_has() {
+    let server = TestServer::start().await;
+    let (acme, anna) = server.administrator("Acme").await;
+    anna.new_user(&acme, "ben").await.unwrap();
+    anna.new_asset(&acme, "one", &noise(1000, 1)).await;
+    anna.new_asset(&acme, "two", &noise(9 << 20, 2)).await;
+    let request =
+        v1::CreateBackupRequest { parent: acme.clone(), note: "before the move".into(), ..Default::default() };
+    let begun = anna.begin_backup(request).await.unwrap();
+    let backup = begun.backup.unwrap();
+    assert_eq!((backup.state(), backup.note.as_str()), (State::Running, "before the move"));
+    let operation = anna.succeed(begun.operation).await;
+    assert_eq!((operation.kind.as_str(), &operation.results), ("back-up", &vec![backup.name.clone()]));
+    let done = anna.backup(&backup.name).await.unwrap();
+    assert_eq!((done.state(), done.objects, done.content_bytes), (State::Complete, 2, 1000 + (9 << 20)));
+    assert_eq!(done.components, ALL);
+    assert!(done.missing_components.is_empty() && done.reason.is_empty());
+    // superuser, anna and ben, each a user and a member, and what else a tenant has.
+    assert!(done.rows > 20 && done.stored_bytes > 1000 && done.stored_bytes < 200_000, "{done:?}");
+    assert_eq!(done.operation, operation.name);
+    assert_eq!(done.creator, anna.user_named(&acme, "anna").await);
+    assert!(done.create_time.is_some() && done.snapshot_time.is_some() && done.end_time.is_some());
+    assert_eq!(anna.backups(&acme, "").await.unwrap(), ["before the move"]);
+
+    let empty = server.operator().await.active_tenant("Empty").await;
+    let acting = server.operator().await.exchanged(&empty).await;
+    assert_eq!(acting.back_up(&empty).await.state(), State::Complete, "a tenant with nothing in it, by an operator");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_caller_has_no_privilege_for_is_left_out_and_named() {
+    let server = TestServer::start().await;
+    let (acme, anna) = server.administrator("Acme").await;
+    anna.new_asset(&acme, "other", &noise(1000, 1)).await;
+    let role = anna.new_role(&acme, "Databases", &["privileges/database-administrator"]).await.unwrap();
+    let ben = anna.new_user(&acme, "ben").await.unwrap().name;
+    anna.give(&role, &[&ben]).await.unwrap();
+    let ben = server.enter("ben@acme").await;
+    let partial = ben.back_up(&acme).await;
+    assert_eq!((partial.state(), &partial.components), (State::Partial, &vec!["databases".to_owned()]));
+    let missing: Vec<_> =
+        partial.missing_components.iter().map(|m| (m.component.as_str(), m.privilege.as_str())).collect();
+    assert_eq!(missing.len(), ALL.len() - 1);
+    assert_eq!(missing[0], ("users", "privileges/user-administrator"));
+    assert_eq!(missing[1], ("settings", "privileges/technical-configuration-administrator"));
+    assert_eq!(missing[2], ("licenses", "privileges/license-administrator"));
+    assert!(missing.contains(&("others", "privileges/server-administrator")));
+    assert_eq!((partial.rows, partial.objects), (0, 0), "the one asset is of another kind");
+    let own = ben.begin(&acme, &["databases"]).await.unwrap();
+    ben.succeed(own.operation).await;
+    assert_eq!(ben.backup(&own.backup.unwrap().name).await.unwrap().state(), State::Complete, "all that was asked for");
+    let nothing =
+        assert_refused(ben.begin(&acme, &["users", "portal"]).await, Code::PermissionDenied, "PRIVILEGE_MISSING");
+    assert_eq!(facts(&nothing)["privilege"], "user-administrator,portal-administrator");
+    let unknown = assert_refused(ben.begin(&acme, &["people"]).await, Code::InvalidArgument, "FIELDS_INVALID");
+    assert!(fields(&unknown)[0].1.contains("users, settings"), "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_shows_one_moment_whatever_is_written_meanwhile() {
+    let server = TestServer::start().await;
+    let (acme, anna) = server.administrator("Acme").await;
+    let (sales, support) =
+        (anna.new_group(&acme, "Sales").await.unwrap(), anna.new_group(&acme, "Support").await.unwrap());
+    let ben = anna.new_user(&acme, "ben").await.unwrap().name;
+    anna.add(&sales, &[&ben]).await.unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let moving = {
+        let (anna, stop) = (anna.clone(), stop.clone());
+        tokio::spawn(async move {
+            let mut from = (sales, support);
+            let mut moves = 0;
+            while !stop.is_cancelled() {
+                let go = v1::MoveGroupMemberRequest {
+                    user: ben.clone(),
+                    source_group: from.0.clone(),
+                    target_group: from.1.clone(),
+                    ..Default::default()
+                };
+                anna.move_group_member(go).await.unwrap();
+                from = (from.1, from.0);
+                moves += 1;
+            }
+            moves
+        })
+    };
+    let mut rows = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        rows.insert(anna.back_up(&acme).await.rows);
+    }
+    stop.cancel();
+    assert!(moving.await.unwrap() > 8, "there were moves meanwhile");
+    assert_eq!(rows.len(), 1, "ben is always in one group: {rows:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_makes_no_second_one_a_trial_none_and_a_cancelled_one_fails() {
+    let worker = TestServer::start().await;
+    let server = TestServer::on(worker.database.clone(), &[("operations.workers", "0".into())]).await;
+    let (acme, _) = worker.administrator("Acme").await;
+    let anna = server.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let once = v1::CreateBackupRequest { parent: acme.clone(), request_id, ..Default::default() };
+    let tried = v1::CreateBackupRequest { validate_only: true, request_id: String::new(), ..once.clone() };
+    assert_eq!(anna.begin_backup(tried).await.unwrap().backup.unwrap().components, ALL);
+    assert!(anna.backups(&acme, "").await.unwrap().is_empty());
+    let first = anna.begin_backup(once.clone()).await.unwrap();
+    assert_eq!(anna.begin_backup(once).await.unwrap(), first);
+    anna.succeed(first.operation).await;
+    assert_eq!(anna.backups(&acme, "").await.unwrap().len(), 1);
+    worker.stop().await.unwrap();
+    let begun = anna.begin(&acme, &[]).await.unwrap();
+    let name = begun.backup.unwrap().name;
+    let running = anna.remove_backup(&name).await;
+    assert_refused(running, Code::FailedPrecondition, "BACKUP_STATE_INVALID");
+    assert_refused(anna.verify(&name).await, Code::FailedPrecondition, "BACKUP_STATE_INVALID");
+    let operation = begun.operation.unwrap().name;
+    anna.cancel(&operation).await.unwrap();
+    let _worker = TestServer::on(server.database.clone(), &[]).await;
+    assert_eq!(anna.wait(&operation).await.state(), v1::operation::State::Cancelled);
+    let failed = anna.backup(&name).await.unwrap();
+    assert_eq!((failed.state(), failed.reason.as_str()), (State::Failed, "CANCELLED"));
+    anna.remove_backup(&name).await.unwrap();
+    assert_refused(anna.backup(&name).await, Code::NotFound, "RESOURCE_NOT_FOUND");
+}

@@ -1,0 +1,7 @@
+//! Backups of tenants.
+
+mod crash;
+mod create;
+mod keep;
+mod list;
+mod verify;
