@@ -6,5 +6,7 @@ DROP TRIGGER born ON assets;
 DROP FUNCTION asset_is_born;
 ALTER TABLE assets DROP COLUMN born;
 ALTER TABLE tenant_limits DROP COLUMN backup_seq;
+DROP TRIGGER gives_backup_up ON operations;
+DROP FUNCTION backup_is_given_up;
 DROP TABLE backups;
 DROP FUNCTION backup_guard;

@@ -41,6 +41,7 @@ CREATE TABLE backups (
 COMMENT ON COLUMN backups.bytes IS 'of the content that it refers to, before it is compressed';
 CREATE INDEX backups_by_time ON backups (tenant_id, created_at, id);
 CREATE INDEX backups_by_age ON backups (created_at, id);
+CREATE INDEX backups_by_operation ON backups (tenant_id, operation_id);
 CREATE INDEX backups_condemned ON backups (tenant_id) WHERE state = 'CONDEMNED';
 CALL protect_tenant_table('backups');
 CREATE POLICY platform ON backups FOR SELECT TO landlord_platform USING (true);
@@ -64,6 +65,19 @@ BEGIN
 END
 $$;
 CREATE TRIGGER guard BEFORE UPDATE ON backups FOR EACH ROW EXECUTE FUNCTION backup_guard();
+
+-- A backup whose operation has ended without it has failed, however that ended.
+CREATE FUNCTION backup_is_given_up() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    UPDATE backups SET state = 'FAILED', ended_at = clock_timestamp(), version = version + 1,
+        reason = CASE NEW.state WHEN 'CANCELLED' THEN 'CANCELLED' ELSE NEW.error_reason END,
+        message = CASE NEW.state WHEN 'CANCELLED' THEN 'its operation was cancelled' ELSE NEW.error_message END
+    WHERE tenant_id = NEW.tenant_id AND operation_id = NEW.id AND state = 'RUNNING';
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER gives_backup_up AFTER UPDATE OF ended_at ON operations
+    FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL) EXECUTE FUNCTION backup_is_given_up();
 
 -- Which backup was begun last. Whoever begins one, and whoever makes or removes assets, holds the tenant: so what a backup shows
 -- came before it or while it was the last, and went while it was the last or later.

@@ -1,7 +1,8 @@
 //! Back up: copies the rows of one moment into the object store, refers to the content, and makes the backup visible.
 //!
 //! Whatever a worker writes is below its own attempt, so two never meet; what counts is the attempt that the row names. Content is
-//! kept for the backup from its beginning on. Given up, the backup is FAILED, and its objects are collected with it.
+//! kept for the backup from its beginning on. However its operation ends, a backup that is not visible by then is FAILED: a trigger
+//! sees to it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +19,7 @@ use crate::domain::backup::{Amount, Backup, FORMAT, Manifest, Segment, SegmentPa
 use crate::domain::error::{Error, Result};
 use crate::domain::id::BackupId;
 use crate::domain::names::names;
-use crate::domain::operation::{Failure, Units};
+use crate::domain::operation::Units;
 use crate::store::backups::{self, Made};
 use crate::store::copy::{Moment, RowCount};
 use crate::store::tx::Tx;
@@ -63,10 +64,6 @@ impl Work for BackUp {
         backups::publish(tx, self.backup, &made).await?;
         let backup = backups::one(tx, self.backup).await?;
         Ok(Next::Done(backup.map(|backup| backup.name()).into_iter().collect()))
-    }
-
-    async fn undo(&self, tx: &mut Tx, _: &Job, why: &Failure) -> Result<()> {
-        backups::fail(tx, self.backup, why).await
     }
 }
 

@@ -147,21 +147,6 @@ pub async fn publish(tx: &mut Tx, id: BackupId, made: &Made) -> Result<()> {
     if changed == 1 { Ok(()) } else { Err(Error::internal("backup", "it is not running any more")) }
 }
 
-/// Notes that a backup was given up, and why.
-pub async fn fail(tx: &mut Tx, id: BackupId, why: &Failure) -> Result<()> {
-    let running = b::table.find((tx.tenant().0, id.0)).filter(b::state.eq(BackupState::Running.name()));
-    diesel::update(running)
-        .set((
-            (b::state.eq(BackupState::Failed.name()), b::reason.eq(&why.reason), b::message.eq(&why.message)),
-            b::ended_at.eq(clock_timestamp().nullable()),
-            b::version.eq(b::version + 1),
-        ))
-        .execute(tx.conn())
-        .await
-        .map_err(failed)?;
-    Ok(())
-}
-
 /// Notes what a verification has found: nothing, or what is wrong.
 pub async fn note_verification(tx: &mut Tx, id: BackupId, wrong: Option<&Failure>) -> Result<()> {
     let row = b::table.find((tx.tenant().0, id.0));

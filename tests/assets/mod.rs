@@ -8,5 +8,5 @@ mod quota;
 mod resume;
 mod s3;
 mod sealed;
-mod store;
+pub mod store;
 mod upload;

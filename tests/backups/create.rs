@@ -4,6 +4,7 @@ use landlord::proto::v1;
 use tonic::Code;
 use v1::backup::State;
 
+use crate::assets::store::s3;
 use crate::support::assets::noise;
 use crate::support::client::{assert_refused, fields};
 use crate::support::lifecycle::{ADMIN_PASSWORD, facts};
@@ -153,4 +154,29 @@ async fn a_repeat_makes_no_second_one_a_trial_none_and_a_cancelled_one_fails() {
     assert_eq!((failed.state(), failed.reason.as_str()), (State::Failed, "CANCELLED"));
     anna.remove_backup(&name).await.unwrap();
     assert_refused(anna.backup(&name).await, Code::NotFound, "RESOURCE_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_is_prepared_ends_a_backup_and_so_does_a_store_that_takes_nothing() {
+    let worker = TestServer::start().await;
+    let server = TestServer::on(worker.database.clone(), &[("operations.workers", "0".into())]).await;
+    let (acme, _) = worker.administrator("Acme").await;
+    worker.stop().await.unwrap();
+    let anna = server.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
+    let operator = server.operator().await;
+    let begun = anna.begin(&acme, &[]).await.unwrap().backup.unwrap().name;
+    operator.prepare(&acme).await.unwrap();
+    let failed = operator.backup(&begun).await.unwrap();
+    assert_eq!((failed.state(), failed.reason.as_str()), (State::Failed, "CANCELLED"));
+
+    let beta = operator.create("Beta").await;
+    let broken = TestServer::on(server.database.clone(), &s3("http://127.0.0.1:9")).await;
+    operator.succeed(beta.operation).await;
+    let beta = beta.tenant.unwrap().name;
+    let acting = broken.operator().await.exchanged(&beta).await;
+    let begun = acting.begin(&beta, &[]).await.unwrap();
+    assert_eq!(acting.wait(&begun.operation.unwrap().name).await.state(), v1::operation::State::Failed);
+    let failed = acting.backup(&begun.backup.unwrap().name).await.unwrap();
+    assert_eq!((failed.state(), failed.reason.as_str()), (State::Failed, "OBJECT_STORE_UNAVAILABLE"));
+    assert!(failed.message.contains("object store"), "{failed:?}");
 }
