@@ -104,6 +104,10 @@ async fn the_room_of_an_upload_that_fails_or_is_given_up_is_free_again() {
 
     let cut = anna.send(stream::iter([first(header(&acme, "cut off", &content))])).await;
     assert_refused(cut, Code::Aborted, "UPLOAD_INTERRUPTED");
+    assert_eq!(used(&operator, &acme).await, 0, "nobody can name it, so nobody goes on with it");
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let named = v1::UploadAssetHeader { request_id, ..header(&acme, "cut off", &content) };
+    assert_refused(anna.send(stream::iter([first(named)])).await, Code::Aborted, "UPLOAD_INTERRUPTED");
     assert_eq!(used(&operator, &acme).await, 600, "it may go on");
     let sql = server.database.connect("postgres").await;
     sql.batch_execute("UPDATE uploads SET expires_at = now() - interval '1 second'").await.unwrap();

@@ -49,9 +49,29 @@ pub(in crate::app) async fn receive(
     let key = app.vault.key(op.target()?, upload.key).await?;
     let received = upload.received();
     let (content, buffer) = (key.content()?, BytesMut::new());
-    let receiver = Receiver { app: app.clone(), op, key, upload, announced, content, buffer, received };
+    // Without a request id nobody can name it, and so nobody goes on with it.
+    let resumable = op.call().is_some_and(|call| call.request.is_some());
+    let abandoned = (!resumable).then(|| (app.clone(), op.clone(), upload.clone()));
+    let receiver = Receiver { app: app.clone(), op, key, upload, announced, content, buffer, received, resumable };
     // In a task of its own, which writes down what has arrived also when the caller is gone.
-    tokio::spawn(receiver.run(chunks)).await.map_err(|e| Error::internal("upload", e))?
+    let task = tokio::spawn(async move {
+        let received = receiver.run(chunks).await;
+        if let (Err(_), Some((app, op, upload))) = (&received, abandoned)
+            && let Err(error) = give_up(&app, op, upload).await
+        {
+            tracing::debug!(%error, "an upload was not given up; it is when its time is over");
+        }
+        received
+    });
+    task.await.map_err(|e| Error::internal("upload", e))?
+}
+
+/// Gives up an upload of which nothing can come any more: what it reserved is free.
+async fn give_up(app: &App, op: OpContext, upload: Upload) -> Result<()> {
+    let given_up = app.db.prepare::<_, _, serde_json::Value>(op, "give-upload-up", upload, |tx, upload| {
+        uploads::give_up(tx, upload).boxed()
+    });
+    given_up.await.map(|_| ())
 }
 
 struct Receiver {
@@ -65,6 +85,8 @@ struct Receiver {
     buffer: BytesMut,
     /// Bytes that have arrived.
     received: i64,
+    /// Whether somebody can go on with it.
+    resumable: bool,
 }
 
 impl Receiver {
@@ -81,7 +103,7 @@ impl Receiver {
                 Ok(None) => self.broken_off("the chunks ended"),
                 Err(_) => self.broken_off("no chunk came for a minute"),
             };
-            if self.buffer.len() >= WORTH_KEEPING {
+            if self.resumable && self.buffer.len() >= WORTH_KEEPING {
                 self.keep().await?;
             }
             return Err(problem);
@@ -176,11 +198,7 @@ impl Receiver {
         let last = if self.buffer.is_empty() { None } else { Some(self.write().await?) };
         let (content, sha256) = self.content.finish();
         if self.announced.sha256.is_some_and(|announced| announced != sha256) {
-            let give_up =
-                self.app.db.prepare::<_, _, serde_json::Value>(self.op, "give-upload-up", self.upload, |tx, upload| {
-                    uploads::give_up(tx, upload).boxed()
-                });
-            give_up.await?;
+            give_up(&self.app, self.op, self.upload).await?;
             return Err(Error::field(
                 "header.sha256",
                 "is not that of the content that arrived; nothing of it is kept",
