@@ -194,6 +194,19 @@ impl Actor {
         let user = user.map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
         Self { user, service, acted_for }
     }
+
+    /// Its resource name, as a tenant of this code sees it; `system`: Landlord itself.
+    pub fn name_in(&self, tenant: TenantUid, code: &str) -> String {
+        match (self.user, self.service.as_ref()) {
+            (Some(UserRef { home, user }), _) if home.is_infrastructure() => {
+                format!("tenants/infrastructure/users/{user}")
+            }
+            (Some(UserRef { home, user }), _) if home == tenant => format!("tenants/{code}/users/{user}"),
+            (Some(UserRef { home, user }), _) => format!("tenants/{home}/users/{user}"),
+            (None, Some(service)) => service.name(),
+            (None, None) => "system".to_owned(),
+        }
+    }
 }
 
 /// An operation as everybody may see it.

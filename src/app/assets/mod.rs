@@ -13,8 +13,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::asset::{Asset, AssetKind, not_privileged};
 use crate::domain::error::Result;
-use crate::domain::id::{AssetId, TenantUid};
-use crate::domain::operation::Actor;
+use crate::domain::id::AssetId;
 use crate::store::tx::Tx;
 use crate::store::{assets, privileges};
 
@@ -36,17 +35,4 @@ async fn visible(tx: &mut Tx, id: AssetId) -> Result<Asset> {
     let asset = assets::one(tx, id).await?.ok_or_else(|| tx.op().not_found())?;
     check_kind(tx, asset.kind).await?;
     Ok(asset)
-}
-
-/// Who makes an asset or a backup, by resource name.
-pub(super) fn creator(actor: &Actor, tenant: TenantUid, tenant_code: &str) -> String {
-    if let Some(service) = &actor.service {
-        return service.name();
-    }
-    let Some(user) = actor.user else { return "system".to_owned() };
-    match user.home {
-        TenantUid::INFRASTRUCTURE => format!("tenants/infrastructure/users/{}", user.user),
-        home if home == tenant => format!("tenants/{tenant_code}/users/{}", user.user),
-        home => format!("tenants/{home}/users/{}", user.user),
-    }
 }

@@ -3,7 +3,7 @@
 use futures::FutureExt as _;
 use futures::stream::BoxStream;
 
-use super::{check_kind, creator};
+use super::check_kind;
 use crate::app::App;
 use crate::app::content::{Chunk, Received, receive};
 use crate::app::tenants::target;
@@ -86,7 +86,7 @@ async fn finish(tx: &mut Tx, new: &NewAsset, received: &Received) -> Result<Asse
     let Received { upload, last, content, sha256, bytes } = received;
     uploads::finish(tx, upload, last.as_ref(), &format!("{}/assets/{id}", tenant.name())).await?;
     let blob = blobs::publish(tx, upload.blob, content, sha256, *bytes).await?;
-    let creator = creator(&tx.op().actor(), tenant.uid, &tenant.code);
+    let creator = tx.op().actor().name_in(tenant.uid, &tenant.code);
     assets::insert(tx, id, new, (blob, *bytes), &creator).await?;
     assets::one(tx, id).await?.ok_or_else(|| Error::internal("asset", "it went away in its own transaction"))
 }

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{meant, permitted};
 use crate::app::App;
-use crate::app::assets::creator;
 use crate::app::tenants::target;
 use crate::context::OpContext;
 use crate::domain::backup::{Backup, Component, NewBackup};
@@ -44,7 +43,7 @@ async fn create(tx: &mut Tx, new: &NewBackup) -> Result<Begun> {
     let (id, actor) = (BackupId::new(), tx.op().actor());
     let operation = operations::enqueue(tx, &Params::BackUp { backup: id }, &actor).await?;
     let new = NewBackup { components, note: new.note.clone() };
-    backups::begin(tx, id, operation, &new, &left_out, &creator(&actor, tenant.uid, &tenant.code)).await?;
+    backups::begin(tx, id, operation, &new, &left_out, &actor.name_in(tenant.uid, &tenant.code)).await?;
     let gone = || Error::internal("backup", "it went away in its own transaction");
     let backup = backups::one(tx, id).await?.ok_or_else(gone)?;
     let operation = operations::load(tx, operation).await?.ok_or_else(gone)?;

@@ -4,33 +4,23 @@ use std::collections::BTreeMap;
 
 use super::fields::timestamp;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{OperationId, TenantUid, UserId, UserRef};
+use crate::domain::id::OperationId;
 use crate::domain::operation::{Operation, State};
-use crate::domain::service_identity::ServiceRef;
 use crate::proto::v1;
 use crate::store::operations::name;
 
 /// An operation as a message.
 pub fn operation(operation: Operation) -> v1::Operation {
-    let user = |tenant: TenantUid, user: UserId| {
-        let tenant = match tenant {
-            TenantUid::INFRASTRUCTURE => "infrastructure".to_owned(),
-            own if own == operation.tenant => operation.tenant_code.clone(),
-            other => other.to_string(),
-        };
-        format!("tenants/{tenant}/users/{user}")
-    };
     let acted_for = operation.actor.acted_for.as_ref();
-    let actor = operation.actor.user.map(|UserRef { home, user: id }| user(home, id));
-    let actor = actor.or_else(|| operation.actor.service.as_ref().map(ServiceRef::name));
+    let user = |user| format!("tenants/{}/users/{user}", operation.tenant_code);
     v1::Operation {
         cancellable: operation.cancellable(),
         name: name(&operation.tenant_code, operation.id),
         kind: operation.kind.name().to_owned(),
         state: state(operation.state).into(),
         tenant: format!("tenants/{}", operation.tenant_code),
-        actor: actor.unwrap_or_else(|| "system".to_owned()),
-        acted_for: acted_for.map(|acted| user(operation.tenant, acted.user)).unwrap_or_default(),
+        actor: operation.actor.name_in(operation.tenant, &operation.tenant_code),
+        acted_for: acted_for.map(|acted| user(acted.user)).unwrap_or_default(),
         impersonation_reason: acted_for.map(|acted| acted.reason.to_string()).unwrap_or_default(),
         progress: Some(v1::OperationProgress {
             phase: operation.step,
