@@ -21,7 +21,7 @@ use crate::domain::id::BackupId;
 use crate::domain::names::names;
 use crate::domain::operation::Units;
 use crate::store::backups::{self, Made};
-use crate::store::copy::{Moment, RowCount};
+use crate::store::copy::{Moment, RowReader, Rows};
 use crate::store::tx::Tx;
 use crate::vault::{PART_BYTES, TenantKey};
 
@@ -108,11 +108,11 @@ impl Copying<'_> {
     }
 
     /// Writes the rows of a table; gives the bytes of each part, and how many rows there are.
-    async fn segment(&mut self, table: &str, mut pieces: crate::store::copy::Rows) -> Result<(Vec<i64>, i64)> {
-        let (mut count, mut buffer, mut parts) = (RowCount::default(), BytesMut::new(), Vec::new());
+    async fn segment(&mut self, table: &str, mut pieces: Rows) -> Result<(Vec<i64>, i64)> {
+        let (mut reader, mut buffer, mut parts) = (RowReader::default(), BytesMut::new(), Vec::new());
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
-            count.take(&piece)?;
+            reader.take(&piece, |_| Ok(()))?;
             buffer.extend_from_slice(&piece);
             while buffer.len() >= PART_BYTES {
                 let part = buffer.split_to(PART_BYTES).freeze();
@@ -120,7 +120,7 @@ impl Copying<'_> {
             }
         }
         parts.push(self.part(table, parts.len(), buffer.freeze()).await?);
-        Ok((parts, count.finish()?))
+        Ok((parts, reader.finish()?))
     }
 
     async fn part(&mut self, name: &str, number: usize, plain: Bytes) -> Result<i64> {

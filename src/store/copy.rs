@@ -85,9 +85,9 @@ fn failed(error: tokio_postgres::Error) -> Error {
     }
 }
 
-/// Counts the rows of a copy as it goes by, and sees that it is whole: a copy that broke off says nothing of that itself.
+/// Reads the rows of a copy as it goes by, and sees that it is whole: a copy that broke off says nothing of that itself.
 #[derive(Debug, Default)]
-pub struct RowCount {
+pub struct RowReader {
     pending: BytesMut,
     at: Reading,
     rows: i64,
@@ -97,102 +97,65 @@ pub struct RowCount {
 enum Reading {
     #[default]
     Header,
-    /// The number of fields of the next row.
-    Row,
-    /// The length of the next field, of so many that are left.
-    Field(u16),
-    /// So many bytes of a field, and the fields that are left after it.
-    Bytes(usize, u16),
+    Rows,
     End,
 }
 
 /// What a copy begins with, with the length of an extension that it has not.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-impl RowCount {
-    /// Takes the next piece.
-    pub fn take(&mut self, piece: &[u8]) -> Result<()> {
+/// The fields of a row, as Postgres sends them; None: NULL.
+pub type Fields = Vec<Option<Bytes>>;
+
+impl RowReader {
+    /// Takes the next piece, and hands each row that is whole by now to `each`.
+    pub fn take(&mut self, piece: &[u8], mut each: impl FnMut(&Fields) -> Result<()>) -> Result<()> {
         self.pending.extend_from_slice(piece);
-        loop {
-            let next = match self.at {
-                Reading::Header if self.pending.len() < HEADER.len() => return Ok(()),
-                Reading::Header => {
-                    if self.pending.split_to(HEADER.len()) != HEADER {
-                        return Err(not_a_copy());
-                    }
-                    Reading::Row
-                }
-                Reading::Row if self.pending.len() < 2 => return Ok(()),
-                Reading::Row => match self.pending.get_i16() {
-                    -1 => Reading::End,
-                    fields => {
-                        self.rows += 1;
-                        Reading::Field(u16::try_from(fields).map_err(|_| not_a_copy())?)
-                    }
-                },
-                Reading::Field(0) => Reading::Row,
-                Reading::Field(_) if self.pending.len() < 4 => return Ok(()),
-                Reading::Field(left) => match self.pending.get_i32() {
-                    -1 => Reading::Field(left - 1),
-                    bytes => Reading::Bytes(usize::try_from(bytes).map_err(|_| not_a_copy())?, left - 1),
-                },
-                Reading::Bytes(bytes, left) if self.pending.len() < bytes => {
-                    let bytes = bytes - self.pending.len();
-                    self.pending.clear();
-                    self.at = Reading::Bytes(bytes, left);
-                    return Ok(());
-                }
-                Reading::Bytes(bytes, left) => {
-                    self.pending.advance(bytes);
-                    Reading::Field(left)
-                }
-                Reading::End if self.pending.is_empty() => return Ok(()),
-                Reading::End => return Err(not_a_copy()),
-            };
-            self.at = next;
+        if self.at == Reading::Header && self.pending.len() >= HEADER.len() {
+            if self.pending.split_to(HEADER.len()) != HEADER {
+                return Err(not_a_copy());
+            }
+            self.at = Reading::Rows;
         }
+        while self.at == Reading::Rows
+            && let Some(row) = self.row()?
+        {
+            self.rows += 1;
+            each(&row)?;
+        }
+        if self.at == Reading::End && !self.pending.is_empty() { Err(not_a_copy()) } else { Ok(()) }
     }
 
     /// How many rows there were, if the copy is whole.
     pub fn finish(self) -> Result<i64> {
         if self.at == Reading::End { Ok(self.rows) } else { Err(not_a_copy()) }
     }
-}
 
-/// Reads rows out of a copy, each as its fields.
-#[derive(Debug, Default)]
-pub struct RowReader {
-    pending: BytesMut,
-    begun: bool,
-}
-
-/// The fields of a row, as Postgres sends them; None: NULL.
-pub type Fields = Vec<Option<Bytes>>;
-
-impl RowReader {
-    /// Takes the next piece, and gives the rows that are whole by now.
-    pub fn take(&mut self, piece: &[u8]) -> Result<Vec<Fields>> {
-        self.pending.extend_from_slice(piece);
-        if !self.begun {
-            if self.pending.len() < HEADER.len() {
-                return Ok(Vec::new());
-            }
-            if self.pending.split_to(HEADER.len()) != HEADER {
-                return Err(not_a_copy());
-            }
-            self.begun = true;
+    /// The row that is next, if it is whole.
+    fn row(&mut self) -> Result<Option<Fields>> {
+        let all = self.pending.len();
+        let mut rest = &self.pending[..];
+        let Ok(count) = rest.try_get_i16() else { return Ok(None) };
+        if count == -1 {
+            self.pending.advance(2);
+            self.at = Reading::End;
+            return Ok(None);
         }
-        let mut rows = Vec::new();
-        while let Some(length) = row_length(&self.pending)? {
-            let mut row = self.pending.split_to(length).freeze();
-            let mut fields = Vec::with_capacity(usize::from(row.get_u16()));
-            while row.has_remaining() {
-                let bytes = usize::try_from(row.get_i32()).ok();
-                fields.push(bytes.map(|bytes| row.split_to(bytes)));
+        let mut places = Vec::new();
+        for _ in 0..u16::try_from(count).map_err(|_| not_a_copy())? {
+            let Ok(length) = rest.try_get_i32() else { return Ok(None) };
+            if length == -1 {
+                places.push(None);
+                continue;
             }
-            rows.push(fields);
+            let length = usize::try_from(length).map_err(|_| not_a_copy())?;
+            let begin = all - rest.len();
+            let Some((_, after)) = rest.split_at_checked(length) else { return Ok(None) };
+            places.push(Some(begin..begin + length));
+            rest = after;
         }
-        Ok(rows)
+        let row = self.pending.split_to(all - rest.len()).freeze();
+        Ok(Some(places.into_iter().map(|place| place.map(|place| row.slice(place))).collect()))
     }
 }
 
@@ -228,22 +191,6 @@ impl<'r> Record<'r> {
     }
 }
 
-/// How many bytes the row has that begins there, if it is whole; none at the end.
-fn row_length(bytes: &[u8]) -> Result<Option<usize>> {
-    let mut rest = bytes;
-    let Ok(fields) = rest.try_get_i16() else { return Ok(None) };
-    if fields == -1 {
-        return Ok(None);
-    }
-    for _ in 0..u16::try_from(fields).map_err(|_| not_a_copy())? {
-        let Ok(length) = rest.try_get_i32() else { return Ok(None) };
-        let length = usize::try_from(length.max(0)).map_err(|_| not_a_copy())?;
-        let Some((_, after)) = rest.split_at_checked(length) else { return Ok(None) };
-        rest = after;
-    }
-    Ok(Some(bytes.len() - rest.len()))
-}
-
 fn not_a_copy() -> Error {
     Error::internal("copying rows", "what was copied is cut off, or not in the form that is known")
 }
@@ -267,33 +214,30 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_counted_wherever_the_pieces_begin() {
-        for size in 1..=copy().len() {
-            let mut count = RowCount::default();
-            copy().chunks(size).for_each(|piece| count.take(piece).unwrap());
-            assert_eq!(count.finish().unwrap(), 2, "pieces of {size}");
-        }
-    }
-
-    #[test]
     fn rows_are_read_wherever_the_pieces_begin() {
         let field = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
         for size in 1..=copy().len() {
-            let mut reader = RowReader::default();
-            let rows: Vec<_> = copy().chunks(size).flat_map(|piece| reader.take(piece).unwrap()).collect();
+            let (mut reader, mut rows) = (RowReader::default(), Vec::new());
+            for piece in copy().chunks(size) {
+                let keep = |row: &Fields| {
+                    rows.push(row.clone());
+                    Ok(())
+                };
+                reader.take(piece, keep).unwrap();
+            }
             assert_eq!(rows, [vec![field("a"), None, field("")], vec![None, None, None]], "pieces of {size}");
+            assert_eq!(reader.finish().unwrap(), 2, "pieces of {size}");
         }
     }
 
     #[test]
     fn what_is_cut_off_or_goes_on_is_no_copy() {
         for at in 0..copy().len() {
-            let mut count = RowCount::default();
-            count.take(&copy()[..at]).unwrap();
-            assert!(count.finish().is_err(), "cut at {at}");
+            let mut reader = RowReader::default();
+            reader.take(&copy()[..at], |_| Ok(())).unwrap();
+            assert!(reader.finish().is_err(), "cut at {at}");
         }
-        let mut count = RowCount::default();
-        assert!(count.take(&[copy(), b"x".to_vec()].concat()).is_err());
-        assert!(RowCount::default().take(&[b'x'; 30]).is_err());
+        assert!(RowReader::default().take(&[copy(), b"x".to_vec()].concat(), |_| Ok(())).is_err());
+        assert!(RowReader::default().take(&[b'x'; 30], |_| Ok(())).is_err());
     }
 }

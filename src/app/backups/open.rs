@@ -11,7 +11,7 @@ use crate::domain::backup::{Backup, FORMAT, Manifest, Segment, SegmentPart};
 use crate::domain::blob::{Blob, ContentId, Part};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{BlobId, KeyId};
-use crate::store::copy::{Record, RowCount, RowReader};
+use crate::store::copy::{Record, RowReader};
 use crate::vault::TenantKey;
 
 /// A backup that is read.
@@ -68,10 +68,9 @@ impl OpenBackup {
         let Some(segment) = self.manifest.segments.iter().find(|segment| segment.table == table) else { return Ok(()) };
         let mut reader = RowReader::default();
         for part in 0..segment.parts.len() {
-            let rows = reader.take(&self.part(segment, part).await?)?;
-            rows.iter().try_for_each(|row| each(Record::new(&segment.columns, row)))?;
+            reader.take(&self.part(segment, part).await?, |row| each(Record::new(&segment.columns, row)))?;
         }
-        Ok(())
+        reader.finish().map(|_| ())
     }
 
     /// The blobs that it refers to, in the order of their ids.
@@ -105,11 +104,11 @@ impl OpenBackup {
     /// Reads all rows, and wants as many as there were.
     pub async fn check_rows(&self) -> Result<()> {
         for segment in &self.manifest.segments {
-            let mut count = RowCount::default();
+            let mut reader = RowReader::default();
             for part in 0..segment.parts.len() {
-                count.take(&self.part(segment, part).await?)?;
+                reader.take(&self.part(segment, part).await?, |_| Ok(()))?;
             }
-            if count.finish()? != segment.rows {
+            if reader.finish()? != segment.rows {
                 return Err(broken(&format!("the rows of {}", segment.table), "are not as many as there were"));
             }
         }
