@@ -186,32 +186,18 @@ pub fn upload(found: Progress) -> v1::Upload {
     }
 }
 
-/// The fields that UpdateAsset changes.
-const CHANGEABLE: [&str; 2] = ["display_name", "metadata"];
-
 /// What UpdateAsset asks for.
 pub fn update(request: v1::UpdateAssetRequest) -> Result<UpdateAsset> {
     let sent = request.asset.unwrap_or_default();
     let id = names::id("asset.name", &sent.name)?;
     let mut fields = Fields::default();
-    let populated = [!sent.display_name.is_empty(), !sent.metadata.is_empty()];
-    let masked = match request.update_mask {
-        Some(mask) => {
-            for path in mask.paths.iter().filter(|path| !CHANGEABLE.contains(&path.as_str())) {
-                fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", ")));
-            }
-            CHANGEABLE.map(|field| mask.paths.iter().any(|path| path == field))
-        }
-        None => populated,
-    };
-    if !masked.contains(&true) {
-        fields.refuse("update_mask", format!("must name at least one of {}", CHANGEABLE.join(", ")));
-    }
+    let changeable = [("display_name", !sent.display_name.is_empty()), ("metadata", !sent.metadata.is_empty())];
+    let [display_name, extra] = fields.masked(request.update_mask, changeable);
     let mut patch = AssetPatch::default();
-    if masked[0] {
+    if display_name {
         patch.display_name = fields.take("asset.display_name", AssetName::parse(&sent.display_name));
     }
-    if masked[1] {
+    if extra {
         patch.metadata = fields.take("asset.metadata", metadata(sent.metadata));
     }
     fields.finish(Some(UpdateAsset { id, patch, etag: sent.etag }))

@@ -76,31 +76,18 @@ pub fn create(request: v1::CreateBackupRequest) -> Result<NewBackup> {
     fields.finish(note.map(|note| NewBackup { components, note: note.to_string() }))
 }
 
-/// The fields that UpdateBackup changes.
-const CHANGEABLE: [&str; 2] = ["note", "pinned"];
-
 /// What UpdateBackup asks for.
 pub fn update(request: v1::UpdateBackupRequest) -> Result<UpdateBackup> {
     let sent = request.backup.unwrap_or_default();
     let id = names::id("backup.name", &sent.name)?;
     let mut fields = Fields::default();
-    let masked = match request.update_mask {
-        Some(mask) => {
-            for path in mask.paths.iter().filter(|path| !CHANGEABLE.contains(&path.as_str())) {
-                fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", ")));
-            }
-            CHANGEABLE.map(|field| mask.paths.iter().any(|path| path == field))
-        }
-        None => [!sent.note.is_empty(), sent.pinned],
-    };
-    if !masked.contains(&true) {
-        fields.refuse("update_mask", format!("must name at least one of {}", CHANGEABLE.join(", ")));
-    }
+    let changeable = [("note", !sent.note.is_empty()), ("pinned", sent.pinned)];
+    let [note, pinned] = fields.masked(request.update_mask, changeable);
     let mut patch = BackupPatch::default();
-    if masked[0] {
+    if note {
         patch.note = fields.take("backup.note", Note::parse(&sent.note)).map(|note| note.to_string());
     }
-    if masked[1] {
+    if pinned {
         patch.pinned = Some(sent.pinned);
     }
     fields.finish(Some(UpdateBackup { id, patch, etag: sent.etag }))

@@ -21,6 +21,25 @@ impl Fields {
         self.0.push(FieldViolation::new(field, allowed));
     }
 
+    /// Which of the fields that a call can change it does change: those that its mask names or, without a mask, those that are
+    /// populated. `changeable` has each field and whether it is.
+    pub fn masked<const N: usize>(
+        &mut self,
+        mask: Option<prost_types::FieldMask>,
+        changeable: [(&'static str, bool); N],
+    ) -> [bool; N] {
+        let names = changeable.map(|(name, _)| name);
+        let populated = || changeable.iter().filter(|(_, populated)| *populated).map(|(name, _)| (*name).to_owned());
+        let paths = mask.map_or_else(|| populated().collect(), |mask| mask.paths);
+        for path in paths.iter().filter(|path| !names.contains(&path.as_str())) {
+            self.refuse("update_mask", format!("may name {} only, not {path}", names.join(", ")));
+        }
+        if paths.is_empty() {
+            self.refuse("update_mask", format!("must name at least one of {}", names.join(", ")));
+        }
+        names.map(|name| paths.iter().any(|path| path == name))
+    }
+
     /// The request, if nothing is wrong with it.
     pub fn finish<T>(self, request: Option<T>) -> Result<T> {
         match request {

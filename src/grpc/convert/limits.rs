@@ -49,28 +49,15 @@ pub fn wanted(fields: &mut Fields, sent: &v1::TenantLimits) -> LimitsPatch {
 
 /// What UpdateTenantLimits asks for, with the etag.
 pub fn update(request: v1::UpdateTenantLimitsRequest) -> Result<(LimitsPatch, String)> {
-    const CHANGEABLE: &str = "max_users, disk_quota_bytes";
     let sent = request.limits.unwrap_or_default();
     let mut fields = Fields::default();
-    let Some(mask) = request.update_mask else {
-        let patch = wanted(&mut fields, &sent);
-        if sent.max_users.is_none() && sent.disk_quota_bytes.is_none() {
-            fields.refuse("update_mask", format!("must name at least one of {CHANGEABLE}"));
-        }
-        return fields.finish(Some((patch, sent.etag)));
-    };
-    let mut patch = LimitsPatch::default();
+    let changeable = [("max_users", sent.max_users.is_some()), ("disk_quota_bytes", sent.disk_quota_bytes.is_some())];
+    let [max_users, disk_quota] = fields.masked(request.update_mask, changeable);
     let given = wanted(&mut fields, &sent);
-    for path in &mask.paths {
-        match path.as_str() {
-            "max_users" => patch.max_users = Some(given.max_users.flatten()),
-            "disk_quota_bytes" => patch.disk_quota = Some(given.disk_quota.flatten()),
-            _ => fields.refuse("update_mask", format!("may name {CHANGEABLE} only, not {path}")),
-        }
-    }
-    if mask.paths.is_empty() {
-        fields.refuse("update_mask", format!("must name at least one of {CHANGEABLE}"));
-    }
+    let patch = LimitsPatch {
+        max_users: max_users.then_some(given.max_users.flatten()),
+        disk_quota: disk_quota.then_some(given.disk_quota.flatten()),
+    };
     fields.finish(Some((patch, sent.etag)))
 }
 

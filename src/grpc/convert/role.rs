@@ -84,21 +84,15 @@ pub fn create_privilege(request: v1::CreatePrivilegeRequest) -> Result<NewPrivil
     fields.finish(new())
 }
 
-/// The fields that can be changed of a group and of a role.
-const CHANGEABLE: [&str; 2] = ["display_name", "description"];
-
-/// The fields that a request changes: those of its mask, or those that are populated.
-fn paths(fields: &mut Fields, mask: Option<prost_types::FieldMask>, texts: [&str; 2]) -> Vec<String> {
-    let populated = || CHANGEABLE.iter().zip(texts).filter(|(_, text)| !text.is_empty());
-    let populated = || populated().map(|(path, _)| (*path).to_owned()).collect();
-    let paths: Vec<String> = mask.map_or_else(populated, |mask| mask.paths);
-    for path in paths.iter().filter(|path| !CHANGEABLE.contains(&path.as_str())) {
-        fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", ")));
-    }
-    if paths.is_empty() {
-        fields.refuse("update_mask", format!("must name at least one of {}", CHANGEABLE.join(", ")));
-    }
-    paths
+/// Whether a request changes the display name and the description of a group or role.
+fn masked(
+    fields: &mut Fields,
+    mask: Option<prost_types::FieldMask>,
+    display_name: &str,
+    description: &str,
+) -> [bool; 2] {
+    let changeable = [("display_name", !display_name.is_empty()), ("description", !description.is_empty())];
+    fields.masked(mask, changeable)
 }
 
 /// What UpdateGroup asks for: which group, what to change, and the etag.
@@ -107,12 +101,12 @@ pub fn update_group(request: v1::UpdateGroupRequest) -> Result<(GroupId, GroupPa
     let id = names::id("group.name", &sent.name)?;
     let mut fields = Fields::default();
     let mut patch = GroupPatch::default();
-    for path in paths(&mut fields, request.update_mask, [&sent.display_name, &sent.description]) {
-        if path == "display_name" {
-            patch.display_name = fields.take("group.display_name", DisplayName::parse(&sent.display_name));
-        } else {
-            patch.description = fields.take("group.description", Description::parse(&sent.description));
-        }
+    let [display_name, description] = masked(&mut fields, request.update_mask, &sent.display_name, &sent.description);
+    if display_name {
+        patch.display_name = fields.take("group.display_name", DisplayName::parse(&sent.display_name));
+    }
+    if description {
+        patch.description = fields.take("group.description", Description::parse(&sent.description));
     }
     fields.finish(Some((id, patch, sent.etag)))
 }
@@ -123,12 +117,12 @@ pub fn update_role(request: v1::UpdateRoleRequest) -> Result<(RoleId, RolePatch,
     let id = names::id("role.name", &sent.name)?;
     let mut fields = Fields::default();
     let mut patch = RolePatch::default();
-    for path in paths(&mut fields, request.update_mask, [&sent.display_name, &sent.description]) {
-        if path == "display_name" {
-            patch.display_name = fields.take("role.display_name", RoleName::parse(&sent.display_name));
-        } else {
-            patch.description = fields.take("role.description", Description::parse(&sent.description));
-        }
+    let [display_name, description] = masked(&mut fields, request.update_mask, &sent.display_name, &sent.description);
+    if display_name {
+        patch.display_name = fields.take("role.display_name", RoleName::parse(&sent.display_name));
+    }
+    if description {
+        patch.description = fields.take("role.description", Description::parse(&sent.description));
     }
     fields.finish(Some((id, patch, sent.etag)))
 }

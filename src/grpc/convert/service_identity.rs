@@ -104,44 +104,30 @@ fn tenants(fields: &mut Fields, sent: &v1::ServiceIdentity) -> Option<Tenants> {
     fields.take(field, named.map_err(|_| "must be `tenants/{code}` or `tenants/{uid}`".to_owned())).map(Tenants::Named)
 }
 
-/// The fields that UpdateServiceIdentity changes.
-const CHANGEABLE: [&str; 5] = ["display_name", "methods", "tenants", "all_tenants", "spiffe_id"];
-
 /// What UpdateServiceIdentity asks for.
 pub fn update(request: v1::UpdateServiceIdentityRequest) -> Result<UpdateServiceIdentity> {
     let sent = request.service_identity.unwrap_or_default();
     let id = service_identity_id("service_identity.name", &sent.name)?;
-    let filled = [
-        !sent.display_name.is_empty(),
-        !sent.methods.is_empty(),
-        !sent.tenants.is_empty(),
-        sent.all_tenants,
-        !sent.spiffe_id.is_empty(),
-    ];
-    let populated =
-        || CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect();
-    let paths: Vec<String> = request.update_mask.map_or_else(populated, |mask| mask.paths);
     let mut fields = Fields::default();
+    let changeable = [
+        ("display_name", !sent.display_name.is_empty()),
+        ("methods", !sent.methods.is_empty()),
+        ("tenants", !sent.tenants.is_empty()),
+        ("all_tenants", sent.all_tenants),
+        ("spiffe_id", !sent.spiffe_id.is_empty()),
+    ];
+    let [display_name, given, some, all, spiffe_id] = fields.masked(request.update_mask, changeable);
     let mut patch = ServiceIdentityPatch::default();
-    let mut wanted = None;
-    for path in &paths {
-        match path.as_str() {
-            "display_name" => {
-                patch.display_name =
-                    fields.take("service_identity.display_name", DisplayName::parse(&sent.display_name));
-            }
-            "methods" => patch.methods = fields.take("service_identity.methods", methods(&sent.methods)),
-            "tenants" | "all_tenants" if wanted.is_none() => wanted = tenants(&mut fields, &sent),
-            "tenants" | "all_tenants" => {}
-            "spiffe_id" if sent.spiffe_id.is_empty() => patch.spiffe_id = Some(None),
-            "spiffe_id" => {
-                patch.spiffe_id = fields.take("service_identity.spiffe_id", SpiffeId::parse(&sent.spiffe_id)).map(Some);
-            }
-            _ => fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", "))),
-        }
+    if display_name {
+        patch.display_name = fields.take("service_identity.display_name", DisplayName::parse(&sent.display_name));
     }
-    if paths.is_empty() {
-        fields.refuse("update_mask", format!("must name at least one of {}", CHANGEABLE.join(", ")));
+    if given {
+        patch.methods = fields.take("service_identity.methods", methods(&sent.methods));
+    }
+    let wanted = if some || all { tenants(&mut fields, &sent) } else { None };
+    if spiffe_id {
+        let id = Some(&sent.spiffe_id).filter(|id| !id.is_empty()).map(|id| SpiffeId::parse(id)).transpose();
+        patch.spiffe_id = fields.take("service_identity.spiffe_id", id);
     }
     fields.finish(Some(UpdateServiceIdentity { id, patch, tenants: wanted, etag: sent.etag }))
 }

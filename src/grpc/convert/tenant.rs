@@ -200,57 +200,45 @@ fn initial_admin(fields: &mut Fields, admin: &v1::InitialAdmin) -> Option<Initia
     Some(InitialAdmin { user_name: user_name?, email: email?, given_name: given_name?, family_name: family_name? })
 }
 
-/// The fields of a tenant that UpdateTenant changes.
-const CHANGEABLE: [&str; 7] =
-    ["display_name", "company_name", "labels", "protected", "time_zone", "email_notification", "branding"];
-
 /// What UpdateTenant asks for.
 pub fn update(request: v1::UpdateTenantRequest) -> Result<UpdateTenant> {
     let sent = request.tenant.unwrap_or_default();
-    let paths = match request.update_mask {
-        Some(mask) => mask.paths,
-        None => populated(&sent),
-    };
     let mut fields = Fields::default();
+    let changeable = [
+        ("display_name", !sent.display_name.is_empty()),
+        ("company_name", !sent.company_name.is_empty()),
+        ("labels", !sent.labels.is_empty()),
+        ("protected", sent.protected),
+        ("time_zone", !sent.time_zone.is_empty()),
+        ("email_notification", sent.email_notification.is_some()),
+        ("branding", sent.branding.is_some()),
+    ];
+    let [display_name, company_name, labelled, protected, time_zone, email_notification, branding] =
+        fields.masked(request.update_mask, changeable);
     let mut patch = TenantPatch::default();
-    for path in &paths {
-        match path.as_str() {
-            "display_name" => {
-                patch.display_name = fields.take("tenant.display_name", DisplayName::parse(&sent.display_name));
-            }
-            "company_name" => {
-                patch.company_name = fields.take("tenant.company_name", CompanyName::parse(&sent.company_name));
-            }
-            "labels" => patch.labels = fields.take("tenant.labels", labels(sent.labels.clone())),
-            "protected" => patch.protected = Some(sent.protected),
-            "time_zone" => patch.time_zone = fields.take("tenant.time_zone", TimeZone::parse(&sent.time_zone)),
-            "email_notification" => {
-                let sent = sent.email_notification.ok_or_else(|| "must be true or false".to_owned());
-                patch.email_notification = fields.take("tenant.email_notification", sent);
-            }
-            "branding" => {
-                patch.branding = wanted_branding(&mut fields, &sent.branding.clone().unwrap_or_default());
-            }
-            _ => fields.refuse("update_mask", format!("may name {} only, not {path}", CHANGEABLE.join(", "))),
-        }
+    if display_name {
+        patch.display_name = fields.take("tenant.display_name", DisplayName::parse(&sent.display_name));
     }
-    if paths.is_empty() {
-        fields.refuse("update_mask", format!("must name at least one of {}", CHANGEABLE.join(", ")));
+    if company_name {
+        patch.company_name = fields.take("tenant.company_name", CompanyName::parse(&sent.company_name));
+    }
+    if labelled {
+        patch.labels = fields.take("tenant.labels", labels(sent.labels));
+    }
+    if protected {
+        patch.protected = Some(sent.protected);
+    }
+    if time_zone {
+        patch.time_zone = fields.take("tenant.time_zone", TimeZone::parse(&sent.time_zone));
+    }
+    if email_notification {
+        let sent = sent.email_notification.ok_or_else(|| "must be true or false".to_owned());
+        patch.email_notification = fields.take("tenant.email_notification", sent);
+    }
+    if branding {
+        patch.branding = wanted_branding(&mut fields, &sent.branding.unwrap_or_default());
     }
     fields.finish(Some(UpdateTenant { patch, etag: sent.etag }))
-}
-
-fn populated(sent: &v1::Tenant) -> Vec<String> {
-    let filled = [
-        !sent.display_name.is_empty(),
-        !sent.company_name.is_empty(),
-        !sent.labels.is_empty(),
-        sent.protected,
-        !sent.time_zone.is_empty(),
-        sent.email_notification.is_some(),
-        sent.branding.is_some(),
-    ];
-    CHANGEABLE.iter().zip(filled).filter(|(_, filled)| *filled).map(|(path, _)| (*path).to_owned()).collect()
 }
 
 /// That a resource name is one of a tenant, and of nothing below it.
