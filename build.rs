@@ -12,7 +12,7 @@ use prost::Message as _;
 use prost_reflect::DescriptorPool;
 
 pub use policies::policies;
-use policies::{MethodPolicy, enum_name, enum_names, first_message, flag, strings, text};
+use policies::{MethodPolicy, enum_name, enum_names, first_message, flag, strings, tenant_privileges, text};
 
 #[path = "proto/policies.rs"]
 pub mod policies;
@@ -116,7 +116,7 @@ fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
             policy.method.name(),
             camel(enum_name(rule, "access").trim_start_matches("ACCESS_")),
             privileges(strings(rule, "platform_privileges")),
-            privileges(strings(rule, "tenant_privileges")),
+            privileges(tenant_privileges(rule)),
             text(rule, "tenant_field"),
             enum_name(rule, "effect") == "EFFECT_CHANGE",
             flag(rule, "impersonation"),

@@ -41,8 +41,8 @@ pub fn policies(pool: &DescriptorPool) -> Result<Vec<MethodPolicy>, Failure> {
 fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String> {
     let access = enum_name(rule, "access");
     let effect = enum_name(rule, "effect");
-    let named: Vec<_> =
-        strings(rule, "platform_privileges").into_iter().chain(strings(rule, "tenant_privileges")).collect();
+    let in_tenant = tenant_privileges(rule);
+    let named: Vec<_> = strings(rule, "platform_privileges").into_iter().chain(in_tenant.clone()).collect();
     if access == "ACCESS_UNSPECIFIED" {
         return Err("the policy does not say who has access".into());
     }
@@ -61,13 +61,13 @@ fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String>
     }
     if !field.is_empty() {
         string_field(method, &field)?;
-    } else if !strings(rule, "tenant_privileges").is_empty() {
+    } else if !in_tenant.is_empty() {
         return Err("tenant_privileges need a tenant_field".into());
     }
     if enum_name(rule, "services") != "SERVICE_USE_UNSPECIFIED" && field.is_empty() {
         return Err("may be given to services, which are bound to tenants, but names no tenant".into());
     }
-    if flag(rule, "impersonation") && access == "ACCESS_PRIVILEGED" && strings(rule, "tenant_privileges").is_empty() {
+    if flag(rule, "impersonation") && access == "ACCESS_PRIVILEGED" && in_tenant.is_empty() {
         return Err("may be called while acting for another account, but asks for no privilege of that account".into());
     }
     let input = first_message(method)?;
@@ -89,6 +89,18 @@ fn check(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<(), String>
         }
     }
     Ok(())
+}
+
+/// The privileges of which a caller needs one in the tenant: those that are named, and those of the set that is.
+pub fn tenant_privileges(rule: &DynamicMessage) -> Vec<String> {
+    use privilege::Privilege;
+    let (rows, assets): (&[Privilege], &[Privilege]) = match enum_name(rule, "tenant_privilege_set").as_str() {
+        "PRIVILEGE_SET_ASSETS" => (&[], &Privilege::ASSETS),
+        "PRIVILEGE_SET_COMPONENTS" => (&Privilege::ROWS, &Privilege::ASSETS),
+        _ => (&[], &[]),
+    };
+    let set = rows.iter().chain(assets).map(|privilege| privilege.name().to_owned());
+    strings(rule, "tenant_privileges").into_iter().chain(set).collect()
 }
 
 /// What a request says of itself: all of it, or, where it is a stream, the `header` that begins it.

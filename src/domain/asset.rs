@@ -172,7 +172,15 @@ pub fn not_privileged(kind: AssetKind) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn calls_on_assets_are_for_whoever_may_have_to_do_with_some_kind() {
+        let needed: BTreeSet<_> = AssetKind::ALL.iter().map(|kind| kind.privilege()).collect();
+        assert_eq!(needed, BTreeSet::from(Privilege::ASSETS));
+    }
 
     #[test]
     fn metadata_is_bounded() {

@@ -276,3 +276,16 @@ impl From<SegmentPart> for ObjectName {
 
 /// The form that is written.
 pub const FORMAT: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn calls_on_backups_are_for_whoever_may_back_up_some_component() {
+        let needed: BTreeSet<_> = Component::ALL.iter().map(|component| component.privilege()).collect();
+        assert_eq!(needed, Privilege::ROWS.into_iter().chain(Privilege::ASSETS).collect());
+    }
+}

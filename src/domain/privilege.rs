@@ -41,6 +41,23 @@ impl Privilege {
         Self::ManageTenants,
     ];
 
+    /// Those that assets need, each kind one.
+    pub const ASSETS: [Self; 9] = [
+        Self::ServerAdministrator,
+        Self::DatabaseAdministrator,
+        Self::AnalysisAdministrator,
+        Self::DashboardAdministrator,
+        Self::DocumentAdministrator,
+        Self::PortalAdministrator,
+        Self::CollaborationAdministrator,
+        Self::ProcessGovernanceAdministrator,
+        Self::ArcmAdministrator,
+    ];
+
+    /// Those that components of backups need beside [`Self::ASSETS`], each component one.
+    pub const ROWS: [Self; 3] =
+        [Self::UserAdministrator, Self::TechnicalConfigurationAdministrator, Self::LicenseAdministrator];
+
     /// The name used in the API, in policies and in the database.
     pub const fn name(self) -> &'static str {
         match self {
