@@ -113,6 +113,4 @@ async fn the_room_of_an_upload_that_fails_or_is_given_up_is_free_again() {
     sql.batch_execute("UPDATE uploads SET expires_at = now() - interval '1 second'").await.unwrap();
     server.until("SELECT count(*) = 0 FROM uploads").await;
     assert_eq!(used(&operator, &acme).await, 0);
-    let limits = operator.limits(&format!("{acme}/limits")).await.unwrap();
-    assert!(limits.disk_quota_bytes.is_none());
 }

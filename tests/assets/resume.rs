@@ -5,7 +5,7 @@ use landlord::proto::v1;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-use crate::support::assets::{chunk, first, header, messages, noise};
+use crate::support::assets::{first, header, messages, noise};
 use crate::support::client::{Api, assert_refused};
 use crate::support::lifecycle::{ADMIN_PASSWORD, facts};
 use crate::support::process::Process;
@@ -60,31 +60,33 @@ async fn a_connection_that_was_taken_over_adds_nothing_more() {
     let (acme, anna) = server.administrator("Acme").await;
     let content = noise(2 * PART, 12);
     let (header, _) = resumable(&acme, &content);
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    let old = {
+    let begin = || {
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
         let anna = anna.clone();
-        tokio::spawn(async move { anna.send(ReceiverStream::new(receiver)).await })
+        (sender, tokio::spawn(async move { anna.send(ReceiverStream::new(receiver)).await }))
     };
-    sender.send(first(header.clone())).await.unwrap();
-    sender.send(chunk(0, &content[..100_000])).await.unwrap();
-    // Two messages wait in the channel and on the way, so this one was taken when a third one is.
-    sender.send(chunk(100_000, &content[100_000..200_000])).await.unwrap();
-    server.until_there_is("uploads").await;
-    let made = anna.send(stream::iter(messages(header, &content, 0))).await.unwrap().unwrap();
-    for (i, data) in content[200_000..].chunks(250_000).enumerate() {
-        if sender.send(chunk(200_000 + i * 250_000, data)).await.is_err() {
+    let mut messages = messages(header.clone(), &content, 0).into_iter();
+    let (old, outcome) = begin();
+    old.send(messages.next().unwrap()).await.unwrap();
+    server.until("SELECT count(*) = 1 FROM uploads WHERE attempt = 1").await;
+    let (new, made) = begin();
+    new.send(first(header)).await.unwrap();
+    server.until("SELECT count(*) = 1 FROM uploads WHERE attempt = 2").await;
+
+    let rest: Vec<_> = messages.collect();
+    for message in &rest {
+        // Its end is the answer to a part that it has no right to any more, so not all of them are taken.
+        if old.send(message.clone()).await.is_err() {
             break;
         }
     }
-    drop(sender);
-    let outcome = old.await.unwrap();
-    match outcome {
-        // Its header is that of an upload that is done by now.
-        Ok(answer) => assert_eq!(answer, Some(made.clone())),
-        Err(status) => {
-            assert_refused::<()>(Err(status), Code::Aborted, "UPLOAD_INTERRUPTED");
-        }
+    assert_refused(outcome.await.unwrap(), Code::Aborted, "UPLOAD_INTERRUPTED");
+    server.until("SELECT count(*) = 0 FROM blob_parts").await;
+    for message in rest {
+        new.send(message).await.unwrap();
     }
+    drop(new);
+    let made = made.await.unwrap().unwrap().unwrap();
     assert_eq!(anna.assets(&acme, "").await.unwrap(), ["large"]);
     assert!(anna.download(&made.name, 0).await.unwrap().1 == content);
 }

@@ -8,6 +8,7 @@ use crate::assets::store::s3;
 use crate::support::assets::noise;
 use crate::support::client::{assert_refused, fields};
 use crate::support::lifecycle::{ADMIN_PASSWORD, facts};
+use crate::support::process::Process;
 use crate::support::server::TestServer;
 
 const ALL: [&str; 16] = [
@@ -90,39 +91,27 @@ async fn what_the_caller_has_no_privilege_for_is_left_out_and_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_shows_one_moment_whatever_is_written_meanwhile() {
-    let server = TestServer::start().await;
-    let (acme, anna) = server.administrator("Acme").await;
-    let (sales, support) =
-        (anna.new_group(&acme, "Sales").await.unwrap(), anna.new_group(&acme, "Support").await.unwrap());
-    let ben = anna.new_user(&acme, "ben").await.unwrap().name;
-    anna.add(&sales, &[&ben]).await.unwrap();
-    let stop = tokio_util::sync::CancellationToken::new();
-    let moving = {
-        let (anna, stop) = (anna.clone(), stop.clone());
-        tokio::spawn(async move {
-            let mut from = (sales, support);
-            let mut moves = 0;
-            while !stop.is_cancelled() {
-                let go = v1::MoveGroupMemberRequest {
-                    user: ben.clone(),
-                    source_group: from.0.clone(),
-                    target_group: from.1.clone(),
-                    ..Default::default()
-                };
-                anna.move_group_member(go).await.unwrap();
-                from = (from.1, from.0);
-                moves += 1;
-            }
-            moves
-        })
-    };
-    let mut rows = std::collections::BTreeSet::new();
-    for _ in 0..8 {
-        rows.insert(anna.back_up(&acme).await.rows);
-    }
-    stop.cancel();
-    assert!(moving.await.unwrap() > 8, "there were moves meanwhile");
-    assert_eq!(rows.len(), 1, "ben is always in one group: {rows:?}");
+    let maker = TestServer::start().await;
+    let (acme, anna) = maker.administrator("Acme").await;
+    let before = anna.back_up(&acme).await;
+    let idle = TestServer::on(maker.database.clone(), &[("operations.workers", "0".into())]).await;
+    maker.stop().await.unwrap();
+    let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
+    let begun = anna.begin(&acme, &[]).await.unwrap();
+    let patient = [("operations.lease_ms", "60000".into())];
+    let stop = [("LANDLORD_STOP_AT", "backup.part.written")];
+    let worker = Process::with(&idle.database, &stop, &patient).await.unwrap();
+    // One table is copied by now, and all others are not.
+    worker.stopped().await;
+    anna.new_user(&acme, "ben").await.unwrap();
+    worker.signal(rustix::process::Signal::CONT);
+    anna.succeed(begun.operation).await;
+    let meanwhile = anna.backup(&begun.backup.unwrap().name).await.unwrap();
+    assert_eq!(meanwhile.rows, before.rows, "nothing of what came after its moment");
+    let after = anna.begin(&acme, &[]).await.unwrap();
+    anna.succeed(after.operation).await;
+    let after = anna.backup(&after.backup.unwrap().name).await.unwrap();
+    assert!(after.rows >= before.rows + 2, "ben is a user and a member");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,5 @@
 //! The calls on assets, and content for them.
 
-use std::time::Duration;
-
 use futures::{StreamExt as _, TryStreamExt as _};
 use landlord::proto::v1;
 use sha2::{Digest as _, Sha256};
@@ -9,7 +7,7 @@ use tonic::{Response, Status};
 use v1::download_asset_response::Content as Downloaded;
 use v1::upload_asset_request::Content as Uploaded;
 
-use super::client::Api;
+use super::client::{Api, eventually};
 use super::server::TestServer;
 
 /// Bytes of a chunk that tests send.
@@ -145,12 +143,8 @@ impl TestServer {
     /// Waits until this query answers true.
     pub async fn until(&self, query: &str) {
         let sql = self.sql().await;
-        let waited = tokio::time::timeout(Duration::from_secs(30), async {
-            while !sql.query_one(query, &[]).await.unwrap().get::<_, bool>(0) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
-        waited.await.unwrap_or_else(|_| panic!("not within half a minute: {query}"));
+        let holds = || async { sql.query_one(query, &[]).await.unwrap().get::<_, bool>(0).then_some(()) };
+        eventually(query, holds).await;
     }
 
     /// Waits until this table has a row.

@@ -88,7 +88,14 @@ impl Process {
 
     /// Waits until the process has ended, and says how.
     pub async fn exit(&mut self) -> ExitStatus {
-        tokio::time::timeout(Duration::from_secs(30), self.end()).await.expect("an end")
+        match tokio::time::timeout(Duration::from_secs(30), self.end()).await {
+            Ok(status) => status,
+            Err(_) => {
+                self.kill().await;
+                let said = (&mut self.lines).await.unwrap();
+                panic!("it did not end within half a minute:\n{}", said.join("\n"));
+            }
+        }
     }
 
     /// The same, however long that takes.
