@@ -8,6 +8,7 @@ chart := helm/landlord
 ROUNDS ?= 500
 CALLS ?= 1000000
 SEED ?=
+PROGRAM ?=
 
 .PHONY: help run test model mutants e2e crash across bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
 
@@ -53,9 +54,10 @@ crash:
 	ROUNDS=$(ROUNDS) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
 		crashes::rounds::nothing_is_lost_doubled_or_stuck_in_any_round
 
+# PROGRAM=… calls another landlord than the one that is built with the tests, such as target/release/landlord.
 across:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
-	CALLS=$(CALLS) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
+	$(if $(PROGRAM),LANDLORD_PROGRAM=$(abspath $(PROGRAM))) CALLS=$(CALLS) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
 		matrix::across::no_canary_is_told_in_any_call_across_tenants
 
 bench:

@@ -14,6 +14,9 @@ use crate::support::server::TestServer;
 const NO_UNDO: &str = "ALTER TABLE tenant_transitions ADD CONSTRAINT obstacle
     CHECK (cause <> 'PROVISIONING_FAILED') NOT VALID";
 
+/// Holds up each step where it has not yet got its operation's row, which CancelOperation needs too.
+const NO_LEDGER: &str = "BEGIN; LOCK TABLE participant_ledger IN ACCESS EXCLUSIVE MODE";
+
 /// Waits until a worker is in the middle of the tenant's operation.
 async fn running(operator: &Api, name: &str) {
     eventually("a running operation", || async {
@@ -28,7 +31,8 @@ async fn running(operator: &Api, name: &str) {
 async fn a_provisioning_is_cancelled_in_the_middle_of_a_step_undone_and_begun_again() {
     let server = TestServer::start().await;
     let operator = server.operator().await;
-    let held = server.hold("groups").await;
+    let held = server.sql().await;
+    held.batch_execute(NO_LEDGER).await.unwrap();
     let created = operator.create("Acme").await;
     let (name, operation) = (created.tenant.unwrap().name, created.operation.unwrap());
     assert!(operation.cancellable);
@@ -77,7 +81,7 @@ async fn a_cancellation_survives_its_worker() {
     let mut victim = Process::start(&stand, &[("LANDLORD_KILL_AT", "cancel.before")]).await;
     let operator = victim.operator().await;
     let holder = stand.connect("postgres").await;
-    holder.batch_execute("BEGIN; LOCK TABLE groups IN SHARE MODE").await.unwrap();
+    holder.batch_execute(NO_LEDGER).await.unwrap();
     let created = operator.create("Acme").await.operation.unwrap();
     running(&operator, &created.name).await;
     // It may die before it has answered.

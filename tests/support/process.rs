@@ -24,6 +24,11 @@ pub struct Process {
     lines: JoinHandle<Vec<String>>,
 }
 
+/// The one that was built with the tests, unless `LANDLORD_PROGRAM` names another.
+fn program() -> PathBuf {
+    std::env::var_os("LANDLORD_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_landlord").into(), PathBuf::from)
+}
+
 impl Process {
     /// Starts one on that database; `environment` arms its failpoints.
     pub async fn start(database: &Database, environment: &[(&str, &str)]) -> Self {
@@ -37,7 +42,7 @@ impl Process {
         options: &[(&'static str, String)],
     ) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_landlord"));
+        let mut command = Command::new(program());
         command.arg("serve").env_clear().envs(environment.iter().copied()).kill_on_drop(true);
         let quick = quick_options(folder.path(), database).await;
         for (option, value) in quick.iter().chain(options) {
