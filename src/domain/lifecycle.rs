@@ -25,7 +25,8 @@ mod steps;
 
 use super::names::names;
 pub use steps::{
-    ActiveTenant, FailedTenant, LockedTenant, PreparedTenant, PreparingTenant, ProvisioningTenant, Standing, Transition,
+    ActiveTenant, FailedTenant, LockedTenant, Origin, PreparedTenant, PreparingTenant, ProvisioningTenant,
+    RestoringTenant, Standing, Transition,
 };
 
 names! {

@@ -33,6 +33,7 @@ pub mod obstacle;
 pub mod operation;
 pub mod page;
 pub mod privilege;
+pub mod restore;
 pub mod role;
 pub mod server;
 pub mod service_identity;

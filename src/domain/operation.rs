@@ -6,10 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::backup::Component;
 use super::id::{BackupId, OperationId, TenantUid, UserId, UserRef};
 use super::impersonation::ActedFor;
 use super::name::{Email, PersonName, UserName};
 use super::names::names;
+use super::restore::Choices;
 use super::service_identity::ServiceRef;
 
 names! {
@@ -33,6 +35,8 @@ names! {
         BackUp = "back-up",
         /// Reads all of a backup.
         VerifyBackup = "verify-backup",
+        /// Makes a tenant's data those of a backup.
+        Restore = "restore",
     }
 }
 
@@ -40,7 +44,12 @@ impl Kind {
     /// Whether it keeps other exclusive work off its tenant.
     pub const fn exclusive(self) -> bool {
         match self {
-            Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => true,
+            Self::Provision
+            | Self::PrepareDeletion
+            | Self::Thaw
+            | Self::Purge
+            | Self::ForceDeletion
+            | Self::Restore => true,
             Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup => false,
         }
     }
@@ -48,7 +57,12 @@ impl Kind {
     /// Whether CancelOperation stops it. What has a call of its own to turn back, or no way back, it does not.
     pub const fn cancellable(self) -> bool {
         match self {
-            Self::Provision | Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup => true,
+            Self::Provision
+            | Self::DeliverMail
+            | Self::CollectContent
+            | Self::BackUp
+            | Self::VerifyBackup
+            | Self::Restore => true,
             Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
         }
     }
@@ -57,7 +71,12 @@ impl Kind {
     pub const fn yields_to_deletion(self) -> bool {
         match self {
             Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup => true,
-            Self::Provision | Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
+            Self::Provision
+            | Self::PrepareDeletion
+            | Self::Thaw
+            | Self::Purge
+            | Self::ForceDeletion
+            | Self::Restore => false,
         }
     }
 }
@@ -123,6 +142,17 @@ pub enum Params {
         /// Which is read.
         backup: BackupId,
     },
+    /// See [`Kind::Restore`].
+    Restore {
+        /// Which backup.
+        backup: BackupId,
+        /// What of it.
+        components: Vec<Component>,
+        /// What people chose.
+        choices: Choices,
+        /// The backup of what there was before, if one is made.
+        safety: Option<BackupId>,
+    },
 }
 
 impl Params {
@@ -138,6 +168,7 @@ impl Params {
             Self::CollectContent {} => Kind::CollectContent,
             Self::BackUp { .. } => Kind::BackUp,
             Self::VerifyBackup { .. } => Kind::VerifyBackup,
+            Self::Restore { .. } => Kind::Restore,
         }
     }
 }

@@ -64,6 +64,18 @@ impl BackupServiceHandler for BackupService {
         Ok(v1::VerifyBackupResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
     }
 
+    async fn restore_backup(
+        &self,
+        op: OpContext,
+        request: v1::RestoreBackupRequest,
+    ) -> Result<v1::RestoreBackupResponse> {
+        let begun = self.0.restore_backup(op.clone(), backup::restore(request)?).await?;
+        Ok(v1::RestoreBackupResponse {
+            operation: Some(operation(begun.operation)).filter(|_| !op.validate_only()),
+            preview: Some(backup::preview(begun.preview)),
+        })
+    }
+
     async fn get_upload(&self, op: OpContext, request: v1::GetUploadRequest) -> Result<v1::GetUploadResponse> {
         let found = self.0.get_upload(op, names::id("name", &request.name)?).await?;
         Ok(v1::GetUploadResponse { upload: Some(asset::upload(found)) })

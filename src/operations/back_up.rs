@@ -47,13 +47,7 @@ impl Work for BackUp {
     type Step = BackUpStep;
 
     async fn outside(&self, job: &Job, _: BackUpStep, _: Units) -> Result<Outside> {
-        let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
-        let found = self.app.db.read(op.clone(), "backup-to-make", self.backup, |tx, id| backups::one(tx, *id).boxed());
-        let backup = found.await?.ok_or_else(|| Error::internal("backup", "there is no such backup"))?;
-        let key = self.app.sealing_key(backup.tenant).await?;
-        let moment = self.app.db.moment(&op).await?;
-        let made = Copying { app: &self.app, job, key, backup: &backup, moment, stored_bytes: 0 }.run().await?;
-        fail::fail_point!("backup.copied");
+        let made = copy(&self.app, job, self.backup).await?;
         *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         Ok(Outside::Done)
     }
@@ -65,6 +59,18 @@ impl Work for BackUp {
         let backup = backups::one(tx, self.backup).await?;
         Ok(Next::Done(backup.map(|backup| backup.name()).into_iter().collect()))
     }
+}
+
+/// Makes a backup that has begun, which nobody sees before it is published.
+pub(super) async fn copy(app: &App, job: &Job, backup: BackupId) -> Result<Made> {
+    let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
+    let found = app.db.read(op.clone(), "backup-to-make", backup, |tx, id| backups::one(tx, *id).boxed());
+    let backup = found.await?.ok_or_else(|| Error::internal("backup", "there is no such backup"))?;
+    let key = app.sealing_key(backup.tenant).await?;
+    let moment = app.db.moment(&op).await?;
+    let made = Copying { app, job, key, backup: &backup, moment, stored_bytes: 0 }.run().await?;
+    fail::fail_point!("backup.copied");
+    Ok(made)
 }
 
 /// A moment of a tenant on its way into the object store.

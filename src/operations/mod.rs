@@ -25,6 +25,7 @@ mod participants;
 mod prepare_deletion;
 mod provision;
 mod purge;
+mod restore;
 pub mod runner;
 mod thaw;
 mod verify_backup;

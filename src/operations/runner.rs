@@ -20,6 +20,7 @@ use super::metrics::Metrics;
 use super::prepare_deletion::PrepareDeletion;
 use super::provision::Provision;
 use super::purge::Purge;
+use super::restore::Restore;
 use super::thaw::Thaw;
 use super::verify_backup::VerifyBackup;
 use crate::app::App;
@@ -148,6 +149,10 @@ impl Runner {
             Params::ForceDeletion {} => engine.run(job, ForceDeletion { app }).await,
             Params::BackUp { backup } => engine.run(job, BackUp { app, backup, made: Mutex::default() }).await,
             Params::VerifyBackup { backup } => engine.run(job, VerifyBackup { app, backup }).await,
+            Params::Restore { backup, components, choices, safety } => {
+                let made = Mutex::default();
+                engine.run(job, Restore { app, backup, components, choices, safety, made }).await;
+            }
             Params::CollectContent {} => engine.run(job, CollectContent { app }).await,
             Params::DeliverMail { mail, user } => {
                 let (mailer, public_url) = (self.mailer.clone(), self.config.public_url.clone());

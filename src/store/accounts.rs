@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::error::{failed, is_duplicate};
-use super::schema::{links as l, memberships as m, sessions as s, users as u};
+use super::schema::{deleted_users as d, links as l, memberships as m, sessions as s, users as u};
 use super::tx::Tx;
 use crate::domain::account::{Account, AccountPatch, NewAccount, folded};
 use crate::domain::error::{Error, Reason, Refusal, Result};
@@ -151,5 +151,8 @@ pub async fn delete(tx: &mut Tx, id: UserId) -> Result<()> {
     let sessions = s::table.filter(s::tenant_id.eq(tenant)).filter(s::user_id.eq(id.0));
     diesel::delete(sessions).execute(tx.conn()).await.map_err(failed)?;
     diesel::delete(u::table.find((tenant, id.0))).execute(tx.conn()).await.map_err(failed)?;
+    // No restore brings the user back unasked.
+    let row = (d::tenant_id.eq(tenant), d::user_id.eq(id.0));
+    diesel::insert_into(d::table).values(row).on_conflict_do_nothing().execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -23,12 +24,23 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub struct Address {
     url: SecretString,
     authorities: Option<PathBuf>,
+    /// For connections beside the pool.
+    places: Arc<Semaphore>,
+}
+
+/// Connections beside the pool at most, in one process.
+const MOST_BESIDE: usize = 4;
+
+/// A connection beside the pool.
+pub(super) struct Beside {
+    pub client: Client,
+    pub place: OwnedSemaphorePermit,
 }
 
 impl Address {
     /// The database of that connection string.
     pub fn new(url: SecretString, authorities: Option<PathBuf>) -> Self {
-        Self { url, authorities }
+        Self { url, authorities, places: Arc::new(Semaphore::new(MOST_BESIDE)) }
     }
 
     pub(super) fn url(&self) -> &str {
@@ -59,8 +71,10 @@ impl Address {
         Ok(conn)
     }
 
-    /// Connects for copies of whole tables, which take as long as they take; only who does nothing for minutes is cut off.
-    pub(super) async fn connect_for_copies(&self) -> ConnectionResult<Client> {
+    /// Connects for copies of whole tables, which take as long as they take; only who does nothing for minutes is cut off. Who comes
+    /// when there are many waits.
+    pub(super) async fn connect_for_copies(&self) -> ConnectionResult<Beside> {
+        let place = self.places.clone().acquire_owned().await.map_err(bad)?;
         let client = match self.config()? {
             (config, true) => {
                 let (client, connection) =
@@ -76,7 +90,7 @@ impl Address {
         };
         let limits = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5min'; SET timezone = 'UTC'; SET jit = off";
         client.batch_execute(limits).await.map_err(bad)?;
-        Ok(client)
+        Ok(Beside { client, place })
     }
 
     /// How to connect, and whether encrypted.

@@ -5,9 +5,11 @@ use std::pin::Pin;
 use bytes::{Buf as _, Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt as _};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+use super::connection::Beside;
 use super::error::unavailable;
 use super::tx::Db;
 use crate::context::OpContext;
@@ -18,6 +20,7 @@ use crate::domain::error::{Error, Result};
 /// One moment of a tenant. It lasts as long as this value, on a connection of its own.
 pub struct Moment {
     client: Client,
+    _place: OwnedSemaphorePermit,
     /// Which moment.
     pub at: DateTime<Utc>,
 }
@@ -31,7 +34,7 @@ impl Db {
         const SEEN: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM tenants
                             WHERE tenant_id = current_tenant()";
         let tenant = op.target()?;
-        let client = self.address().connect_for_copies().await.map_err(unavailable)?;
+        let Beside { client, place } = self.address().connect_for_copies().await.map_err(unavailable)?;
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
              SELECT set_config('landlord.tenant', '{tenant}', true)"
@@ -43,18 +46,14 @@ impl Db {
         let seen = seen.await.map_err(failed)?;
         let seen = seen.ok_or_else(|| Error::internal("backup", "the tenant can't be seen"))?;
         let at = DateTime::from_timestamp_micros(seen.get(0)).unwrap_or_default();
-        Ok(Moment { client, at })
+        Ok(Moment { client, _place: place, at })
     }
 }
 
 impl Moment {
     /// The columns that rows of a table consist of.
     pub async fn columns(&self, table: &str) -> Result<Vec<Column>> {
-        const COLUMNS: &str = "
-            SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
-            WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum";
-        let rows = self.client.query(COLUMNS, &[&table]).await.map_err(failed)?;
-        Ok(rows.iter().map(|row| Column { name: row.get(0), kind: row.get(1) }).collect())
+        columns(&self.client, table).await
     }
 
     /// The tenant's rows of a table that fulfil a condition.
@@ -75,6 +74,15 @@ impl Moment {
         let row = self.client.query_one(AMOUNT, &[&kinds]).await.map_err(failed)?;
         Ok((row.get(0), row.get(1)))
     }
+}
+
+/// The columns that rows of a table consist of.
+pub(super) async fn columns(client: &Client, table: &str) -> Result<Vec<Column>> {
+    const COLUMNS: &str = "
+        SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+        WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum";
+    let rows = client.query(COLUMNS, &[&table]).await.map_err(failed)?;
+    Ok(rows.iter().map(|row| Column { name: row.get(0), kind: row.get(1) }).collect())
 }
 
 fn failed(error: tokio_postgres::Error) -> Error {

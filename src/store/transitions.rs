@@ -8,7 +8,7 @@ use super::schema::tenant_transitions as t;
 use super::tx::Tx;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::OperationId;
-use crate::domain::lifecycle::Transition;
+use crate::domain::lifecycle::{LockReason, Node, Origin, State, Transition};
 use crate::domain::operation::Actor;
 
 /// Why a transition is made, for the log.
@@ -47,6 +47,15 @@ pub async fn append(tx: &mut Tx, transition: Transition, because: &Because) -> R
         .await
         .map_err(|error| if is_duplicate(&error, "tenant_transitions_pkey") { raced() } else { failed(error) })?;
     Ok(())
+}
+
+/// Where the restore into the transaction's tenant began.
+pub async fn origin(tx: &mut Tx) -> Result<Origin> {
+    let last = t::table.filter(t::tenant_id.eq(tx.tenant().0)).order(t::seq.desc());
+    let (state, reason): (String, String) =
+        last.select((t::from_state, t::from_reason)).first(tx.conn()).await.map_err(failed)?;
+    let node = State::parse(&state).map(|state| Node::of(state, LockReason::parse(&reason)));
+    node.and_then(Origin::at).ok_or_else(|| Error::internal("transitions", "no restore began there"))
 }
 
 fn raced() -> Error {

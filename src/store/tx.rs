@@ -6,6 +6,7 @@
 //! open in the pool.
 
 mod handle;
+mod own;
 
 use std::ops::DerefMut as _;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ use crate::domain::error::{Error, Reason, Refusal, Result};
 
 pub(super) use handle::Story;
 pub use handle::{PlatformTx, Tx};
+use own::Conn;
+pub use own::Own;
 
 /// How long one try may take. What runs longer hangs: the database itself gives up on statements before.
 const LONGEST: Duration = Duration::from_secs(40);
@@ -291,17 +294,19 @@ impl Db {
     }
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
-        let mut conn = self.pool.get().await.map_err(|e| match e {
+        self.pool.get().await.map_err(|e| match e {
             PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => busy(),
             other => unavailable(other),
-        })?;
-        AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(unavailable)?;
-        Ok(conn)
+        })
     }
 
     async fn begin(&self, op: Arc<OpContext>, for_change: bool) -> Result<Tx> {
+        Self::begin_on(Conn::Pooled(Box::new(self.connection().await?)), op, for_change).await
+    }
+
+    async fn begin_on(mut conn: Conn, op: Arc<OpContext>, for_change: bool) -> Result<Tx> {
         let tenant = op.target()?;
-        let mut conn = self.connection().await?;
+        AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(unavailable)?;
         let entered = async {
             if for_change {
                 hold_own_rows(&mut conn, &op, tenant).await?;
@@ -318,6 +323,7 @@ impl Db {
 
     async fn begin_platform(&self, op: Arc<OpContext>) -> Result<PlatformTx> {
         let mut conn = self.connection().await?;
+        AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(unavailable)?;
         if let Some(caller) = op.permit().caller()
             && let Err(refused) = enter(&mut conn, &op, caller.user.home, false).await
         {
@@ -366,15 +372,15 @@ pub(super) async fn stands(tx: &mut Tx, caller: &Caller, for_change: bool) -> Re
     Ok(())
 }
 
-async fn finish(conn: &mut Object<AsyncPgConnection>, keep: bool) -> Result<()> {
+async fn finish(conn: &mut AsyncPgConnection, keep: bool) -> Result<()> {
     if keep {
         fail::fail_point!("store.commit.before");
-        AnsiTransactionManager::commit_transaction(conn.deref_mut()).await.map_err(failed)?;
+        AnsiTransactionManager::commit_transaction(conn).await.map_err(failed)?;
         fail::fail_point!("store.commit.after");
         return Ok(());
     }
     // What went wrong is in the caller's hands already; a connection that can't roll back is dropped by the pool.
-    if let Err(error) = AnsiTransactionManager::rollback_transaction(conn.deref_mut()).await {
+    if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
         tracing::debug!(%error, "rollback");
     }
     Ok(())

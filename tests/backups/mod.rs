@@ -4,4 +4,7 @@ mod crash;
 mod create;
 mod keep;
 mod list;
+mod restore;
+mod restore_crash;
+mod restore_limits;
 mod verify;

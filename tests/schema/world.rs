@@ -91,6 +91,8 @@ const ROWS: &str = "
     INSERT INTO uploads (tenant_id, uploader_id, id, body_hash, bytes, blob_id, expires_at)
         VALUES ('$t', '$t', '$t', 'hash', 0, '$t', clock_timestamp() + interval '1 hour');
     INSERT INTO backups (tenant_id, id, seq, components, created_by, operation_id) VALUES ('$t', '$t', 1, '{users}', 'system', '$t');
+    INSERT INTO restores (tenant_id, operation_id, backup_id) VALUES ('$t', '$t', '$t');
+    INSERT INTO deleted_users (tenant_id, user_id) VALUES ('$t', gen_random_uuid());
     INSERT INTO departed_content (tenant_id, blob_id, born, died) VALUES ('$t', '$t', 0, 1);
     INSERT INTO tenant_mail_texts (tenant_id, mail, language, subject, body) VALUES ('$t', 'reset', 'en', 's', 'b');";
 

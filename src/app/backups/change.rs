@@ -11,8 +11,8 @@ use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::BackupId;
 use crate::domain::operation::{Operation, Params};
 use crate::store::backups::{self, BackupPatch};
-use crate::store::operations;
 use crate::store::tx::Tx;
+use crate::store::{operations, restores};
 
 /// What to change of a backup.
 #[derive(Clone, Debug)]
@@ -74,6 +74,11 @@ async fn delete(tx: &mut Tx, id: BackupId, etag: &str) -> Result<()> {
         let text = "the backup is being made; cancel its operation first";
         let refusal = Refusal::new(Reason::BackupStateInvalid, text).with("state", backup.state.name());
         return Err(refusal.about(backup.name()).into());
+    }
+    if let Some(restore) = restores::of(tx, id).await?
+        && let Some(restore) = operations::load(tx, restore).await?
+    {
+        return Err(operations::in_progress(&restore));
     }
     backups::condemn(tx, id).await
 }

@@ -4,10 +4,14 @@ mod change;
 mod create;
 mod list;
 mod open;
+mod restore;
 mod segments;
 
 pub use change::UpdateBackup;
 pub use create::Begun;
+pub use restore::Restoring;
+pub(super) use restore::begin_again;
+pub(crate) use restore::{land, put_back};
 pub(crate) use segments::segments;
 
 use std::collections::BTreeSet;

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::segments;
 use crate::app::App;
-use crate::domain::backup::{Backup, FORMAT, Manifest, Segment, SegmentPart};
+use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, SegmentPart};
 use crate::domain::blob::{Blob, ContentId, Part};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{BlobId, KeyId};
 use crate::store::copy::{Record, RowReader};
+use crate::store::restoration::{self, LaidOut};
+use crate::store::tx::Own;
 use crate::vault::TenantKey;
 
 /// A backup that is read.
@@ -71,6 +74,23 @@ impl OpenBackup {
             reader.take(&self.part(segment, part).await?, |row| each(Record::new(&segment.columns, row)))?;
         }
         reader.finish().map(|_| ())
+    }
+
+    /// Lays out what a restore of these components brings back.
+    pub async fn lay_out(&self, components: &[Component], revive: bool) -> Result<(Own, LaidOut)> {
+        let wanted = segments(components);
+        let wanted = |table: &str| restoration::takes(table) && wanted.iter().any(|rows| rows.table == table);
+        let segments = self.manifest.segments.iter().filter(|segment| wanted(&segment.table)).cloned();
+        let laid = LaidOut { components: components.to_vec(), segments: segments.collect(), revive };
+        let staging = self.app.db.staging().await?;
+        for segment in &laid.segments {
+            let mut laying = staging.lay(segment).await?;
+            for part in 0..segment.parts.len() {
+                laying.take(self.part(segment, part).await?).await?;
+            }
+            laying.finish().await?;
+        }
+        Ok((staging.done().await?, laid))
     }
 
     /// The blobs that it refers to, in the order of their ids.

@@ -9,7 +9,7 @@ use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::OperationId;
 use crate::domain::operation::{Kind, Operation, State};
 use crate::store::tx::Tx;
-use crate::store::{operation_params, operations};
+use crate::store::{operation_params, operations, restores};
 
 impl App {
     /// Asks an operation to stop. Its worker, or the next one, undoes what it did.
@@ -34,7 +34,7 @@ async fn cancel(tx: &mut Tx, id: OperationId) -> Result<Operation> {
     if matches!(operation.state, State::Cancelling | State::Cancelled) {
         return Ok(operation);
     }
-    if !operation.cancellable() {
+    if !operation.cancellable() || restores::is_done(tx, id).await? {
         return Err(not_cancellable(&operation));
     }
     operations::ask_to_stop(tx, id).await?;
@@ -47,10 +47,14 @@ fn not_cancellable(operation: &Operation) -> Error {
         _ if operation.state.ended() => format!("it has ended: {}", operation.state.name()),
         Kind::PrepareDeletion | Kind::ForceDeletion => "turn it back with CancelTenantDeletion".to_owned(),
         Kind::Thaw => "the tenant can't be used before it is done".to_owned(),
+        Kind::Restore if operation.cancellable() => "the tenant's data are those of the backup by now".to_owned(),
         Kind::Purge => "there is no way back from a purge".to_owned(),
-        Kind::Provision | Kind::DeliverMail | Kind::CollectContent | Kind::BackUp | Kind::VerifyBackup => {
-            "it is stopping already".to_owned()
-        }
+        Kind::Provision
+        | Kind::DeliverMail
+        | Kind::CollectContent
+        | Kind::BackUp
+        | Kind::VerifyBackup
+        | Kind::Restore => "it is stopping already".to_owned(),
     };
     let text = format!("{} can't be cancelled: {why}", operation.kind.name());
     Refusal::new(Reason::OperationNotCancellable, text).with("state", operation.state.name()).about(name).into()

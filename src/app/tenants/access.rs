@@ -82,7 +82,8 @@ fn possible(policy: &'static Policy, tenant: &Tenant, busy: bool, force_enabled:
         return !busy && matches!(tenant.standing(), Standing::Locked(_));
     }
     if is(&policy::TENANT_SERVICE_PREPARE_TENANT_DELETION) {
-        return !busy && !tenant.protected && matches!(tenant.standing(), Standing::Active(_) | Standing::Locked(_));
+        let may_leave = matches!(tenant.standing(), Standing::Active(_) | Standing::Locked(_) | Standing::Restoring(_));
+        return !busy && !tenant.protected && may_leave;
     }
     if is(&policy::TENANT_SERVICE_DELETE_TENANT) {
         // Also of one whose purge was given up: it is begun again this way.
@@ -91,7 +92,7 @@ fn possible(policy: &'static Policy, tenant: &Tenant, busy: bool, force_enabled:
             && match tenant.standing() {
                 Standing::Prepared(_) | Standing::Failed(_) => tenant.cooldown_left.is_none(),
                 Standing::Active(_) | Standing::Locked(_) => force_enabled,
-                Standing::Provisioning(_) | Standing::Restoring | Standing::Preparing(_) => false,
+                Standing::Provisioning(_) | Standing::Restoring(_) | Standing::Preparing(_) => false,
             };
     }
     if is(&policy::TENANT_SERVICE_VERIFY_TENANT_DOMAIN) || is(&policy::TENANT_SERVICE_REMOVE_TENANT_DOMAIN) {

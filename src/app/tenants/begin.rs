@@ -2,6 +2,7 @@
 
 use super::deletion::check_force_enabled;
 use super::{Created, because, reload};
+use crate::app::backups;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::OperationId;
 use crate::domain::lifecycle::{LockReason, Standing};
@@ -56,6 +57,9 @@ pub(in crate::app) async fn begin_again(
             if users::load(tx, *user).await?.is_some() =>
         {
             params.clone()
+        }
+        (Params::Restore { .. }, Standing::Active(_) | Standing::Locked(_) | Standing::Restoring(_)) => {
+            return backups::begin_again(tx, tenant, params).await;
         }
         (Params::CollectContent {} | Params::VerifyBackup { .. }, Standing::Active(_) | Standing::Locked(_)) => {
             params.clone()

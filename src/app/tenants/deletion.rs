@@ -84,6 +84,7 @@ async fn prepare(tx: &mut Tx, etag: &str, participants: &Names) -> Result<Deleti
     let step = match tenant.standing() {
         Standing::Active(active) => active.prepare(),
         Standing::Locked(locked) => locked.prepare(),
+        Standing::Restoring(restoring) => restoring.prepare(),
         _ => return Err(wrong_state(tx, &tenant)),
     };
     tenant.check_unprotected()?;

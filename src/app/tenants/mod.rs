@@ -42,7 +42,7 @@ pub(super) async fn target(tx: &mut Tx) -> Result<Tenant> {
 }
 
 /// The refusal of a call that the tenant's state does not allow.
-fn wrong_state(tx: &Tx, tenant: &Tenant) -> Error {
+pub(super) fn wrong_state(tx: &Tx, tenant: &Tenant) -> Error {
     let allowed = tx.op().call().map_or(&[][..], |c| c.policy.states);
     Error::state(&tenant.state_text(), allowed)
 }

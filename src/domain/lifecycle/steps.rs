@@ -80,6 +80,11 @@ impl ActiveTenant {
     pub fn prepare(self) -> Transition {
         self.0.take(Active, PreparingDeletion, Cause::Prepare)
     }
+
+    /// RestoreBackup in place.
+    pub fn restore(self) -> Transition {
+        self.0.take(Active, Locked(Restoring), Cause::RestoreInPlace)
+    }
 }
 
 /// A tenant that an operator locked, or whose deletion was cancelled.
@@ -95,6 +100,38 @@ impl LockedTenant {
     /// PrepareTenantDeletion.
     pub fn prepare(self) -> Transition {
         self.0.take(Locked(self.1), PreparingDeletion, Cause::Prepare)
+    }
+
+    /// RestoreBackup in place.
+    pub fn restore(self) -> Transition {
+        self.0.take(Locked(self.1), Locked(Restoring), Cause::RestoreInPlace)
+    }
+}
+
+/// Where a restore began, and leads back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin(Node);
+
+impl Origin {
+    /// That place, if a restore can begin there.
+    pub fn at(node: Node) -> Option<Self> {
+        matches!(node, Active | Locked(Operator | Undeleted)).then_some(Self(node))
+    }
+}
+
+/// A tenant into which a backup is being restored.
+#[derive(Debug)]
+pub struct RestoringTenant(Position);
+
+impl RestoringTenant {
+    /// The restore has ended, with the old data or the new.
+    pub fn restored(self, origin: Origin) -> Transition {
+        self.0.take(Locked(Restoring), origin.0, Cause::Restored)
+    }
+
+    /// PrepareTenantDeletion, after a restore that could not even be undone.
+    pub fn prepare(self) -> Transition {
+        self.0.take(Locked(Restoring), PreparingDeletion, Cause::Prepare)
     }
 }
 
@@ -183,7 +220,7 @@ pub enum Standing {
     /// LOCKED (PROVISIONING).
     Provisioning(ProvisioningTenant),
     /// LOCKED (RESTORING).
-    Restoring,
+    Restoring(RestoringTenant),
     /// FAILED.
     Failed(FailedTenant),
     /// PREPARING_DELETION.
@@ -198,7 +235,7 @@ impl Standing {
         let position = Position { tenant, seq };
         match Node::of(state, reason) {
             Locked(Provisioning) => Self::Provisioning(ProvisioningTenant(position)),
-            Locked(Restoring) => Self::Restoring,
+            Locked(Restoring) => Self::Restoring(RestoringTenant(position)),
             Locked(reason) => Self::Locked(LockedTenant(position, reason)),
             Failed => Self::Failed(FailedTenant(position)),
             PreparingDeletion => Self::Preparing(PreparingTenant(position)),
@@ -224,6 +261,13 @@ mod tests {
             LockedTenant(at(), Undeleted).unlock().edge(),
             LockedTenant(at(), Operator).prepare().edge(),
             LockedTenant(at(), Undeleted).prepare().edge(),
+            ActiveTenant(at()).restore().edge(),
+            LockedTenant(at(), Operator).restore().edge(),
+            LockedTenant(at(), Undeleted).restore().edge(),
+            RestoringTenant(at()).restored(Origin::at(Active).unwrap()).edge(),
+            RestoringTenant(at()).restored(Origin::at(Locked(Operator)).unwrap()).edge(),
+            RestoringTenant(at()).restored(Origin::at(Locked(Undeleted)).unwrap()).edge(),
+            RestoringTenant(at()).prepare().edge(),
             ProvisioningTenant(at()).provisioned().edge(),
             ProvisioningTenant(at()).fail(Duration::ZERO).edge(),
             FailedTenant(at()).retry().edge(),

@@ -6,23 +6,20 @@ use crate::app::backups::UpdateBackup;
 use crate::domain::backup::{Backup, BackupState, Component, NewBackup};
 use crate::domain::error::Result;
 use crate::domain::name::Note;
+use crate::domain::restore::{Change, Choices, Listed, NewRestore, Preview};
 use crate::proto::v1;
 use crate::store::backups::BackupPatch;
 use crate::store::operations;
 
 /// A backup as a message.
 pub fn backup(backup: Backup) -> v1::Backup {
-    let missing = |component: &Component| v1::MissingComponent {
-        component: component.name().to_owned(),
-        privilege: format!("privileges/{}", component.privilege().name()),
-    };
     let (reason, message) = backup.failure.as_ref().map(|f| (f.reason.clone(), f.message.clone())).unwrap_or_default();
     v1::Backup {
         name: backup.name(),
         etag: backup.etag(),
         state: state(backup.state).into(),
-        components: backup.components.iter().map(|component| component.name().to_owned()).collect(),
-        missing_components: backup.left_out.iter().map(missing).collect(),
+        components: named(&backup.components),
+        missing_components: missing(&backup.left_out),
         operation: operations::name(&backup.tenant_code, backup.operation),
         note: backup.note,
         pinned: backup.pinned,
@@ -38,6 +35,18 @@ pub fn backup(backup: Backup) -> v1::Backup {
         reason,
         message,
     }
+}
+
+fn named(components: &[Component]) -> Vec<String> {
+    components.iter().map(|component| component.name().to_owned()).collect()
+}
+
+fn missing(components: &[Component]) -> Vec<v1::MissingComponent> {
+    let missing = |component: &Component| v1::MissingComponent {
+        component: component.name().to_owned(),
+        privilege: format!("privileges/{}", component.privilege().name()),
+    };
+    components.iter().map(missing).collect()
 }
 
 fn state(state: BackupState) -> v1::backup::State {
@@ -91,4 +100,29 @@ pub fn update(request: v1::UpdateBackupRequest) -> Result<UpdateBackup> {
         patch.pinned = Some(sent.pinned);
     }
     fields.finish(Some(UpdateBackup { id, patch, etag: sent.etag }))
+}
+
+/// What RestoreBackup asks for.
+pub fn restore(request: v1::RestoreBackupRequest) -> Result<NewRestore> {
+    let backup = names::id("name", &request.name)?;
+    let mut fields = Fields::default();
+    let components = components(&mut fields, "components", &request.components);
+    let choices = Choices { stay_locked: request.stay_locked, revive_deleted_users: request.revive_deleted_users };
+    fields.finish(Some(NewRestore { backup, components, choices, safety_backup: request.safety_backup }))
+}
+
+/// What a restore would do, as a message.
+pub fn preview(preview: Preview) -> v1::RestorePreview {
+    let list = |listed: Listed| Some(v1::RestoreList { count: listed.count, names: listed.names });
+    let change = |change: Change| v1::RestoreChange {
+        subject: change.subject,
+        returning: list(change.returning),
+        going: list(change.going),
+        left_out: list(change.left_out),
+    };
+    v1::RestorePreview {
+        components: named(&preview.components),
+        missing_components: missing(&preview.left_out),
+        changes: preview.changes.into_iter().map(change).collect(),
+    }
 }

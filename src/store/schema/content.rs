@@ -113,6 +113,23 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    restores (tenant_id, operation_id) {
+        tenant_id -> Uuid,
+        operation_id -> Uuid,
+        backup_id -> Uuid,
+        restored_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    deleted_users (tenant_id, user_id) {
+        tenant_id -> Uuid,
+        user_id -> Uuid,
+        deleted_at -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(assets, blobs);
 diesel::allow_tables_to_appear_in_same_query!(uploads, blobs);
 diesel::allow_tables_to_appear_in_same_query!(departed_content, blobs);

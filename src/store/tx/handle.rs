@@ -7,6 +7,7 @@ use std::sync::Arc;
 use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 
+use super::own::Conn;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::TenantUid;
@@ -15,7 +16,7 @@ use crate::store::error::failed;
 
 /// A transaction for one tenant.
 pub struct Tx {
-    pub(super) conn: Object<AsyncPgConnection>,
+    pub(super) conn: Conn,
     pub(super) op: Arc<OpContext>,
     pub(super) tenant: TenantUid,
     pub(super) story: Story,

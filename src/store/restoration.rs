@@ -1,0 +1,262 @@
+//! A tenant's rows become those of a backup that are laid out on the transaction's connection (`staging`): what the backup does not
+//! have goes, what is there and otherwise changes, what is missing comes. Rows keep their keys, so whatever refers to them from
+//! elsewhere, such as a user's memberships in other tenants, stays.
+
+mod rules;
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::RunQueryDsl;
+
+use self::rules::{RULES, Rule, Shown};
+use super::error::failed;
+use super::staging::staged;
+use super::tx::Tx;
+use crate::domain::asset::AssetKind;
+use crate::domain::backup::{Component, Segment};
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::restore::{Change, Listed, NAMES};
+
+/// Rows that are laid out.
+#[derive(Clone, Debug)]
+pub struct LaidOut {
+    /// Of these components.
+    pub components: Vec<Component>,
+    /// The tables, with the columns that the rows have.
+    pub segments: Vec<Segment>,
+    /// Whether users come back that somebody deleted.
+    pub revive: bool,
+}
+
+impl LaidOut {
+    fn has(&self, table: &str) -> bool {
+        self.segments.iter().any(|segment| segment.table == table)
+    }
+
+    /// Of these columns those that the rows have, in their order.
+    fn columns<'c>(&self, table: &str, wanted: &[&'c str]) -> Vec<&'c str> {
+        let segment = self.segments.iter().find(|segment| segment.table == table);
+        let has = |name: &str| segment.is_some_and(|segment| segment.columns.iter().any(|column| column.name == name));
+        wanted.iter().copied().filter(|name| has(name)).collect()
+    }
+
+    /// Assets of the kinds that the components have, as a condition.
+    fn of_these_kinds(&self, row: &str) -> String {
+        let kinds = self.components.iter().filter_map(|component| component.assets()).map(AssetKind::name);
+        format!("{row}.kind IN ('{}')", kinds.collect::<Vec<_>>().join("', '"))
+    }
+
+    /// The rules for what is laid out, in an order in which rows can be added.
+    fn rules(&self) -> impl DoubleEndedIterator<Item = Applied<'_>> {
+        RULES.iter().filter(|rule| self.has(rule.table)).map(|rule| Applied { rule, laid: self })
+    }
+}
+
+/// Whether a restore brings rows of that table back. Content is where it is; features and how many licences there are is for operators
+/// to say.
+pub fn takes(table: &str) -> bool {
+    ["tenants", "user_licenses"].contains(&table) || RULES.iter().any(|rule| rule.table == table)
+}
+
+/// A rule, for rows that are laid out.
+struct Applied<'a> {
+    rule: &'static Rule,
+    laid: &'a LaidOut,
+}
+
+impl Applied<'_> {
+    /// Which of the tenant's rows it is about, as a condition on `t`.
+    fn scope(&self) -> String {
+        format!("t.tenant_id = current_tenant() AND {}", self.of_the_components("t"))
+    }
+
+    /// The rows that are laid out and that it is about, as a table `s`.
+    fn laid_out(&self) -> String {
+        format!("(SELECT * FROM {} s WHERE {}) s", staged(self.rule.table), self.of_the_components("s"))
+    }
+
+    /// Which rows the components have: the backup may have assets of more kinds.
+    fn of_the_components(&self, row: &str) -> String {
+        if self.rule.table == "assets" { self.laid.of_these_kinds(row) } else { "true".to_owned() }
+    }
+
+    /// Which rows of the backup come, as a condition on `s`.
+    fn comes(&self) -> &'static str {
+        if self.laid.revive && self.rule.table == "users" { "true" } else { self.rule.comes }
+    }
+
+    fn same(&self) -> String {
+        self.rule.key.iter().map(|key| format!("s.{key} = t.{key}")).collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// Which rows go, as a condition on `t`.
+    fn goes(&self) -> String {
+        let (scope, same, staged) = (self.scope(), self.same(), staged(self.rule.table));
+        format!("{scope} AND NOT EXISTS (SELECT FROM {staged} s WHERE {same})")
+    }
+
+    fn remove(&self) -> String {
+        let table = self.rule.table;
+        if self.rule.anew {
+            return format!("DELETE FROM {table} t WHERE {}", self.scope());
+        }
+        format!("DELETE FROM {table} t WHERE {}", self.goes())
+    }
+
+    /// Puts names aside that change hands.
+    fn put_aside(&self) -> Option<String> {
+        let (name, table) = (self.rule.unique?, self.rule.table);
+        let (staged, same) = (staged(table), self.same());
+        Some(format!(
+            "UPDATE {table} t SET {name} = t.id::text FROM {staged} s
+             WHERE t.tenant_id = current_tenant() AND {same} AND t.{name} <> s.{name}"
+        ))
+    }
+
+    fn add(&self) -> String {
+        let Rule { table, key, instead, .. } = self.rule;
+        let adds = self.laid.columns(table, &[&["tenant_id"], *key, self.rule.sets, self.rule.adds].concat());
+        let value = |column: &&str| {
+            let instead = instead.iter().find(|(of, _)| of == column);
+            instead.map_or_else(|| format!("s.{column}"), |(_, value)| (*value).to_owned())
+        };
+        let values = adds.iter().map(value).collect::<Vec<_>>().join(", ");
+        let sets = self.laid.columns(table, self.rule.sets);
+        let update = if sets.is_empty() {
+            "NOTHING".to_owned()
+        } else {
+            let set = sets.iter().map(|column| format!("{column} = EXCLUDED.{column}")).collect::<Vec<_>>().join(", ");
+            let row = |of: &str| sets.iter().map(|column| format!("{of}.{column}")).collect::<Vec<_>>().join(", ");
+            let touch = self.rule.touch;
+            format!("UPDATE SET {set}{touch} WHERE ({}) IS DISTINCT FROM ({})", row("t"), row("EXCLUDED"))
+        };
+        format!(
+            "INSERT INTO {table} AS t ({}) SELECT {values} FROM {} WHERE {} ON CONFLICT (tenant_id, {}) DO {update}",
+            adds.join(", "),
+            self.laid_out(),
+            self.comes(),
+            key.join(", "),
+        )
+    }
+}
+
+/// Makes the rows of the transaction's tenant, which is held, those that are laid out.
+pub async fn replace(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
+    check_content(tx, laid).await?;
+    if laid.has("tenants") {
+        replace_profile(tx, laid).await?;
+    }
+    if laid.has("users") {
+        run(tx, rules::REMOVE_WHAT_GOES_WITH_USERS).await?;
+    }
+    for applied in laid.rules().rev() {
+        run(tx, &applied.remove()).await?;
+    }
+    for applied in laid.rules() {
+        if let Some(put_aside) = applied.put_aside() {
+            run(tx, &put_aside).await?;
+        }
+        run(tx, &applied.add()).await?;
+    }
+    if laid.has("users") {
+        for statement in rules::END_WHAT_USERS_BEGAN {
+            run(tx, statement).await?;
+        }
+    }
+    if laid.has("user_licenses") {
+        for statement in rules::SEATS {
+            run(tx, statement).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn replace_profile(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
+    let columns = laid.columns("tenants", rules::PROFILE);
+    let set = columns.iter().map(|column| format!("{column} = s.{column}")).collect::<Vec<_>>().join(", ");
+    let profile = format!("UPDATE tenants t SET {set} FROM staged_tenants s WHERE t.tenant_id = current_tenant()");
+    run(tx, &profile).await
+}
+
+/// Refuses assets whose content is not there any more.
+async fn check_content(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
+    if !laid.has("assets") {
+        return Ok(());
+    }
+    let lost = format!("{} AND {}", rules::LOST_CONTENT, laid.of_these_kinds("s"));
+    let lost = count(tx, &lost).await?;
+    if lost == 0 {
+        return Ok(());
+    }
+    let text = format!("the content of {lost} assets is not there any more; the backup can't be restored");
+    Err(Refusal::new(Reason::BackupCorrupt, text).into())
+}
+
+/// What [`replace`] would do, and does not.
+pub async fn preview(tx: &mut Tx, laid: &LaidOut) -> Result<Vec<Change>> {
+    check_content(tx, laid).await?;
+    let mut changes = Vec::new();
+    for applied in laid.rules() {
+        let Some(Shown { subject, name }) = &applied.rule.shown else { continue };
+        let (table, same, scope) = (applied.rule.table, applied.same(), applied.scope());
+        let laid_out = applied.laid_out();
+        let absent = format!("NOT EXISTS (SELECT FROM {table} t WHERE {scope} AND {same})");
+        let (there, here, comes) = (name("s"), name("t"), applied.comes());
+        changes.push(Change {
+            subject: (*subject).to_owned(),
+            returning: list(tx, &there, &format!("{laid_out} WHERE {absent} AND ({comes})")).await?,
+            going: list(tx, &here, &format!("{table} t WHERE {}", applied.goes())).await?,
+            left_out: list(tx, &there, &format!("{laid_out} WHERE {absent} AND NOT ({comes})")).await?,
+        });
+    }
+    if laid.has("memberships") {
+        let [(came, those_who_came), (left, those_who_left)] = rules::GUESTS;
+        changes.push(Change {
+            subject: "guests".to_owned(),
+            returning: Listed::default(),
+            going: list(tx, came, those_who_came).await?,
+            left_out: list(tx, left, those_who_left).await?,
+        });
+    }
+    Ok(changes)
+}
+
+async fn list(tx: &mut Tx, name: &str, of: &str) -> Result<Listed> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let query = format!("SELECT {name} AS name FROM {of} ORDER BY 1 LIMIT {NAMES}");
+    let rows: Vec<Row> = diesel::sql_query(query).load(tx.conn()).await.map_err(failed)?;
+    let count = count(tx, &format!("SELECT count(*) AS n FROM {of}")).await?;
+    Ok(Listed { count, names: rows.into_iter().map(|row| row.name).collect() })
+}
+
+async fn count(tx: &mut Tx, query: &str) -> Result<i64> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        n: i64,
+    }
+    let row: Row = diesel::sql_query(query).get_result(tx.conn()).await.map_err(failed)?;
+    Ok(row.n)
+}
+
+async fn run(tx: &mut Tx, statement: &str) -> Result<()> {
+    diesel::sql_query(statement).execute(tx.conn()).await.map_err(clash_or_failed)?;
+    Ok(())
+}
+
+/// What the tenant has of what no backup has can be in the way, such as a name.
+fn clash_or_failed(error: diesel::result::Error) -> Error {
+    match &error {
+        diesel::result::Error::DatabaseError(diesel::result::DatabaseErrorKind::UniqueViolation, info) => {
+            let what = info.table_name().unwrap_or("the backup");
+            let text =
+                format!("a row of {what} has a name that something has which stays; rename that and repeat the call");
+            Refusal::new(Reason::ResourceExists, text).into()
+        }
+        _ => failed(error),
+    }
+}

@@ -1,0 +1,242 @@
+//! Which columns a restore brings back, table by table, and what does not come.
+
+/// How the rows of a table become those of a backup.
+pub(super) struct Rule {
+    pub table: &'static str,
+    /// What a row is known by, beside the tenant.
+    pub key: &'static [&'static str],
+    /// What rows that are there take from the backup.
+    pub sets: &'static [&'static str],
+    /// What else rows that come bring along.
+    pub adds: &'static [&'static str],
+    /// What else changes in rows that are there.
+    pub touch: &'static str,
+    /// A name that is unique in the tenant, and may have changed hands since.
+    pub unique: Option<&'static str>,
+    /// Values in the place of those of the backup.
+    pub instead: &'static [(&'static str, &'static str)],
+    /// Which rows of the backup come, as a condition on `s`.
+    pub comes: &'static str,
+    /// Whether all rows go first, for those of the backup to come without any in their way.
+    pub anew: bool,
+    /// How people are told of them.
+    pub shown: Option<Shown>,
+}
+
+/// How people are told of rows.
+pub(super) struct Shown {
+    /// What they are.
+    pub subject: &'static str,
+    /// What one is called, as an expression.
+    pub name: fn(&str) -> String,
+}
+
+const PLAIN: Rule = Rule {
+    table: "",
+    key: &[],
+    sets: &[],
+    adds: &[],
+    touch: "",
+    unique: None,
+    instead: &[],
+    comes: "true",
+    anew: false,
+    shown: None,
+};
+
+/// Whoever is no member is none because of a restore: its own users that came back are members by then.
+const OF_A_MEMBER: &str =
+    "EXISTS (SELECT FROM memberships m WHERE m.tenant_id = current_tenant() AND m.user_id = s.user_id)";
+
+/// In an order in which rows can be added.
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        table: "tenant_mail_texts",
+        key: &["mail", "language"],
+        adds: &["subject", "body", "html"],
+        anew: true,
+        ..PLAIN
+    },
+    Rule {
+        table: "users",
+        key: &["id"],
+        sets: &[
+            "user_name",
+            "user_name_key",
+            "email",
+            "given_name",
+            "family_name",
+            "state",
+            "password_hash",
+            "must_change_password",
+            "impersonation_target",
+            "default_tenant_id",
+            "language",
+            "folded",
+        ],
+        adds: &["created_at", "epoch", "version"],
+        unique: Some("user_name_key"),
+        comes: "NOT EXISTS (SELECT FROM deleted_users d WHERE d.tenant_id = current_tenant() AND d.user_id = s.id)",
+        shown: Some(Shown { subject: "users", name: |of| format!("{of}.user_name") }),
+        ..PLAIN
+    },
+    // A guest who left does not come back: that is for whoever assigns users.
+    Rule {
+        table: "memberships",
+        key: &["user_id"],
+        adds: &["home_tenant_id", "created_at"],
+        comes: "s.home_tenant_id = current_tenant()
+            AND EXISTS (SELECT FROM users u WHERE u.tenant_id = current_tenant() AND u.id = s.user_id)",
+        ..PLAIN
+    },
+    Rule {
+        table: "groups",
+        key: &["id"],
+        sets: &["own_name", "tenant_name", "description"],
+        adds: &["created_at", "version"],
+        unique: Some("own_name"),
+        instead: &[(
+            "tenant_name",
+            "CASE WHEN s.tenant_name IS NOT NULL
+                THEN (SELECT display_name FROM tenants WHERE tenant_id = current_tenant()) END",
+        )],
+        shown: Some(Shown { subject: "groups", name: |of| format!("coalesce({of}.tenant_name, {of}.own_name)") }),
+        ..PLAIN
+    },
+    Rule { table: "group_members", key: &["group_id", "user_id"], comes: OF_A_MEMBER, ..PLAIN },
+    Rule { table: "privileges", key: &["id"], sets: &["display_name"], adds: &["created_at"], ..PLAIN },
+    Rule {
+        table: "roles",
+        key: &["id"],
+        sets: &["name", "built_in", "read_only", "description"],
+        adds: &["created_at", "version"],
+        unique: Some("name"),
+        shown: Some(Shown { subject: "roles", name: |of| format!("{of}.name") }),
+        ..PLAIN
+    },
+    Rule {
+        table: "role_privileges",
+        key: &["role_id", "privilege"],
+        comes: "strpos(s.privilege, '.') > 0 OR s.privilege IN (SELECT name FROM function_privileges)",
+        ..PLAIN
+    },
+    Rule { table: "user_roles", key: &["user_id", "role_id"], comes: OF_A_MEMBER, ..PLAIN },
+    Rule { table: "group_roles", key: &["group_id", "role_id"], ..PLAIN },
+    // Whom a provider no longer speaks for it speaks for no more.
+    Rule {
+        table: "user_identities",
+        key: &["id"],
+        adds: &["user_id", "provider", "subject", "created_at"],
+        anew: true,
+        comes: "EXISTS (SELECT FROM users u WHERE u.tenant_id = current_tenant() AND u.id = s.user_id)
+            AND EXISTS (SELECT FROM identity_providers p
+                        WHERE p.id = s.provider AND coalesce(p.for_tenant = current_tenant(), true))",
+        ..PLAIN
+    },
+    // Numbers that the tenant no longer has are not its users'.
+    Rule {
+        table: "user_extensions",
+        key: &["first"],
+        adds: &["last", "user_id", "range_first", "range_last"],
+        anew: true,
+        instead: &[
+            (
+                "range_first",
+                "(SELECT r.first FROM tenant_extensions r WHERE r.tenant_id = current_tenant() AND r.first <= s.first AND s.last <= r.last)",
+            ),
+            (
+                "range_last",
+                "(SELECT r.last FROM tenant_extensions r WHERE r.tenant_id = current_tenant() AND r.first <= s.first AND s.last <= r.last)",
+            ),
+        ],
+        comes: "EXISTS (SELECT FROM memberships m WHERE m.tenant_id = current_tenant() AND m.user_id = s.user_id)
+            AND EXISTS (SELECT FROM tenant_extensions r
+                        WHERE r.tenant_id = current_tenant() AND r.first <= s.first AND s.last <= r.last)",
+        ..PLAIN
+    },
+    Rule {
+        table: "assets",
+        key: &["id"],
+        sets: &["display_name", "folded", "metadata", "user_id"],
+        adds: &[
+            "kind",
+            "blob_id",
+            "bytes",
+            "created_by",
+            "created_at",
+            "call_start",
+            "call_ms",
+            "caller",
+            "called",
+            "extension",
+            "version",
+        ],
+        touch: ", version = t.version + 1, updated_at = clock_timestamp()",
+        instead: &[(
+            "user_id",
+            "(SELECT m.user_id FROM memberships m WHERE m.tenant_id = current_tenant() AND m.user_id = s.user_id)",
+        )],
+        shown: Some(Shown { subject: "assets", name: |of| format!("{of}.display_name") }),
+        ..PLAIN
+    },
+];
+
+/// Of the tenant itself. What operators say of it, where it is placed, and which features it has, is not its own.
+pub(super) const PROFILE: &[&str] = &[
+    "display_name",
+    "company_name",
+    "time_zone",
+    "email_notification",
+    "product_name",
+    "logo_url",
+    "primary_color",
+    "accent_color",
+];
+
+pub(super) const REMOVE_WHAT_GOES_WITH_USERS: &str = "
+    WITH going AS (SELECT id FROM users u WHERE u.tenant_id = current_tenant()
+                   AND NOT EXISTS (SELECT FROM staged_users s WHERE s.id = u.id)),
+         links AS (DELETE FROM links WHERE tenant_id = current_tenant() AND user_id IN (SELECT id FROM going))
+    DELETE FROM sessions WHERE tenant_id = current_tenant() AND user_id IN (SELECT id FROM going)";
+
+/// No session, no token and no link of before leads into what is restored; who is back was not deleted.
+pub(super) const END_WHAT_USERS_BEGAN: [&str; 4] = [
+    "UPDATE users SET epoch = epoch + 1 WHERE tenant_id = current_tenant()",
+    "UPDATE sessions SET ended_at = clock_timestamp() WHERE tenant_id = current_tenant() AND ended_at IS NULL",
+    "DELETE FROM links WHERE tenant_id = current_tenant() AND used_at IS NULL",
+    "DELETE FROM deleted_users d USING users u
+     WHERE d.tenant_id = current_tenant() AND u.tenant_id = current_tenant() AND u.id = d.user_id",
+];
+
+/// Who had a seat has one again, as long as there are some: how many there are is for operators to say.
+pub(super) const SEATS: [&str; 2] = [
+    "DELETE FROM user_licenses t WHERE t.tenant_id = current_tenant()
+     AND NOT EXISTS (SELECT FROM staged_user_licenses s WHERE s.user_id = t.user_id AND s.kind = t.kind)",
+    "INSERT INTO user_licenses (tenant_id, user_id, kind)
+     SELECT l.tenant_id, w.user_id, w.kind
+     FROM (SELECT s.user_id, s.kind, row_number() OVER (PARTITION BY s.kind ORDER BY s.user_id) AS seat
+           FROM staged_user_licenses s
+           WHERE EXISTS (SELECT FROM memberships m WHERE m.tenant_id = current_tenant() AND m.user_id = s.user_id)
+               AND NOT EXISTS (SELECT FROM user_licenses t
+                               WHERE t.tenant_id = current_tenant() AND t.user_id = s.user_id AND t.kind = s.kind)) w
+     JOIN tenant_licenses l ON l.tenant_id = current_tenant() AND l.kind = w.kind
+     WHERE w.seat <= l.quantity - l.used",
+];
+
+/// Guests who came since then, and those who left.
+pub(super) const GUESTS: [(&str, &str); 2] = [
+    (
+        "(SELECT d.user_name FROM directory_users d WHERE d.id = t.user_id)",
+        "memberships t WHERE t.tenant_id = current_tenant() AND t.home_tenant_id <> current_tenant()
+            AND NOT EXISTS (SELECT FROM staged_memberships s WHERE s.user_id = t.user_id)",
+    ),
+    (
+        "'tenants/' || s.home_tenant_id || '/users/' || s.user_id",
+        "staged_memberships s WHERE s.home_tenant_id <> current_tenant()
+            AND NOT EXISTS (SELECT FROM memberships t WHERE t.tenant_id = current_tenant() AND t.user_id = s.user_id)",
+    ),
+];
+
+pub(super) const LOST_CONTENT: &str = "
+    SELECT count(*) AS n FROM staged_assets s
+    WHERE NOT EXISTS (SELECT FROM blobs b WHERE b.tenant_id = current_tenant() AND b.id = s.blob_id AND b.state = 'LIVE')";

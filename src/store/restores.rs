@@ -1,0 +1,47 @@
+//! Which backup an operation restores, and whether it has done so.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::clock::clock_timestamp;
+use super::error::failed;
+use super::schema::{operations as o, restores as r};
+use super::tx::Tx;
+use crate::domain::error::Result;
+use crate::domain::id::{BackupId, OperationId};
+
+/// Notes that an operation restores a backup, which then stays until that has ended.
+pub async fn begin(tx: &mut Tx, operation: OperationId, backup: BackupId) -> Result<()> {
+    let row = (r::tenant_id.eq(tx.tenant().0), r::operation_id.eq(operation.0), r::backup_id.eq(backup.0));
+    diesel::insert_into(r::table).values(row).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Notes, in the transaction that changes the tenant's data, that they are those of the backup.
+pub async fn done(tx: &mut Tx, operation: OperationId) -> Result<()> {
+    let row = r::table.find((tx.tenant().0, operation.0));
+    diesel::update(row)
+        .set(r::restored_at.eq(clock_timestamp().nullable()))
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Whether they are.
+pub async fn is_done(tx: &mut Tx, operation: OperationId) -> Result<bool> {
+    let done = r::table.find((tx.tenant().0, operation.0)).filter(r::restored_at.is_not_null());
+    diesel::select(diesel::dsl::exists(done)).get_result(tx.conn()).await.map_err(failed)
+}
+
+/// The operation that restores a backup now, if one does.
+pub async fn of(tx: &mut Tx, backup: BackupId) -> Result<Option<OperationId>> {
+    let unfinished = r::table
+        .inner_join(o::table.on(o::tenant_id.eq(r::tenant_id).and(o::id.eq(r::operation_id))))
+        .filter(r::tenant_id.eq(tx.tenant().0))
+        .filter(r::backup_id.eq(backup.0))
+        .filter(o::ended_at.is_null())
+        .select(r::operation_id);
+    let found: Option<uuid::Uuid> = unfinished.first(tx.conn()).await.optional().map_err(failed)?;
+    Ok(found.map(OperationId))
+}
