@@ -1,6 +1,6 @@
 //! Backups: what a tenant had at one moment, whole or in parts.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::asset::AssetKind;
@@ -194,6 +194,21 @@ impl Backup {
             Refusal::new(Reason::BackupStateInvalid, text).with("state", self.state.name()).about(self.name()).into()
         })
     }
+}
+
+/// The backup that a tenant began last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastBackup {
+    /// Which.
+    pub id: BackupId,
+    /// How far it is.
+    pub state: BackupState,
+    /// The moment that it shows, or when it failed or began, where the tenant's server stands.
+    pub at: DateTime<FixedOffset>,
+    /// Why it failed, or what is wrong with it; empty: nothing.
+    pub reason: String,
+    /// What it does not have for want of a privilege.
+    pub left_out: Vec<Component>,
 }
 
 /// `tenants/{tenant}/backups/{backup}`.

@@ -70,7 +70,7 @@ const PLACEHOLDERS: [&str; 7] =
 impl MailFacts {
     /// A time as it stands in mails: by the clocks of a tenant, in figures, so that it is the same in every language.
     pub fn moment(at: DateTime<Utc>, zone: &TimeZone) -> String {
-        let clocks = zone.as_str().parse().unwrap_or(chrono_tz::Tz::UTC);
+        let clocks = zone.clocks();
         format!("{} ({})", at.with_timezone(&clocks).format("%Y-%m-%d %H:%M"), clocks.name())
     }
 

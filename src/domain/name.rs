@@ -276,6 +276,13 @@ fn email(text: &str) -> Result<String, String> {
     if local_fits && host_fits { Ok(text) } else { Err(allowed()) }
 }
 
+impl TimeZone {
+    /// Its clocks.
+    pub fn clocks(&self) -> chrono_tz::Tz {
+        self.as_str().parse().unwrap_or(chrono_tz::Tz::UTC)
+    }
+}
+
 fn time_zone(text: &str) -> Result<String, String> {
     match text.parse::<chrono_tz::Tz>() {
         Ok(zone) => Ok(zone.name().to_owned()),

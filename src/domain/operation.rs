@@ -1,18 +1,18 @@
 //! Long work: its kinds, what each needs to know, and which kinds keep others off a tenant.
 
+mod params;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::backup::Component;
-use super::id::{BackupId, OperationId, TenantUid, UserId, UserRef};
+use super::id::{OperationId, TenantUid, UserId, UserRef};
 use super::impersonation::ActedFor;
-use super::name::{Email, PersonName, UserName};
 use super::names::names;
-use super::restore::Choices;
 use super::service_identity::ServiceRef;
+pub use params::{InitialAdmin, Mail, Params};
 
 names! {
     /// What an operation does. Each kind is one file in `operations/`.
@@ -104,96 +104,6 @@ impl State {
     pub const fn ended(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
-}
-
-/// What an operation needs to know from the start. The variant is its kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Params {
-    /// See [`Kind::Provision`].
-    Provision {
-        /// The first administrator, if one was asked for.
-        admin: Option<InitialAdmin>,
-    },
-    /// See [`Kind::PrepareDeletion`].
-    PrepareDeletion {},
-    /// See [`Kind::Thaw`].
-    Thaw {},
-    /// See [`Kind::Purge`].
-    Purge {},
-    /// See [`Kind::ForceDeletion`].
-    ForceDeletion {},
-    /// See [`Kind::DeliverMail`].
-    DeliverMail {
-        /// Which mail.
-        mail: Mail,
-        /// To whom.
-        user: UserId,
-    },
-    /// See [`Kind::CollectContent`].
-    CollectContent {},
-    /// See [`Kind::BackUp`].
-    BackUp {
-        /// Which backup is made.
-        backup: BackupId,
-    },
-    /// See [`Kind::VerifyBackup`].
-    VerifyBackup {
-        /// Which is read.
-        backup: BackupId,
-    },
-    /// See [`Kind::Restore`].
-    Restore {
-        /// Which backup.
-        backup: BackupId,
-        /// What of it.
-        components: Vec<Component>,
-        /// What people chose.
-        choices: Choices,
-        /// The backup of what there was before, if one is made.
-        safety: Option<BackupId>,
-    },
-}
-
-impl Params {
-    /// The kind that they are for.
-    pub const fn kind(&self) -> Kind {
-        match self {
-            Self::Provision { .. } => Kind::Provision,
-            Self::PrepareDeletion {} => Kind::PrepareDeletion,
-            Self::Thaw {} => Kind::Thaw,
-            Self::Purge {} => Kind::Purge,
-            Self::ForceDeletion {} => Kind::ForceDeletion,
-            Self::DeliverMail { .. } => Kind::DeliverMail,
-            Self::CollectContent {} => Kind::CollectContent,
-            Self::BackUp { .. } => Kind::BackUp,
-            Self::VerifyBackup { .. } => Kind::VerifyBackup,
-            Self::Restore { .. } => Kind::Restore,
-        }
-    }
-}
-
-names! {
-    /// The mails that Landlord sends. `domain/mail/` has the texts of each.
-    Mail {
-        /// User name, log-in address and an activation link.
-        Activation = "activation",
-        /// A link to set a new password.
-        Reset = "reset",
-    }
-}
-
-/// The first administrator of a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InitialAdmin {
-    /// For log-in.
-    pub user_name: UserName,
-    /// Where the activation link goes.
-    pub email: Email,
-    /// Given name.
-    pub given_name: PersonName,
-    /// Family name.
-    pub family_name: PersonName,
 }
 
 /// Who asked for something, and for whom.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::backup::LastBackup;
 use super::branding::Branding;
 use super::error::{Error, Reason, Refusal, Result};
 use super::id::{OperationId, TenantUid};
@@ -149,12 +150,27 @@ impl Tenant {
 pub struct Overview {
     /// Accounts at home in it, without superuser.
     pub users: i64,
+    /// Assets that it has.
+    pub assets: i64,
+    /// Bytes of their content, each content once, with what is being uploaded.
+    pub storage_bytes: i64,
+    /// Its backups; none: they were not asked for.
+    pub backups: Option<Backups>,
     /// Its licences, by kind; none: it is not metered.
     pub licenses: Vec<LicenseUse>,
     /// How much it is used; none: it was not asked for.
     pub utilization: Option<Utilization>,
     /// The work that keeps other work off it.
     pub current_operation: Option<CurrentOperation>,
+}
+
+/// The backups of a tenant, for the overview.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backups {
+    /// Bytes that they take in the object store beside the content.
+    pub bytes: i64,
+    /// The one that was begun last; none: there is none.
+    pub last: Option<LastBackup>,
 }
 
 /// An operation that works on a tenant.

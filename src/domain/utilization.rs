@@ -33,7 +33,7 @@ pub struct Week {
 impl Week {
     /// The current one in a time zone.
     pub fn current(now: DateTime<Utc>, zone: &TimeZone) -> Self {
-        Self { start: start(now, zone.as_str().parse().unwrap_or(Tz::UTC)), now }
+        Self { start: start(now, zone.clocks()), now }
     }
 
     /// How much of it is over. A week that has just begun counts as one day, which nobody has seen the whole of: else the

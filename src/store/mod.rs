@@ -31,6 +31,7 @@ pub mod identity_providers;
 pub mod impersonation;
 pub mod impersonation_targets;
 pub mod keys;
+mod last_backups;
 pub mod ledger;
 pub mod licenses;
 pub mod limits;

@@ -68,6 +68,7 @@ diesel::table! {
         version -> Int8,
         license_version -> Int8,
         backup_seq -> Int8,
+        assets -> Int8,
     }
 }
 

@@ -18,7 +18,7 @@ use super::schema::{
 };
 use super::tenants::{Row, columns, tenant};
 use super::tx::{PlatformTx, Tx};
-use super::{domains, log_ins};
+use super::{domains, last_backups, log_ins};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{OperationId, TenantUid};
 use crate::domain::license::{self, LicenseUse};
@@ -53,13 +53,15 @@ pub struct Listed {
     pub domain: Option<TenantDomain>,
     /// The current week where its server stands.
     pub week: Week,
+    /// How late it is there.
+    pub zone: TimeZone,
 }
 
 type ListedRow = (
     Row,
     (Option<Vec<String>>, bool, bool, i32),
     (String, DateTime<chrono::Utc>),
-    (Option<i64>, Option<i64>, i64, i64, i64),
+    (Option<i64>, Option<i64>, i64, i64, i64, i64),
     Option<serde_json::Value>,
     Option<(Uuid, String, i32, String)>,
     Option<domains::Row>,
@@ -84,7 +86,7 @@ diesel::define_sql_function! {
 pub enum Detail {
     /// All but what is counted for it.
     Basic,
-    /// With its utilization, too.
+    /// With its utilization and its backups, too.
     Full,
 }
 
@@ -130,7 +132,7 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid], detail: Detail) 
                 settings::limit_warning_percent,
             ),
             (servers::time_zone, clock_timestamp()),
-            (l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version),
+            (l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version, l::assets),
             licenses.single_value(),
             (o::id, o::kind, o::percent, o::waiting_for).nullable(),
             domains::columns().nullable(),
@@ -142,6 +144,11 @@ async fn rows(conn: &mut AsyncPgConnection, uids: &[TenantUid], detail: Detail) 
     leave_out_unlicensed(conn, &mut rows).await?;
     if detail == Detail::Full {
         count_log_ins(conn, &mut rows).await?;
+        let tenants: Vec<_> = rows.iter().map(|row| (row.tenant.uid.0, row.zone.clone())).collect();
+        let mut backups = last_backups::of(conn, &tenants).await?;
+        for row in &mut rows {
+            row.overview.backups = Some(backups.remove(&row.tenant.uid.0).unwrap_or_default());
+        }
     }
     Ok(rows)
 }
@@ -195,7 +202,7 @@ fn listed(row: ListedRow) -> Result<Listed> {
         operation,
         domain,
     ) = row;
-    let (max_users, disk_quota, users, storage_bytes, version) = limits;
+    let (max_users, disk_quota, users, storage_bytes, version, assets) = limits;
     let mut waiting_for = String::new();
     let current = operation.map(|(id, kind, percent, waits)| {
         let kind = Kind::parse(&kind).ok_or_else(|| Error::internal("stored kind", kind))?;
@@ -206,13 +213,27 @@ fn listed(row: ListedRow) -> Result<Listed> {
         .map_or(Ok(BTreeMap::new()), serde_json::from_value)
         .map_err(|e| Error::internal("licences of a tenant", e))?;
     let licenses = licenses.into_iter().map(|(kind, (quantity, used))| LicenseUse { kind, quantity, used }).collect();
-    let overview = Overview { users, licenses, utilization: None, current_operation: current.transpose()? };
+    let current_operation = current.transpose()?;
+    let overview =
+        Overview { users, assets, storage_bytes, backups: None, licenses, utilization: None, current_operation };
     let limits = Limits { max_users, disk_quota, users, storage_bytes, warning_percent, version };
     let tenant = tenant(row)?;
     let target_lacks = lacks.map(|names| names.iter().filter_map(|name| Privilege::parse(name)).collect());
     let domain = domain.map(domains::domain);
-    let week = Week::current(now, &TimeZone::stored(zone));
-    Ok(Listed { tenant, target_lacks, server_reachable, limits, waiting_for, overview, force_enabled, domain, week })
+    let zone = TimeZone::stored(zone);
+    let week = Week::current(now, &zone);
+    Ok(Listed {
+        tenant,
+        target_lacks,
+        server_reachable,
+        limits,
+        waiting_for,
+        overview,
+        force_enabled,
+        domain,
+        week,
+        zone,
+    })
 }
 
 diesel::define_sql_function! {

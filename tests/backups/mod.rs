@@ -3,6 +3,7 @@
 mod crash;
 mod create;
 mod keep;
+mod last;
 mod list;
 mod restore;
 mod restore_crash;

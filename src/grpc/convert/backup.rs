@@ -1,9 +1,11 @@
 //! Backups as messages, and the requests that make and change them.
 
+use std::collections::BTreeSet;
+
 use super::fields::{Fields, timestamp};
 use super::names;
 use crate::app::backups::UpdateBackup;
-use crate::domain::backup::{Backup, BackupState, Component, NewBackup};
+use crate::domain::backup::{Backup, BackupState, Component, LastBackup, NewBackup, name};
 use crate::domain::error::Result;
 use crate::domain::name::Note;
 use crate::domain::restore::{Change, Choices, Listed, NewRestore, Preview};
@@ -124,5 +126,29 @@ pub fn preview(preview: Preview) -> v1::RestorePreview {
         components: named(&preview.components),
         missing_components: missing(&preview.left_out),
         changes: preview.changes.into_iter().map(change).collect(),
+    }
+}
+
+/// The backup that a tenant began last, for the overview.
+pub fn last(tenant_code: &str, last: Option<LastBackup>) -> v1::LastBackup {
+    let Some(last) = last else {
+        return v1::LastBackup { status: v1::last_backup::Status::Never.into(), ..Default::default() };
+    };
+    let status = match last.state {
+        BackupState::Running => v1::last_backup::Status::InProgress,
+        BackupState::Complete => v1::last_backup::Status::Complete,
+        BackupState::Partial => v1::last_backup::Status::Partial,
+        BackupState::Failed => v1::last_backup::Status::Failed,
+        BackupState::Condemned => v1::last_backup::Status::Unspecified,
+    };
+    let missing: BTreeSet<_> = last.left_out.iter().map(|component| component.privilege().name()).collect();
+    let seconds = i64::from(last.at.offset().local_minus_utc());
+    v1::LastBackup {
+        status: status.into(),
+        backup: name(tenant_code, last.id),
+        time: Some(timestamp(last.at.to_utc())),
+        utc_offset: Some(prost_types::Duration { seconds, nanos: 0 }),
+        reason: last.reason,
+        missing_privileges: missing.into_iter().map(|privilege| format!("privileges/{privilege}")).collect(),
     }
 }

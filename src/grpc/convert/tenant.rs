@@ -3,7 +3,7 @@
 use super::domain::{branding, wanted_branding};
 use super::fields::{Fields, timestamp};
 use super::server::server_id;
-use super::{license, limits, utilization};
+use super::{backup, license, limits, utilization};
 use crate::app::tenants::{CreateTenant, SeenTenant, UpdateTenant};
 use crate::domain::access::{Access, Status};
 use crate::domain::error::{Error, Result};
@@ -71,8 +71,13 @@ fn overview(tenant: &Tenant, overview: Overview) -> v1::TenantOverview {
     let license_total = license::total(overview.licenses.iter());
     let licenses = overview.licenses.into_iter().map(license::license_use).collect();
     let level = overview.utilization.map(|found| utilization::level(found.level())).unwrap_or_default();
+    let backups = overview.backups;
     v1::TenantOverview {
         users: Some(overview.users),
+        objects: Some(overview.assets),
+        storage_bytes: Some(overview.storage_bytes),
+        backup_bytes: backups.as_ref().map(|backups| backups.bytes),
+        last_backup: backups.map(|backups| backup::last(&tenant.code, backups.last)),
         licenses,
         license_total,
         utilization: level.into(),

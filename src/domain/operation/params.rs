@@ -1,0 +1,100 @@
+//! What each kind of long work is asked for.
+
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+use crate::domain::backup::Component;
+use crate::domain::id::{BackupId, UserId};
+use crate::domain::name::{Email, PersonName, UserName};
+use crate::domain::names::names;
+use crate::domain::restore::Choices;
+
+/// What an operation needs to know from the start. The variant is its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Params {
+    /// See [`Kind::Provision`].
+    Provision {
+        /// The first administrator, if one was asked for.
+        admin: Option<InitialAdmin>,
+    },
+    /// See [`Kind::PrepareDeletion`].
+    PrepareDeletion {},
+    /// See [`Kind::Thaw`].
+    Thaw {},
+    /// See [`Kind::Purge`].
+    Purge {},
+    /// See [`Kind::ForceDeletion`].
+    ForceDeletion {},
+    /// See [`Kind::DeliverMail`].
+    DeliverMail {
+        /// Which mail.
+        mail: Mail,
+        /// To whom.
+        user: UserId,
+    },
+    /// See [`Kind::CollectContent`].
+    CollectContent {},
+    /// See [`Kind::BackUp`].
+    BackUp {
+        /// Which backup is made.
+        backup: BackupId,
+    },
+    /// See [`Kind::VerifyBackup`].
+    VerifyBackup {
+        /// Which is read.
+        backup: BackupId,
+    },
+    /// See [`Kind::Restore`].
+    Restore {
+        /// Which backup.
+        backup: BackupId,
+        /// What of it.
+        components: Vec<Component>,
+        /// What people chose.
+        choices: Choices,
+        /// The backup of what there was before, if one is made.
+        safety: Option<BackupId>,
+    },
+}
+
+impl Params {
+    /// The kind that they are for.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Provision { .. } => Kind::Provision,
+            Self::PrepareDeletion {} => Kind::PrepareDeletion,
+            Self::Thaw {} => Kind::Thaw,
+            Self::Purge {} => Kind::Purge,
+            Self::ForceDeletion {} => Kind::ForceDeletion,
+            Self::DeliverMail { .. } => Kind::DeliverMail,
+            Self::CollectContent {} => Kind::CollectContent,
+            Self::BackUp { .. } => Kind::BackUp,
+            Self::VerifyBackup { .. } => Kind::VerifyBackup,
+            Self::Restore { .. } => Kind::Restore,
+        }
+    }
+}
+
+names! {
+    /// The mails that Landlord sends. `domain/mail/` has the texts of each.
+    Mail {
+        /// User name, log-in address and an activation link.
+        Activation = "activation",
+        /// A link to set a new password.
+        Reset = "reset",
+    }
+}
+
+/// The first administrator of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitialAdmin {
+    /// For log-in.
+    pub user_name: UserName,
+    /// Where the activation link goes.
+    pub email: Email,
+    /// Given name.
+    pub given_name: PersonName,
+    /// Family name.
+    pub family_name: PersonName,
+}
