@@ -47,6 +47,7 @@ e2e: lint-chart
 	@printf '== aiosmtpd: '; sh tests/tools/aiosmtpd.sh
 	@printf '== oidc-provider: '; sh tests/tools/oidc-provider.sh
 	@printf '== moto: '; sh tests/tools/moto.sh
+	@printf '== zstd: '; sh tests/tools/zstd.sh
 	$(cargo_test) --test all -- --ignored e2e
 
 crash:

@@ -1,9 +1,14 @@
 //! BackupService: decode, call the use case, encode.
 
+use futures::StreamExt as _;
+use futures::stream::once;
+
 use super::convert::operation::operation;
 use super::convert::{asset, backup, names, page};
+use super::guard::Answers;
 use super::guarded::BackupServiceHandler;
 use crate::app::App;
+use crate::app::backups::Download;
 use crate::context::OpContext;
 use crate::domain::backup_list::{BackupQuery, backup_filter};
 use crate::domain::error::Result;
@@ -62,6 +67,17 @@ impl BackupServiceHandler for BackupService {
     async fn verify_backup(&self, op: OpContext, request: v1::VerifyBackupRequest) -> Result<v1::VerifyBackupResponse> {
         let begun = self.0.verify_backup(op.clone(), names::id("name", &request.name)?).await?;
         Ok(v1::VerifyBackupResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
+    }
+
+    async fn download_backup(
+        &self,
+        op: OpContext,
+        request: v1::DownloadBackupRequest,
+    ) -> Result<Answers<v1::DownloadBackupResponse>> {
+        let id = names::id("name", &request.name)?;
+        let Download { backup, file_name, bytes, chunks } = self.0.download_backup(op, id, request.offset).await?;
+        let header = once(async move { Ok(backup::download_header(backup, bytes, file_name)) });
+        Ok(header.chain(chunks.map(|chunk| chunk.map(backup::downloaded))).boxed())
     }
 
     async fn restore_backup(

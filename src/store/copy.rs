@@ -180,11 +180,40 @@ impl<'r> Record<'r> {
         Self { columns, fields }
     }
 
+    /// The bytes of a field, if it is there and not NULL.
+    pub fn some(&self, column: &str) -> Option<&'r [u8]> {
+        let at = self.columns.iter().position(|known| known.name == column);
+        at.and_then(|at| self.fields.get(at)).and_then(|field| field.as_deref())
+    }
+
     /// The bytes of a field that is not NULL.
     pub fn bytes(&self, column: &str) -> Result<&'r [u8]> {
-        let at = self.columns.iter().position(|known| known.name == column);
-        let field = at.and_then(|at| self.fields.get(at)).and_then(|field| field.as_deref());
-        field.ok_or_else(not_a_copy)
+        self.some(column).ok_or_else(not_a_copy)
+    }
+
+    /// A text.
+    pub fn text(&self, column: &str) -> Result<&'r str> {
+        std::str::from_utf8(self.bytes(column)?).map_err(|_| not_a_copy())
+    }
+
+    /// A document of the type jsonb.
+    pub fn json(&self, column: &str) -> Result<serde_json::Value> {
+        let text = self.bytes(column)?.strip_prefix(b"\x01").ok_or_else(not_a_copy)?;
+        serde_json::from_slice(text).map_err(|_| not_a_copy())
+    }
+
+    /// A time.
+    pub fn time(&self, column: &str) -> Result<DateTime<Utc>> {
+        // Postgres counts from the beginning of 2000.
+        const MICROSECONDS_TO_2000: i64 = 946_684_800_000_000;
+        let at = self.long(column)?.checked_add(MICROSECONDS_TO_2000).and_then(DateTime::from_timestamp_micros);
+        at.ok_or_else(not_a_copy)
+    }
+
+    /// A long integer.
+    pub fn long(&self, column: &str) -> Result<i64> {
+        let bytes = self.bytes(column)?.try_into().map_err(|_| not_a_copy())?;
+        Ok(i64::from_be_bytes(bytes))
     }
 
     /// A UUID.

@@ -15,6 +15,7 @@
 
 mod content;
 mod error;
+pub mod frame;
 mod key;
 mod objects;
 mod part;
@@ -32,7 +33,7 @@ pub use self::content::Content;
 pub use self::error::VaultError;
 use self::error::{broken, lost};
 pub use self::key::TenantKey;
-pub use self::part::PART_BYTES;
+pub use self::part::{OVERHEAD, PART_BYTES};
 use crate::authn::seal::{Purpose, RootKey};
 use crate::domain::blob::ObjectName;
 use crate::domain::error::Result;
@@ -123,13 +124,23 @@ impl Vault {
 
     /// A part of a blob or of a backup, plain.
     pub async fn part(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>) -> Result<Bytes> {
-        let path = Path::from(name.into().as_str());
-        let sealed = match objects::get(&self.objects, &path).await {
-            Ok(sealed) => sealed,
-            Err(VaultError::Missing { path }) => return Err(broken(&path, "is missing")),
-            Err(error) => return Err(error.into()),
-        };
+        let (path, sealed) = self.sealed(name.into()).await?;
         crunch(sealed.len(), move || part::open(&key, path.as_ref(), sealed)).await?
+    }
+
+    /// A part of a blob or of a backup as a frame of zstd, as it was compressed when it was written.
+    pub async fn frame(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>) -> Result<Bytes> {
+        let (path, sealed) = self.sealed(name.into()).await?;
+        crunch(sealed.len(), move || part::open_frame(&key, path.as_ref(), sealed)).await?
+    }
+
+    async fn sealed(&self, name: ObjectName) -> Result<(Path, Bytes)> {
+        let path = Path::from(name.as_str());
+        match objects::get(&self.objects, &path).await {
+            Ok(sealed) => Ok((path, sealed)),
+            Err(VaultError::Missing { path }) => Err(broken(&path, "is missing")),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes a blob with all that was ever written of it.

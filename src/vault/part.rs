@@ -23,6 +23,9 @@ const MAGIC: &[u8; 4] = b"LLP1";
 const ID: usize = 16;
 const HEADER: usize = MAGIC.len() + ID + SALT;
 
+/// Bytes that a part takes in the store beside its frame.
+pub const OVERHEAD: usize = HEADER + MAX_TAG_LEN;
+
 /// Compresses and seals a part.
 pub(super) fn seal(key: &TenantKey, place: &str, plain: &[u8]) -> Result<Vec<u8>> {
     let salt: [u8; SALT] = random()?;

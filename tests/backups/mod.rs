@@ -2,6 +2,7 @@
 
 mod crash;
 mod create;
+mod download;
 mod keep;
 mod last;
 mod list;

@@ -69,13 +69,16 @@ async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
     }
 }
 
-/// The failpoints of content, at each of which the tests of assets strike.
-const OF_CONTENT: [&str; 8] = [
+/// The failpoints of content, at each of which the tests of assets and backups strike.
+const OF_CONTENT: [&str; 11] = [
     "backup.copied",
     "backup.part.written",
     "collect.removed",
     "objects.put.after",
     "objects.put.before",
+    "restore.done",
+    "restore.laid-out",
+    "restore.put-back",
     "upload.begun",
     "upload.part.written",
     "upload.received",

@@ -1,7 +1,9 @@
 //! Use cases on the backups of a tenant.
 
+mod archive;
 mod change;
 mod create;
+mod download;
 mod list;
 mod open;
 mod restore;
@@ -9,6 +11,7 @@ mod segments;
 
 pub use change::UpdateBackup;
 pub use create::Begun;
+pub use download::Download;
 pub use restore::Restoring;
 pub(super) use restore::begin_again;
 pub(crate) use restore::{land, put_back};

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::segments;
 use crate::app::App;
 use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, SegmentPart};
-use crate::domain::blob::{Blob, ContentId, Part};
+use crate::domain::blob::{Blob, ContentId, Part, Sha256};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{BlobId, KeyId};
 use crate::store::copy::{Record, RowReader};
@@ -19,10 +19,11 @@ use crate::vault::TenantKey;
 
 /// A backup that is read.
 pub(crate) struct OpenBackup {
-    app: App,
-    backup: Backup,
+    pub app: App,
+    pub backup: Backup,
     attempt: i64,
-    key: Arc<TenantKey>,
+    /// The key of its own objects.
+    pub key: Arc<TenantKey>,
     /// What it says of itself.
     pub manifest: Manifest,
 }
@@ -33,6 +34,8 @@ pub(crate) struct KeptBlob {
     pub blob: Blob,
     /// What its content is found by.
     pub content: ContentId,
+    /// What everybody can compare.
+    pub sha256: Sha256,
 }
 
 impl App {
@@ -55,19 +58,23 @@ impl App {
 impl OpenBackup {
     /// A part of a segment.
     pub async fn part(&self, segment: &Segment, part: usize) -> Result<Bytes> {
-        let place = SegmentPart {
+        let plain = self.app.vault.part(self.key.clone(), self.place(segment, part)).await;
+        plain.map_err(|error| corrupt(error, &format!("the rows of {}", segment.table)))
+    }
+
+    /// Where a part of a segment is.
+    pub fn place(&self, segment: &Segment, part: usize) -> SegmentPart {
+        SegmentPart {
             tenant: self.backup.tenant,
             backup: self.backup.id,
             attempt: self.attempt,
             segment: segment.table.clone(),
             part: i32::try_from(part).unwrap_or(i32::MAX),
-        };
-        let plain = self.app.vault.part(self.key.clone(), place).await;
-        plain.map_err(|error| corrupt(error, &format!("the rows of {}", segment.table)))
+        }
     }
 
     /// Hands each row of a table to `each`, if the backup has it.
-    async fn for_each(&self, table: &str, mut each: impl FnMut(Record<'_>) -> Result<()>) -> Result<()> {
+    pub async fn for_each(&self, table: &str, mut each: impl FnMut(Record<'_>) -> Result<()>) -> Result<()> {
         let Some(segment) = self.manifest.segments.iter().find(|segment| segment.table == table) else { return Ok(()) };
         let mut reader = RowReader::default();
         for part in 0..segment.parts.len() {
@@ -111,9 +118,11 @@ impl OpenBackup {
             parts.sort_by_key(|part| part.part);
             let content = <[u8; 32]>::try_from(row.bytes("content")?);
             let content = content.map_err(|e| Error::internal("content id in a backup", e))?;
+            let sha256 = <Sha256>::try_from(row.bytes("sha256")?);
+            let sha256 = sha256.map_err(|e| Error::internal("hash in a backup", e))?;
             let bytes = parts.iter().map(|part| i64::from(part.bytes)).sum();
             let blob = Blob { tenant, id: BlobId(id), key: KeyId(row.uuid("key_id")?), bytes, parts };
-            kept.push(KeptBlob { blob, content: ContentId(content) });
+            kept.push(KeptBlob { blob, content: ContentId(content), sha256 });
             Ok(())
         };
         self.for_each("blobs", each).await?;

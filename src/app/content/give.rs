@@ -14,7 +14,7 @@ use crate::domain::error::{Error, Result};
 const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Parts that are read ahead of those that are taken.
-const AHEAD: usize = 2;
+pub(in crate::app) const AHEAD: usize = 2;
 
 /// Content that is given out.
 pub type Given = BoxStream<'static, Result<Chunk>>;
@@ -30,7 +30,7 @@ impl App {
         let read = move |(part, skip): (Part, usize)| {
             let (app, op, key, name) = (app.clone(), op.clone(), key.clone(), blob.part(&part));
             async move {
-                app.db.read(op, "content-still-given", (), |_, ()| async { Ok(()) }.boxed()).await?;
+                app.check_still_given(op).await?;
                 let plain = app.vault.part(key, name).await?;
                 if plain.len() != usize::try_from(part.bytes).unwrap_or(0) {
                     return Err(Error::internal("content", "a part has another length than was noted"));
@@ -38,19 +38,30 @@ impl App {
                 Ok(plain.slice(skip..))
             }
         };
-        let pieces = futures::stream::iter(parts).map(read).buffered(AHEAD);
-        let chunks = pieces.map_ok(|part| futures::stream::iter(split(part)).map(Ok)).try_flatten();
-        let numbered = chunks.scan(offset, |offset, data: Result<Bytes>| {
-            let chunk = data.map(|data| {
-                let at = *offset;
-                *offset += i64::try_from(data.len()).unwrap_or(0);
-                let crc32c = Some(crc32c::crc32c(&data));
-                Chunk { offset: at, data, crc32c }
-            });
-            futures::future::ready(Some(chunk))
-        });
-        Ok(numbered.boxed())
+        Ok(chunks(futures::stream::iter(parts).map(read).buffered(AHEAD).boxed(), offset))
     }
+}
+
+impl App {
+    /// Refuses to go on for a caller who may not have more of what is given out.
+    pub(in crate::app) async fn check_still_given(&self, op: OpContext) -> Result<()> {
+        self.db.read(op, "content-still-given", (), |_, ()| async { Ok(()) }.boxed()).await
+    }
+}
+
+/// Pieces that follow each other from `offset` on, as chunks.
+pub(in crate::app) fn chunks(pieces: BoxStream<'static, Result<Bytes>>, offset: i64) -> Given {
+    let chunks = pieces.map_ok(|piece| futures::stream::iter(split(piece)).map(Ok)).try_flatten();
+    let numbered = chunks.scan(offset, |offset, data: Result<Bytes>| {
+        let chunk = data.map(|data| {
+            let at = *offset;
+            *offset += i64::try_from(data.len()).unwrap_or(0);
+            let crc32c = Some(crc32c::crc32c(&data));
+            Chunk { offset: at, data, crc32c }
+        });
+        futures::future::ready(Some(chunk))
+    });
+    numbered.boxed()
 }
 
 /// A part as chunks.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use give::Given;
+pub(super) use give::{AHEAD, chunks};
 pub(super) use receive::{Received, receive};
 
 /// How content is kept.

@@ -170,9 +170,13 @@ pub fn download_header(found: Asset) -> v1::DownloadAssetResponse {
 }
 
 /// A further message of a download.
-pub fn downloaded(Chunk { offset, data, crc32c }: Chunk) -> v1::DownloadAssetResponse {
-    let chunk = v1::Chunk { offset, data: data.into(), crc32c };
-    v1::DownloadAssetResponse { content: Some(Downloaded::Chunk(chunk)) }
+pub fn downloaded(piece: Chunk) -> v1::DownloadAssetResponse {
+    v1::DownloadAssetResponse { content: Some(Downloaded::Chunk(chunk(piece))) }
+}
+
+/// A piece of content as a message.
+pub fn chunk(Chunk { offset, data, crc32c }: Chunk) -> v1::Chunk {
+    v1::Chunk { offset, data: data.into(), crc32c }
 }
 
 /// How far an upload is, as a message.

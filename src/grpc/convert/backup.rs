@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::asset::chunk;
 use super::fields::{Fields, timestamp};
 use super::names;
 use crate::app::backups::UpdateBackup;
+use crate::app::content::Chunk;
 use crate::domain::backup::{Backup, BackupState, Component, LastBackup, NewBackup, name};
 use crate::domain::error::Result;
 use crate::domain::name::Note;
 use crate::domain::restore::{Change, Choices, Listed, NewRestore, Preview};
 use crate::proto::v1;
+use crate::proto::v1::download_backup_response::Content as Downloaded;
 use crate::store::backups::BackupPatch;
 use crate::store::operations;
 
@@ -151,4 +154,15 @@ pub fn last(tenant_code: &str, last: Option<LastBackup>) -> v1::LastBackup {
         reason: last.reason,
         missing_privileges: missing.into_iter().map(|privilege| format!("privileges/{privilege}")).collect(),
     }
+}
+
+/// The first message of a download.
+pub fn download_header(of: Backup, size: i64, file_name: String) -> v1::DownloadBackupResponse {
+    let header = v1::DownloadBackupHeader { backup: Some(backup(of)), size, file_name };
+    v1::DownloadBackupResponse { content: Some(Downloaded::Header(header)) }
+}
+
+/// The others.
+pub fn downloaded(piece: Chunk) -> v1::DownloadBackupResponse {
+    v1::DownloadBackupResponse { content: Some(Downloaded::Chunk(chunk(piece))) }
 }
