@@ -37,6 +37,8 @@ names! {
         VerifyBackup = "verify-backup",
         /// Makes a tenant's data those of a backup.
         Restore = "restore",
+        /// Copies assets, within a tenant or to another one.
+        CopyAssets = "copy-assets",
     }
 }
 
@@ -50,7 +52,7 @@ impl Kind {
             | Self::Purge
             | Self::ForceDeletion
             | Self::Restore => true,
-            Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup => false,
+            Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup | Self::CopyAssets => false,
         }
     }
 
@@ -62,7 +64,8 @@ impl Kind {
             | Self::CollectContent
             | Self::BackUp
             | Self::VerifyBackup
-            | Self::Restore => true,
+            | Self::Restore
+            | Self::CopyAssets => true,
             Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
         }
     }
@@ -70,7 +73,7 @@ impl Kind {
     /// Whether it ends when its tenant is prepared for deletion.
     pub const fn yields_to_deletion(self) -> bool {
         match self {
-            Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup => true,
+            Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup | Self::CopyAssets => true,
             Self::Provision
             | Self::PrepareDeletion
             | Self::Thaw

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::blob::{Part, Sha256};
 use super::error::{Error, Reason, Refusal};
@@ -19,15 +20,24 @@ pub struct Announced {
     pub sha256: Option<Sha256>,
 }
 
+/// Which upload: everybody has ids of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadKey {
+    /// Who uploads: a user, a service, or an operation.
+    pub uploader: Uuid,
+    /// The id.
+    pub id: UploadId,
+}
+
 /// An upload that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upload {
     /// Which.
-    pub id: UploadId,
+    pub key: UploadKey,
     /// The blob that it makes.
     pub blob: BlobId,
     /// The key that this is sealed with.
-    pub key: KeyId,
+    pub sealed_with: KeyId,
     /// Which connection goes on with it.
     pub attempt: i32,
     /// Parts that have arrived.

@@ -3,6 +3,7 @@
 use futures::StreamExt as _;
 use futures::stream::once;
 
+use super::convert::operation::operation;
 use super::convert::{asset, names, page};
 use super::guard::{Answers, Messages};
 use super::guarded::AssetServiceHandler;
@@ -76,5 +77,10 @@ impl AssetServiceHandler for AssetService {
     async fn delete_asset(&self, op: OpContext, request: v1::DeleteAssetRequest) -> Result<v1::DeleteAssetResponse> {
         self.0.delete_asset(op, names::id("name", &request.name)?, request.etag).await?;
         Ok(v1::DeleteAssetResponse {})
+    }
+
+    async fn copy_assets(&self, op: OpContext, request: v1::CopyAssetsRequest) -> Result<v1::CopyAssetsResponse> {
+        let begun = self.0.copy_assets(op.clone(), asset::copy(request)?).await?;
+        Ok(v1::CopyAssetsResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
     }
 }

@@ -17,6 +17,7 @@
 
 mod back_up;
 mod collect_content;
+mod copy_assets;
 mod deliver_mail;
 mod engine;
 mod force_deletion;

@@ -13,6 +13,7 @@ use tracing::{Instrument as _, Span};
 use super::Job;
 use super::back_up::BackUp;
 use super::collect_content::CollectContent;
+use super::copy_assets::CopyAssets;
 use super::deliver_mail::DeliverMail;
 use super::engine::Engine;
 use super::force_deletion::ForceDeletion;
@@ -152,6 +153,9 @@ impl Runner {
             Params::Restore { backup, components, choices, safety } => {
                 let made = Mutex::default();
                 engine.run(job, Restore { app, backup, components, choices, safety, made }).await;
+            }
+            Params::CopyAssets { assets, destination } => {
+                engine.run(job, CopyAssets { app, assets, destination }).await;
             }
             Params::CollectContent {} => engine.run(job, CollectContent { app }).await,
             Params::DeliverMail { mail, user } => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -108,6 +109,47 @@ pub async fn one(tx: &mut Tx, id: AssetId) -> Result<Option<Asset>> {
         .optional()
         .map_err(failed)?;
     row.map(|row| asset(&code, row)).transpose()
+}
+
+/// Those of these assets of the transaction's tenant that are there.
+pub async fn some(tx: &mut Tx, ids: &[AssetId]) -> Result<Vec<Asset>> {
+    let code = tenant_code(tx).await?;
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows: Vec<Row> = a::table
+        .inner_join(b::table.on(b::tenant_id.eq(a::tenant_id).and(b::id.eq(a::blob_id))))
+        .filter(a::tenant_id.eq(tx.tenant().0))
+        .filter(a::id.eq_any(ids))
+        .select(columns())
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    rows.into_iter().map(|row| asset(&code, row)).collect()
+}
+
+/// The names of those that are there.
+pub async fn names(tx: &mut Tx, ids: &[AssetId]) -> Result<Vec<String>> {
+    let found = some(tx, ids).await?;
+    Ok(ids.iter().filter_map(|id| found.iter().find(|asset| asset.id == *id)).map(Asset::name).collect())
+}
+
+/// Adds an asset with the content and all that is said of another one, unless it is there or that is gone.
+pub async fn duplicate(tx: &mut Tx, of: AssetId, id: AssetId, creator: &str) -> Result<()> {
+    const DUPLICATE: &str = "
+        INSERT INTO assets (tenant_id, id, kind, display_name, folded, metadata, blob_id, bytes, created_by,
+                            call_start, call_ms, caller, called, extension, user_id)
+        SELECT tenant_id, $3, kind, display_name, folded, metadata, blob_id, bytes, $4,
+               call_start, call_ms, caller, called, extension, user_id
+        FROM assets WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE
+        ON CONFLICT (tenant_id, id) DO NOTHING";
+    diesel::sql_query(DUPLICATE)
+        .bind::<SqlUuid, _>(tx.tenant().0)
+        .bind::<SqlUuid, _>(of.0)
+        .bind::<SqlUuid, _>(id.0)
+        .bind::<Text, _>(creator)
+        .execute(tx.conn())
+        .await
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// Holds an asset of the transaction's tenant for a change.

@@ -14,22 +14,20 @@ use super::requests::reused;
 use super::schema::{blobs as b, uploads as u};
 use super::tx::Tx;
 use crate::domain::blob::Part;
-use crate::domain::error::{Error, Result};
-use crate::domain::id::{BlobId, KeyId, UploadId};
-use crate::domain::upload::{Announced, Progress, Upload, interrupted, received};
+use crate::domain::error::Result;
+use crate::domain::id::{BlobId, KeyId};
+use crate::domain::upload::{Announced, Progress, Upload, UploadKey, interrupted, received};
 
-/// Who uploads: everybody has ids of their own.
-fn uploader(tx: &Tx) -> Result<Uuid> {
-    let identity = tx.op().permit().identity();
-    identity.map(|(_, id)| id).ok_or_else(|| Error::internal("upload", "nobody uploads"))
-}
-
-/// Begins an upload of the caller, or goes on with one.
-pub async fn begin(tx: &mut Tx, announced: &Announced, key: KeyId, keep: Duration) -> Result<Upload> {
-    let (tenant, uploader, op) = (tx.tenant().0, uploader(tx)?, tx.op().clone());
-    let request = op.call().and_then(|call| call.request.as_ref());
-    let id = request.map_or_else(UploadId::new, |request| UploadId(request.id));
-    let body_hash = request.map_or_else(Vec::new, |request| request.body_hash.clone());
+/// Begins an upload, or goes on with one. It was announced with a body of that hash.
+pub async fn begin(
+    tx: &mut Tx,
+    key: UploadKey,
+    body_hash: &[u8],
+    announced: &Announced,
+    sealed_with: KeyId,
+    keep: Duration,
+) -> Result<Upload> {
+    let (tenant, UploadKey { uploader, id }) = (tx.tenant().0, key);
     let row = u::table.find((tenant, uploader, id.0));
     let known: Option<(Vec<u8>, String, Uuid, i32)> = row
         .select((u::body_hash, u::result, u::blob_id, u::attempt))
@@ -39,13 +37,13 @@ pub async fn begin(tx: &mut Tx, announced: &Announced, key: KeyId, keep: Duratio
         .optional()
         .map_err(failed)?;
     let Some((hash, result, blob, attempt)) = known else {
-        let blob = blobs::begin(tx, key).await?;
+        let blob = blobs::begin(tx, sealed_with).await?;
         let row = (
-            (u::tenant_id.eq(tenant), u::uploader_id.eq(uploader), u::id.eq(id.0), u::body_hash.eq(&body_hash)),
+            (u::tenant_id.eq(tenant), u::uploader_id.eq(uploader), u::id.eq(id.0), u::body_hash.eq(body_hash)),
             (u::bytes.eq(announced.bytes), u::blob_id.eq(blob.0), u::expires_at.eq(from_now(keep))),
         );
         diesel::insert_into(u::table).values(row).execute(tx.conn()).await.map_err(failed)?;
-        return Ok(Upload { id, blob, key, attempt: 1, parts: Vec::new() });
+        return Ok(Upload { key, blob, sealed_with, attempt: 1, parts: Vec::new() });
     };
     if hash != body_hash || !result.is_empty() {
         return Err(reused());
@@ -53,14 +51,14 @@ pub async fn begin(tx: &mut Tx, announced: &Announced, key: KeyId, keep: Duratio
     let attempt = attempt + 1;
     let again = (u::attempt.eq(attempt), u::expires_at.eq(from_now(keep)));
     diesel::update(row).set(again).execute(tx.conn()).await.map_err(failed)?;
-    let key: Uuid = b::table.find((tenant, blob)).select(b::key_id).first(tx.conn()).await.map_err(failed)?;
+    let sealed_with: Uuid = b::table.find((tenant, blob)).select(b::key_id).first(tx.conn()).await.map_err(failed)?;
     let blob = BlobId(blob);
-    Ok(Upload { id, blob, key: KeyId(key), attempt, parts: blobs::parts(tx, blob).await? })
+    Ok(Upload { key, blob, sealed_with: KeyId(sealed_with), attempt, parts: blobs::parts(tx, blob).await? })
 }
 
-/// Holds an upload of the caller that this connection still has.
+/// Holds an upload that this connection still has.
 async fn hold(tx: &mut Tx, upload: &Upload) -> Result<()> {
-    let row = u::table.find((tx.tenant().0, uploader(tx)?, upload.id.0));
+    let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
     let ours = row.filter(u::attempt.eq(upload.attempt)).filter(u::result.eq("")).select(u::id).for_no_key_update();
     let held = ours.first::<Uuid>(tx.conn()).await.optional().map_err(failed)?;
     held.map(|_| ()).ok_or_else(interrupted)
@@ -70,7 +68,7 @@ async fn hold(tx: &mut Tx, upload: &Upload) -> Result<()> {
 pub async fn add_part(tx: &mut Tx, upload: &Upload, part: &Part, keep: Duration) -> Result<()> {
     hold(tx, upload).await?;
     blobs::add_part(tx, upload.blob, part).await?;
-    let row = u::table.find((tx.tenant().0, uploader(tx)?, upload.id.0));
+    let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
     diesel::update(row).set(u::expires_at.eq(from_now(keep))).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }
@@ -82,23 +80,27 @@ pub async fn finish(tx: &mut Tx, upload: &Upload, last: Option<&Part>, result: &
     if let Some(part) = last {
         blobs::add_part(tx, upload.blob, part).await?;
     }
-    let row = u::table.find((tx.tenant().0, uploader(tx)?, upload.id.0));
+    let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
     diesel::update(row).set(u::result.eq(result)).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }
 
-/// Gives up an upload of the caller, of which nothing can come any more.
+/// Gives up an upload of which nothing can come any more.
 pub async fn give_up(tx: &mut Tx, upload: &Upload) -> Result<()> {
     hold(tx, upload).await?;
-    let row = u::table.find((tx.tenant().0, uploader(tx)?, upload.id.0));
+    let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
     diesel::delete(row).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }
 
-/// How far an upload of the caller is.
-pub async fn progress(tx: &mut Tx, id: UploadId, tenant_code: String) -> Result<Option<Progress>> {
+/// How far an upload is.
+pub async fn progress(
+    tx: &mut Tx,
+    UploadKey { uploader, id }: UploadKey,
+    tenant_code: String,
+) -> Result<Option<Progress>> {
     let row: Option<(i64, Uuid, String, DateTime<Utc>)> = u::table
-        .find((tx.tenant().0, uploader(tx)?, id.0))
+        .find((tx.tenant().0, uploader, id.0))
         .filter(u::expires_at.gt(clock_timestamp()))
         .select((u::bytes, u::blob_id, u::result, u::expires_at))
         .first(tx.conn())

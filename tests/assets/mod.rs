@@ -2,6 +2,7 @@
 
 mod change;
 pub mod collect;
+mod copy;
 mod kinds;
 mod list;
 mod quota;

@@ -38,7 +38,12 @@ pub const fn steps(kind: Kind) -> &'static [Step] {
         Kind::Purge => const { &[asks(Ask::Purge), moves(gone)] },
         Kind::ForceDeletion => const { &[asks(Ask::Freeze), moves(past_return), asks(Ask::Purge), moves(gone)] },
         // A restore does not lead a tenant anywhere else; tests/backups tries it.
-        Kind::DeliverMail | Kind::CollectContent | Kind::BackUp | Kind::VerifyBackup | Kind::Restore => &[],
+        Kind::DeliverMail
+        | Kind::CollectContent
+        | Kind::BackUp
+        | Kind::VerifyBackup
+        | Kind::Restore
+        | Kind::CopyAssets => &[],
     }
 }
 

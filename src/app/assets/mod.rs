@@ -1,12 +1,15 @@
 //! Use cases on the assets of a tenant.
 
 mod change;
+mod copy;
 mod download;
 mod participant;
 mod read;
 mod upload;
 
 pub use change::UpdateAsset;
+pub use copy::CopyAssets;
+pub(crate) use copy::Copying;
 pub use participant::Assets;
 
 use std::collections::BTreeSet;

@@ -2,6 +2,7 @@
 
 use futures::FutureExt as _;
 use futures::stream::BoxStream;
+use uuid::Uuid;
 
 use super::check_kind;
 use crate::app::App;
@@ -11,7 +12,7 @@ use crate::context::OpContext;
 use crate::domain::asset::{Asset, NewAsset};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{AssetId, UploadId};
-use crate::domain::upload::{Announced, Progress};
+use crate::domain::upload::{Announced, Progress, UploadKey};
 use crate::store::tx::{Prepared, Tx};
 use crate::store::{assets, blobs, limits, tenants, uploads};
 
@@ -30,12 +31,17 @@ impl App {
                 self.db.change(op, "try-upload", input, |tx, (new, announced)| check(tx, new, announced).boxed());
             return tried.await.map(|()| None);
         }
-        let key = self.sealing_key(op.target()?).await?.id;
-        let input = (new.clone(), announced.clone(), key, self.content.keep_uploads);
-        let begun = self.db.prepare(op.clone(), "begin-upload", input, |tx, (new, announced, key, keep)| {
+        let sealed_with = self.sealing_key(op.target()?).await?.id;
+        let request = op.call().and_then(|call| call.request.clone());
+        let id = request.as_ref().map_or_else(UploadId::new, |request| UploadId(request.id));
+        let body_hash = request.map(|request| request.body_hash).unwrap_or_default();
+        let key = UploadKey { uploader: uploader(&op)?, id };
+        let input = (new.clone(), (key, body_hash), announced.clone(), (sealed_with, self.content.keep_uploads));
+        let begun = self.db.prepare(op.clone(), "begin-upload", input, |tx, (new, upload, announced, content)| {
             async move {
                 check(tx, new, announced).await?;
-                uploads::begin(tx, announced, *key, *keep).await
+                let ((key, body_hash), (sealed_with, keep)) = (upload, content);
+                uploads::begin(tx, *key, body_hash, announced, *sealed_with, *keep).await
             }
             .boxed()
         });
@@ -55,16 +61,21 @@ impl App {
 
     /// How far an upload of the caller is.
     pub async fn get_upload(&self, op: OpContext, id: UploadId) -> Result<Progress> {
-        let absent = op.not_found();
-        let found = self.db.read(op, "get-upload", id, |tx, id| {
+        let (absent, key) = (op.not_found(), UploadKey { uploader: uploader(&op)?, id });
+        let found = self.db.read(op, "get-upload", key, |tx, key| {
             async move {
                 let Some(tenant) = tenants::load(tx).await? else { return Ok(None) };
-                uploads::progress(tx, *id, tenant.code).await
+                uploads::progress(tx, *key, tenant.code).await
             }
             .boxed()
         });
         found.await?.ok_or(absent)
     }
+}
+
+fn uploader(op: &OpContext) -> Result<Uuid> {
+    let identity = op.permit().identity();
+    identity.map(|(_, id)| id).ok_or_else(|| Error::internal("upload", "nobody uploads"))
 }
 
 /// Refuses what can't be taken in, before a byte of it has come.

@@ -46,11 +46,11 @@ pub(in crate::app) async fn receive(
     announced: Announced,
     chunks: BoxStream<'static, Result<Chunk>>,
 ) -> Result<Received> {
-    let key = app.vault.key(op.target()?, upload.key).await?;
+    let key = app.vault.key(op.target()?, upload.sealed_with).await?;
     let received = upload.received();
     let (content, buffer) = (key.content()?, BytesMut::new());
-    // Without a request id nobody can name it, and so nobody goes on with it.
-    let resumable = op.call().is_some_and(|call| call.request.is_some());
+    // Without a request id nobody can name it, and so nobody goes on with it; whoever takes an operation over does.
+    let resumable = op.call().is_none_or(|call| call.request.is_some());
     let abandoned = (!resumable).then(|| (app.clone(), op.clone(), upload.clone()));
     let receiver = Receiver { app: app.clone(), op, key, upload, announced, content, buffer, received, resumable };
     // In a task of its own, which writes down what has arrived also when the caller is gone.

@@ -61,9 +61,10 @@ pub(in crate::app) async fn begin_again(
         (Params::Restore { .. }, Standing::Active(_) | Standing::Locked(_) | Standing::Restoring(_)) => {
             return backups::begin_again(tx, tenant, params).await;
         }
-        (Params::CollectContent {} | Params::VerifyBackup { .. }, Standing::Active(_) | Standing::Locked(_)) => {
-            params.clone()
-        }
+        (
+            Params::CollectContent {} | Params::VerifyBackup { .. } | Params::CopyAssets { .. },
+            Standing::Active(_) | Standing::Locked(_),
+        ) => params.clone(),
         _ => return Ok(None),
     };
     let actor = tx.op().actor();

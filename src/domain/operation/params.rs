@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Kind;
 use crate::domain::backup::Component;
-use crate::domain::id::{BackupId, UserId};
+use crate::domain::id::{AssetId, BackupId, TenantUid, UserId};
 use crate::domain::name::{Email, PersonName, UserName};
 use crate::domain::names::names;
 use crate::domain::restore::Choices;
@@ -56,6 +56,13 @@ pub enum Params {
         /// The backup of what there was before, if one is made.
         safety: Option<BackupId>,
     },
+    /// See [`Kind::CopyAssets`].
+    CopyAssets {
+        /// Which.
+        assets: Vec<AssetId>,
+        /// To which tenant.
+        destination: TenantUid,
+    },
 }
 
 impl Params {
@@ -72,6 +79,7 @@ impl Params {
             Self::BackUp { .. } => Kind::BackUp,
             Self::VerifyBackup { .. } => Kind::VerifyBackup,
             Self::Restore { .. } => Kind::Restore,
+            Self::CopyAssets { .. } => Kind::CopyAssets,
         }
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::fields::{Fields, bounded, duration, timestamp};
 use super::names;
-use crate::app::assets::UpdateAsset;
+use crate::app::assets::{CopyAssets, UpdateAsset};
 use crate::app::content::Chunk;
 use crate::domain::asset::{Asset, AssetKind, CallRecorded, NewAsset, metadata};
 use crate::domain::blob::Sha256;
@@ -177,6 +177,15 @@ pub fn downloaded(piece: Chunk) -> v1::DownloadAssetResponse {
 /// A piece of content as a message.
 pub fn chunk(Chunk { offset, data, crc32c }: Chunk) -> v1::Chunk {
     v1::Chunk { offset, data: data.into(), crc32c }
+}
+
+/// What CopyAssets asks for.
+pub fn copy(request: v1::CopyAssetsRequest) -> Result<CopyAssets> {
+    names::tenant("parent", &request.parent)?;
+    let assets = names::all("names", &request.names, 1)?;
+    let destination = Some(request.destination).filter(|destination| !destination.is_empty());
+    let destination = destination.map(|destination| names::tenant("destination", &destination)).transpose()?;
+    Ok(CopyAssets { assets, destination })
 }
 
 /// How far an upload is, as a message.
