@@ -1,6 +1,7 @@
 //! Any method, called with an encoded message, and its answer as it came over the wire.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
@@ -61,6 +62,9 @@ pub struct Answer {
     pub text: String,
 }
 
+/// What an outcome begins with of which the connection broke before there was an answer.
+pub const BROKEN: &str = "the connection broke";
+
 /// Calls the method at `path`; `token` is the credential, if there is one; `acting` for superuser; `tenant` goes with it.
 pub async fn call(
     channel: &Channel,
@@ -92,7 +96,12 @@ pub async fn call(
             bytes.extend_from_slice(status.message().as_bytes());
             bytes.extend_from_slice(&in_order(status.details()));
             let reason = status.get_details_error_info().map(|info| info.reason);
-            let outcome = reason.unwrap_or_else(|| format!("{:?} without a reason", status.code()));
+            // What the client itself has to say has a cause; what the server says comes without one.
+            let outcome = match (reason, status.source()) {
+                (Some(reason), _) => reason,
+                (None, Some(cause)) => format!("{BROKEN}: {cause:?}"),
+                (None, None) => format!("{:?} without a reason", status.code()),
+            };
             Answer { asked, outcome, text: latin(&bytes) }
         }
     }
