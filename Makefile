@@ -7,10 +7,14 @@ chart := helm/landlord
 # The seed plans the rounds and the calls; without one it is drawn, and printed.
 ROUNDS ?= 500
 CALLS ?= 1000000
+FILES ?= 20000
+MEGABYTES ?= 1024
 SEED ?=
+# Another landlord than the one that is built with the tests, such as target/release/landlord.
 PROGRAM ?=
+program = $(if $(PROGRAM),LANDLORD_PROGRAM=$(abspath $(PROGRAM)))
 
-.PHONY: help run test model mutants e2e crash across bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
+.PHONY: help run test model mutants e2e crash across real-input bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
 
 help:
 	@echo "make run    start Landlord with a private Postgres; ARGS='--fresh' and such are passed on"
@@ -20,6 +24,7 @@ help:
 	@echo "make e2e    the tests that use other real programs as well, and the chart"
 	@echo "make crash  replicas killed and stopped, Postgres too, in ROUNDS=500 rounds that a SEED plans"
 	@echo "make across  CALLS=1000000 calls at random across tenants, that a SEED plans, and what must not be told in none of them"
+	@echo "make real-input  a tenant of FILES=20000 real files with MEGABYTES=1024 is backed up, downloaded, opened and restored"
 	@echo "make bench  what lists take at a million tenants, against a thousand"
 	@echo "make lint   formatting, clippy, documentation, dependencies, protos"
 	@echo "make proto  format and lint the protos"
@@ -55,11 +60,16 @@ crash:
 	ROUNDS=$(ROUNDS) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
 		crashes::rounds::nothing_is_lost_doubled_or_stuck_in_any_round
 
-# PROGRAM=… calls another landlord than the one that is built with the tests, such as target/release/landlord.
 across:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
-	$(if $(PROGRAM),LANDLORD_PROGRAM=$(abspath $(PROGRAM))) CALLS=$(CALLS) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
+	$(program) CALLS=$(CALLS) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
 		matrix::across::no_canary_is_told_in_any_call_across_tenants
+
+real-input:
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	@printf '== zstd: '; sh tests/tools/zstd.sh
+	$(program) FILES=$(FILES) MEGABYTES=$(MEGABYTES) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
+		backups::real::what_a_tenant_of_real_files_had_comes_back_as_it_was
 
 bench:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh

@@ -55,3 +55,26 @@ async fn a_worker_that_was_stopped_past_its_lease_publishes_nothing() {
     assert_eq!(anna.verify(&name).await.unwrap().error, None);
     assert_eq!(anna.backup(&name).await.unwrap().snapshot_time, done.snapshot_time, "it is that of the second one");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_whose_moment_is_cut_off_is_made_of_another_moment() {
+    let maker = TestServer::start().await;
+    let (acme, _) = maker.administrator("Acme").await;
+    let idle = TestServer::on(maker.database.clone(), &[("operations.workers", "0".into())]).await;
+    maker.stop().await.unwrap();
+    let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
+    let begun = anna.begin(&acme, &[]).await.unwrap();
+    let patient = [("operations.lease_ms", "60000".into())];
+    let stop = [("LANDLORD_STOP_AT", "backup.part.written")];
+    let worker = Process::with(&idle.database, &stop, &patient).await.unwrap();
+    worker.stopped().await;
+    let cut_off = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                   WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE 'COPY%'";
+    let cut_off: i64 = idle.sql().await.query_one(cut_off, &[]).await.unwrap().get(0);
+    assert_eq!(cut_off, 1);
+    worker.signal(rustix::process::Signal::CONT);
+    anna.succeed(begun.operation).await;
+    let done = anna.backup(&begun.backup.unwrap().name).await.unwrap();
+    assert_eq!(done.state(), State::Complete);
+    assert_eq!(anna.verify(&done.name).await.unwrap().error, None);
+}

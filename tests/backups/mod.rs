@@ -6,6 +6,7 @@ mod download;
 mod keep;
 mod last;
 mod list;
+mod real;
 mod restore;
 mod restore_crash;
 mod restore_limits;

@@ -26,6 +26,11 @@ async fn stage() -> (TestServer, String, Api, String) {
     (idle, acme, anna, backup)
 }
 
+/// How many lives the tenant has had.
+async fn lives(server: &TestServer) -> i32 {
+    server.sql().await.query_one("SELECT generation FROM tenants WHERE code = 'acme'", &[]).await.unwrap().get(0)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_worker_restores_it_when_the_first_one_is_killed_anywhere() {
     let (idle, acme, mut anna, backup) = stage().await;
@@ -51,9 +56,7 @@ async fn another_worker_restores_it_when_the_first_one_is_killed_anywhere() {
         anna.new_user(&acme, "ben").await.unwrap();
         ruined = idle.picture(&acme).await;
     }
-    let lives: i32 =
-        idle.sql().await.query_one("SELECT generation FROM tenants WHERE code = 'acme'", &[]).await.unwrap().get(0);
-    assert_eq!(lives, 6, "each was done once");
+    assert_eq!(lives(&idle).await, 6, "each was done once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,4 +99,57 @@ async fn it_can_be_cancelled_until_it_is_done_and_everything_is_as_it_was() {
     assert!(refused.message().contains("by now"), "{refused:?}");
     stopped.signal(Signal::CONT);
     assert_eq!(operator.wait(&begun.name).await.state(), State::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_request_twice_is_one_restore() {
+    let (idle, acme, _, backup) = stage().await;
+    let operator = idle.operator().await;
+    let acting = operator.exchanged(&acme).await;
+    let once = v1::RestoreBackupRequest { request_id: uuid::Uuid::new_v4().to_string(), ..whole(&backup) };
+    let (one, two) = tokio::join!(acting.restore(once.clone()), acting.restore(once.clone()));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one, two);
+    let _worker = TestServer::on(idle.database.clone(), &[]).await;
+    operator.succeed(one.operation.clone()).await;
+    assert_eq!(acting.restore(once).await.unwrap(), one, "also when it is done");
+    assert_eq!(lives(&idle).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_meanwhile_sees_all_of_it_or_nothing_and_writers_are_not_lost_halfway() {
+    let (idle, acme, _, backup) = stage().await;
+    let operator = idle.operator().await;
+    let acting = operator.exchanged(&acme).await;
+    let begun = acting.restore(whole(&backup)).await.unwrap().operation;
+    let _worker = TestServer::on(idle.database.clone(), &[]).await;
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let request = || v1::ListUsersRequest { parent: acme.clone(), ..Default::default() };
+    let read = async {
+        let mut seen = std::collections::BTreeSet::new();
+        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            let users = acting.list_users(request()).await.unwrap().users;
+            seen.insert(
+                users.into_iter().map(|user| user.user_name).filter(|name| !name.starts_with('w')).collect::<Vec<_>>(),
+            );
+        }
+        seen
+    };
+    let write = async {
+        let mut number = 0;
+        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            number += 1;
+            acting.new_user(&acme, &format!("w{number}")).await.unwrap();
+        }
+    };
+    let wait = async {
+        operator.succeed(begun).await;
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    let (seen, (), ()) = tokio::join!(read, write, wait);
+    let (with, without) = (vec!["anna", "ben", "superuser"], vec!["anna", "superuser"]);
+    assert!(seen.iter().all(|users| *users == with || *users == without), "{seen:?}");
+    let halves = "SELECT count(*) = 0 FROM users u WHERE user_name LIKE 'w%'
+                  AND NOT EXISTS (SELECT FROM memberships m WHERE m.user_id = u.id)";
+    idle.until(halves).await;
 }

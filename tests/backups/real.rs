@@ -1,0 +1,192 @@
+//! Real files, many of them: what a tenant of a gibibyte takes to be uploaded, backed up, downloaded and restored.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use landlord::proto::v1;
+use v1::download_backup_response::Content as Downloaded;
+
+use crate::support::assets::{header, sha256};
+use crate::support::backups::whole;
+use crate::support::client::{Api, eventually};
+use crate::support::lifecycle::ADMIN_PASSWORD;
+use crate::support::process::Process;
+use crate::support::random::{Random, seed, wanted};
+use crate::support::server::TestServer;
+
+/// Where files are looked for.
+const ROOTS: [&str; 3] = ["/usr/share", "/usr/include", "/usr/lib"];
+/// Uploads at the same time.
+const LANES: usize = 8;
+/// Bytes of a file at most.
+const LARGEST: u64 = 64 << 20;
+
+/// What a tenant has: the hash of each asset's content, by its name.
+type Contents = BTreeMap<String, String>;
+
+fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            files_below(&entry.path(), found);
+        } else if kind.is_file() && entry.metadata().is_ok_and(|file| (1..=LARGEST).contains(&file.len())) {
+            found.push(entry.path());
+        }
+    }
+}
+
+/// So many files of the machine, with that many bytes in all, or as many as there are.
+fn real_files(count: usize, bytes: u64, random: &mut Random) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for root in ROOTS {
+        files_below(Path::new(root), &mut found);
+    }
+    found.sort();
+    random.shuffle(&mut found);
+    let length = |file: &PathBuf| file.metadata().map_or(0, |file| file.len());
+    let mut chosen: Vec<_> = found.drain(..count.min(found.len())).collect();
+    let mut sum: u64 = chosen.iter().map(length).sum();
+    // Large ones in the place of small ones, until it is enough.
+    found.sort_by_key(|file| std::cmp::Reverse(length(file)));
+    let mut larger = found.into_iter();
+    for small in &mut chosen {
+        let Some(large) = (sum < bytes).then(|| larger.next()).flatten() else { break };
+        sum = sum - length(small) + length(&large);
+        *small = large;
+    }
+    chosen
+}
+
+/// Says how long something took.
+fn told(what: &str, since: Instant, bytes: u64) {
+    let seconds = since.elapsed().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "people don't read sixteen digits")]
+    let rate = bytes as f64 / seconds / f64::from(1 << 20);
+    println!("{what:32} {seconds:8.1} s {rate:8.1} MiB/s");
+}
+
+async fn upload(api: &Api, tenant: &str, files: &[PathBuf]) -> (Contents, u64) {
+    let uploads = futures::stream::iter(files.iter().cloned()).map(|file| async move {
+        let content = std::fs::read(&file).ok()?;
+        let asset = api.upload(header(tenant, &file.display().to_string(), &content), &content).await.unwrap();
+        Some((asset.name, asset.sha256, content.len() as u64))
+    });
+    let done: Vec<_> = uploads.buffer_unordered(LANES).filter_map(futures::future::ready).collect().await;
+    let bytes = done.iter().map(|(_, _, bytes)| bytes).sum();
+    (done.into_iter().map(|(name, hash, _)| (name, hash)).collect(), bytes)
+}
+
+async fn contents(api: &Api, tenant: &str) -> Contents {
+    let (mut all, mut page_token) = (Contents::new(), String::new());
+    loop {
+        let request =
+            v1::ListAssetsRequest { parent: tenant.into(), page_size: 1000, page_token, ..Default::default() };
+        let page = api.list_assets(request).await.unwrap();
+        all.extend(page.assets.into_iter().map(|asset| (asset.name, asset.sha256)));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return all;
+        }
+    }
+}
+
+async fn download(api: &Api, backup: &str, file: &Path) -> u64 {
+    let request = v1::DownloadBackupRequest { name: backup.into(), offset: 0 };
+    let mut stream = api.client.backups().download_backup(request).await.unwrap().into_inner();
+    let (mut file, mut bytes) = (std::fs::File::create(file).unwrap(), 0);
+    while let Some(message) = stream.try_next().await.unwrap() {
+        if let Some(Downloaded::Chunk(chunk)) = message.content {
+            file.write_all(&chunk.data).unwrap();
+            bytes += chunk.data.len() as u64;
+        }
+    }
+    bytes
+}
+
+/// The most memory that the process has had, in MiB.
+fn peak(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes minutes; make real-input runs it"]
+async fn what_a_tenant_of_real_files_had_comes_back_as_it_was() {
+    let count = usize::try_from(wanted("FILES").unwrap_or(20_000)).unwrap();
+    let megabytes = wanted("MEGABYTES").unwrap_or(1024);
+    let seed = seed();
+    println!("FILES={count} MEGABYTES={megabytes} SEED={seed}");
+    let mut random = Random::new(seed);
+    let files = real_files(count, megabytes << 20, &mut random);
+    let maker = TestServer::start().await;
+    let (acme, _) = maker.administrator("Acme").await;
+    let database = maker.database.clone();
+    maker.stop().await.unwrap();
+    let server = Process::with(&database, &[], &[("operations.lease_ms", "30000".into())]).await.unwrap();
+    let anna = Api::connect(server.address).await.log_in("anna@acme", ADMIN_PASSWORD).await;
+    let last = files.len() - files.len() / 20;
+
+    let since = Instant::now();
+    let (first, mut bytes) = upload(&anna, &acme, &files[..last]).await;
+    told("uploaded", since, bytes);
+    println!("{} assets, {} MiB, {} MiB in memory at most", first.len(), bytes >> 20, peak(&server));
+    let since = Instant::now();
+    let before = anna.back_up(&acme).await;
+    told("backed up", since, bytes);
+    assert_eq!(contents(&anna, &acme).await, first);
+
+    // One in twenty goes, one in twenty comes.
+    let gone: Vec<_> = first.keys().step_by(20).cloned().collect();
+    for name in &gone {
+        anna.remove_asset(name).await.unwrap();
+    }
+    let (came, more) = upload(&anna, &acme, &files[last..]).await;
+    let mut second = first.clone();
+    second.retain(|name, _| !gone.contains(name));
+    second.extend(came);
+    bytes += more;
+    let since = Instant::now();
+    let after = anna.back_up(&acme).await;
+    told("backed up again", since, bytes);
+    let since = Instant::now();
+    assert_eq!(anna.verify(&after.name).await.unwrap().error, None);
+    told("verified", since, bytes);
+
+    let folder = tempfile::tempdir().unwrap();
+    let since = Instant::now();
+    let size = download(&anna, &after.name, &folder.path().join("backup.tar.zst")).await;
+    told("downloaded", since, size);
+    let open = "set -e; zstd -dc backup.tar.zst | tar x --strip-components 1 --one-top-level=unpacked; cd unpacked
+                sha256sum --check --quiet --strict SHA256SUMS; ls content | sort > ../have";
+    let opened = Command::new("bash").args(["-o", "pipefail", "-c", open]).current_dir(folder.path()).status().unwrap();
+    assert!(opened.success());
+    let have = std::fs::read_to_string(folder.path().join("have")).unwrap();
+    let mut wanted: Vec<_> = second.values().cloned().collect();
+    wanted.sort();
+    wanted.dedup();
+    assert!(have.lines().eq(wanted.iter().map(String::as_str)), "each content once, and nothing else");
+    println!("an archive of {} MiB, {} MiB in memory at most", size >> 20, peak(&server));
+
+    let since = Instant::now();
+    let begun = anna.restore(whole(&before.name)).await.unwrap().operation.unwrap().name;
+    let anna = eventually("the tenant is back", || async {
+        let api = Api::connect(server.address).await;
+        let session = api.session("anna@acme", ADMIN_PASSWORD).await.ok()?;
+        Some(api.with_token(&session.access_token))
+    })
+    .await;
+    anna.succeed(Some(v1::Operation { name: begun, ..Default::default() })).await;
+    told("restored", since, bytes);
+    assert_eq!(contents(&anna, &acme).await, first);
+    for name in gone.iter().take(100) {
+        let (asset, content) = anna.download(name, 0).await.unwrap();
+        assert_eq!(sha256(&content), asset.sha256);
+    }
+    println!("{} MiB in memory at most", peak(&server));
+}
