@@ -1,9 +1,10 @@
 //! Copy assets: one after the other, each whole or not at all.
 //!
-//! The id of a copy follows from the operation and the asset, so whoever takes the operation over finds what is there. An asset that
-//! is deleted before its turn is not copied.
+//! The id of a copy follows from what was asked for and from the asset, so whoever takes the operation over, or begins it again, finds
+//! what is there. An asset that is deleted before its turn is not copied.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
@@ -11,9 +12,9 @@ use crate::app::assets::Copying;
 use crate::domain::error::Result;
 use crate::domain::id::{AssetId, TenantUid};
 use crate::domain::names::names;
-use crate::domain::operation::Units;
-use crate::store::assets;
+use crate::domain::operation::{Failure, Units};
 use crate::store::tx::Tx;
+use crate::store::{assets, uploads};
 
 /// Bytes that a batch copies at least, unless it comes to the end.
 const BATCH: i64 = 64 << 20;
@@ -26,6 +27,7 @@ pub(super) struct CopyAssets {
     pub app: App,
     pub assets: Vec<AssetId>,
     pub destination: TenantUid,
+    pub set: Uuid,
 }
 
 names! {
@@ -46,6 +48,7 @@ impl Work for CopyAssets {
             app: self.app.clone(),
             claim: job.claimed.claim,
             destination: self.destination,
+            set: self.set,
             actor: job.claimed.actor.clone(),
         };
         let total = i64::try_from(self.assets.len()).unwrap_or(i64::MAX);
@@ -61,12 +64,20 @@ impl Work for CopyAssets {
         Ok(if ended { Outside::Done } else { Outside::More(Units { done, total }) })
     }
 
-    async fn inside(&self, tx: &mut Tx, job: &Job, _: CopyStep) -> Result<Next<CopyStep>> {
-        let copies: Vec<_> = self.assets.iter().map(|asset| Copying::id(job.claimed.claim.id, *asset)).collect();
+    async fn inside(&self, tx: &mut Tx, _: &Job, _: CopyStep) -> Result<Next<CopyStep>> {
+        let copies: Vec<_> = self.assets.iter().map(|asset| Copying::id(self.set, *asset)).collect();
         let source = tx.tenant();
         tx.switch(self.destination).await?;
         let made = assets::names(tx, &copies).await?;
         tx.switch(source).await?;
         Ok(Next::Done(made))
+    }
+
+    /// What was on its way has no room reserved any more; what was copied stays.
+    async fn undo(&self, tx: &mut Tx, _: &Job, _: &Failure) -> Result<()> {
+        let source = tx.tenant();
+        tx.switch(self.destination).await?;
+        uploads::give_up_all(tx, self.set).await?;
+        tx.switch(source).await
     }
 }

@@ -154,8 +154,8 @@ impl Runner {
                 let made = Mutex::default();
                 engine.run(job, Restore { app, backup, components, choices, safety, made }).await;
             }
-            Params::CopyAssets { assets, destination } => {
-                engine.run(job, CopyAssets { app, assets, destination }).await;
+            Params::CopyAssets { assets, destination, set } => {
+                engine.run(job, CopyAssets { app, assets, destination, set }).await;
             }
             Params::CollectContent {} => engine.run(job, CollectContent { app }).await,
             Params::DeliverMail { mail, user } => {

@@ -93,6 +93,13 @@ pub async fn give_up(tx: &mut Tx, upload: &Upload) -> Result<()> {
     Ok(())
 }
 
+/// Gives up all uploads of one uploader that are not done.
+pub async fn give_up_all(tx: &mut Tx, uploader: Uuid) -> Result<()> {
+    let theirs = u::table.filter(u::tenant_id.eq(tx.tenant().0)).filter(u::uploader_id.eq(uploader));
+    diesel::delete(theirs.filter(u::result.eq(""))).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
 /// How far an upload is.
 pub async fn progress(
     tx: &mut Tx,

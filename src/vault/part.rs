@@ -43,8 +43,12 @@ pub(super) fn seal(key: &TenantKey, place: &str, plain: &[u8]) -> Result<Vec<u8>
 
 /// Opens and decompresses a part.
 pub(super) fn open(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes> {
-    let frame = open_frame(key, place, sealed)?;
-    let plain = zstd::bulk::decompress(&frame, PART_BYTES).map_err(|_| broken(place, "can't be decompressed"))?;
+    unpack(&open_frame(key, place, sealed)?, place)
+}
+
+/// What is in a frame.
+pub(super) fn unpack(frame: &[u8], place: &str) -> Result<Bytes> {
+    let plain = zstd::bulk::decompress(frame, PART_BYTES).map_err(|_| broken(place, "can't be decompressed"))?;
     Ok(plain.into())
 }
 

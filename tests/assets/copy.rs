@@ -128,6 +128,34 @@ async fn a_quota_and_a_tenant_on_its_way_out_take_no_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_copied_is_copied_when_it_is_begun_again_and_the_rest_is_not_there_twice() {
+    let server = TestServer::start().await;
+    let (acme, anna, beta, bert) = two_tenants(&server).await;
+    let assets =
+        [anna.new_asset(&acme, "one", &noise(1000, 1)).await, anna.new_asset(&acme, "two", &noise(1000, 2)).await];
+    let mut names = assets.map(|asset| asset.name);
+    names.sort();
+    let parts = files(&server.database.objects().join("blobs"));
+    assert_eq!(parts.len(), 2);
+    let second = server.sql().await;
+    let second = second.query_one("SELECT blob_id::text FROM assets ORDER BY id DESC LIMIT 1", &[]).await.unwrap();
+    let second: String = second.get(0);
+    let part = parts.iter().find(|file| file.display().to_string().contains(&second)).unwrap();
+    let whole = std::fs::read(part).unwrap();
+    std::fs::remove_file(part).unwrap();
+    let begun = anna.copy(&acme, &[&names[0], &names[1]], &beta).await.unwrap();
+    let failed = anna.wait(&begun.name).await;
+    assert_eq!((failed.state(), failed.error.unwrap().reason.as_str()), (State::Failed, "CONTENT_CORRUPT"));
+    assert_eq!(bert.limits(&beta).await.unwrap().storage_bytes, 1000, "nothing is reserved for the other one");
+    std::fs::write(part, whole).unwrap();
+    let again = server.operator().await.retry_operation(&begun.name).await.unwrap();
+    let done = anna.succeed(Some(again)).await;
+    assert_eq!(done.results.len(), 2);
+    assert_eq!(bert.assets(&beta, "").await.unwrap().len(), 2);
+    assert_eq!(bert.limits(&beta).await.unwrap().storage_bytes, 2000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_worker_goes_on_when_the_first_one_is_killed_anywhere_and_nothing_is_there_twice() {
     let maker = TestServer::start().await;
     let (acme, _, beta, _) = two_tenants(&maker).await;

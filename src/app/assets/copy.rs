@@ -12,7 +12,7 @@ use crate::context::OpContext;
 use crate::domain::asset::{Asset, AssetKind, NewAsset, not_privileged};
 use crate::domain::blob::Blob;
 use crate::domain::error::{Error, Reason, Refusal, Result};
-use crate::domain::id::{AssetId, OperationId, TenantUid, UploadId};
+use crate::domain::id::{AssetId, TenantUid, UploadId};
 use crate::domain::impersonation::not_permitted;
 use crate::domain::lifecycle::Standing;
 use crate::domain::name::AssetName;
@@ -143,7 +143,8 @@ async fn begin(tx: &mut Tx, named: &[Named<AssetId>], destination: TenantUid) ->
         tx.tell("destination", destination.to_string());
     }
     let actor = tx.op().actor();
-    let operation = operations::enqueue(tx, &Params::CopyAssets { assets: found, destination }, &actor).await?;
+    let params = Params::CopyAssets { assets: found, destination, set: Uuid::now_v7() };
+    let operation = operations::enqueue(tx, &params, &actor).await?;
     let begun = operations::load(tx, operation).await?;
     begun.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))
 }
@@ -156,19 +157,21 @@ pub(crate) struct Copying {
     pub claim: Claim,
     /// The tenant that gets the copies.
     pub destination: TenantUid,
+    /// What their ids follow from.
+    pub set: Uuid,
     /// Who asked for it.
     pub actor: Actor,
 }
 
 impl Copying {
-    /// The id of the copy that an operation makes of an asset.
-    pub fn id(operation: OperationId, asset: AssetId) -> AssetId {
-        AssetId(Uuid::new_v5(&operation.0, asset.0.as_bytes()))
+    /// The id of the copy of an asset.
+    pub fn id(set: Uuid, asset: AssetId) -> AssetId {
+        AssetId(Uuid::new_v5(&set, asset.0.as_bytes()))
     }
 
     /// Copies an asset, unless it was copied or is gone; gives the bytes of its content.
     pub async fn copy(&self, asset: AssetId) -> Result<i64> {
-        let (here, copy) = (self.op(self.claim.tenant), Self::id(self.claim.id, asset));
+        let (here, copy) = (self.op(self.claim.tenant), Self::id(self.set, asset));
         let found = self.app.db.read(here.clone(), "asset-to-copy", asset, |tx, id| {
             async move {
                 let Some(asset) = assets::one(tx, *id).await? else { return Ok(None) };
@@ -199,7 +202,7 @@ impl Copying {
     async fn copy_across(&self, here: OpContext, asset: Asset, blob: Blob, copy: AssetId) -> Result<()> {
         let there = self.op(self.destination);
         let sealed_with = self.app.sealing_key(self.destination).await?.id;
-        let key = UploadKey { uploader: self.claim.id.0, id: UploadId(asset.id.0) };
+        let key = UploadKey { uploader: self.set, id: UploadId(asset.id.0) };
         let announced = Announced { bytes: asset.bytes, sha256: Some(asset.sha256) };
         let input = (key, announced.clone(), (sealed_with, self.app.content.keep_uploads), copy);
         let begun = self.app.db.change(there.clone(), "begin-copy", input, |tx, (key, announced, content, copy)| {

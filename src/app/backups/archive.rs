@@ -26,8 +26,8 @@ use crate::domain::blob::{ObjectName, Part, Sha256};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::KeyId;
 use crate::store::copy::Record;
+use crate::vault::OVERHEAD;
 use crate::vault::frame::{frame, framed_len};
-use crate::vault::{OVERHEAD, PART_BYTES};
 
 /// Bytes of the blocks that tar counts in.
 const BLOCK: usize = 512;
@@ -217,9 +217,8 @@ async fn table(open: &OpenBackup, segment: &Segment) -> Result<File> {
     for part in 0..segment.parts.len() {
         let name: ObjectName = open.place(segment, part).into();
         let stored = open.app.vault.frame(open.key.clone(), name.clone()).await?;
-        frames.push((name, length(stored.len())));
-        let plain = zstd::bulk::decompress(&stored, PART_BYTES).map_err(|e| Error::internal("rows of a backup", e))?;
-        content.update(&plain);
+        frames.push((name.clone(), length(stored.len())));
+        content.update(&open.app.vault.unpack(stored, name).await?);
     }
     let (_, sha256) = content.finish();
     Ok(File::Table { segment: segment.clone(), frames, key: open.key.id, sha256 })

@@ -1,6 +1,7 @@
 //! What each kind of long work is asked for.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Kind;
 use crate::domain::backup::Component;
@@ -62,6 +63,8 @@ pub enum Params {
         assets: Vec<AssetId>,
         /// To which tenant.
         destination: TenantUid,
+        /// What the ids of the copies follow from: whoever begins again finds what was copied.
+        set: Uuid,
     },
 }
 
