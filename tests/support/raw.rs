@@ -74,7 +74,7 @@ pub async fn call(
     tenant: Option<&str>,
     message: Vec<u8>,
 ) -> Answer {
-    let asked = latin(&message);
+    let asked = latin(&message) + tenant.unwrap_or_default();
     let mut request = Request::new(futures::stream::iter([Bytes::from(message)]));
     let metadata = request.metadata_mut();
     metadata.insert("x-landlord-request-id", "the-same-each-time".parse().unwrap());
