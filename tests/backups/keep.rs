@@ -5,6 +5,7 @@ use tonic::Code;
 use crate::assets::collect::{files, options};
 use crate::support::assets::noise;
 use crate::support::client::assert_refused;
+use crate::support::lifecycle::ADMIN_PASSWORD;
 use crate::support::server::TestServer;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,6 +32,30 @@ async fn content_stays_as_long_as_a_backup_that_shows_it_and_goes_with_the_last_
     for name in [&before.name, &again.name] {
         assert_refused(anna.backup(name).await, Code::NotFound, "RESOURCE_NOT_FOUND");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_made_while_a_later_one_has_begun_keeps_what_it_shows() {
+    let maker = TestServer::start().await;
+    let (acme, _) = maker.administrator("Acme").await;
+    let idle = maker.without_workers().await;
+    let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
+    let earlier = anna.begin(&acme, &[]).await.unwrap();
+    let later = anna.begin(&acme, &[]).await.unwrap();
+    let asset = anna.new_asset(&acme, "report", &noise(100_000, 1)).await;
+    anna.cancel(&later.operation.unwrap().name).await.unwrap();
+    let worker = TestServer::on(idle.database.clone(), &options()).await;
+    let earlier = anna.succeed(earlier.operation).await.results.remove(0);
+    assert_eq!(anna.backup(&earlier).await.unwrap().objects, 1);
+    anna.remove_asset(&asset.name).await.unwrap();
+    // What nothing has goes in the same round in which the content would.
+    let other = anna.new_asset(&acme, "other", &noise(1000, 2)).await;
+    anna.remove_asset(&other.name).await.unwrap();
+    worker.until("SELECT count(*) = 1 FROM blobs").await;
+    let verified = anna.verify(&earlier).await.unwrap();
+    assert_eq!(verified.error, None);
+    anna.remove_backup(&earlier).await.unwrap();
+    worker.until("SELECT count(*) = 0 FROM blobs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
