@@ -113,7 +113,8 @@ sections! {
         /// File with the certificates of who vouches for the database, as PEM. With it, or with `sslmode=require` in the
         /// connection string (then the system's authorities count), connections are encrypted and verified.
         ca_file: Option<PathBuf> = None;
-        /// How many connections a replica holds at most.
+        /// How many connections a replica has in its pool at most. Beside these it has up to three for leases and notices, four for
+        /// backups and restores, and two for previews of restores.
         pool_size: usize = 16;
         /// Where it is for the role that migrates.
         migration_url: Option<Secret> = None;

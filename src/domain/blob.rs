@@ -11,6 +11,11 @@ pub struct ContentId(pub [u8; 32]);
 /// The SHA-256 of content, which everybody can compare.
 pub type Sha256 = [u8; 32];
 
+/// It in hexadecimal digits.
+pub fn hex(hash: &Sha256) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The name of a part of a blob in the object store. The attempt is that of the upload which wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartName {

@@ -18,6 +18,19 @@ pub struct NewRestore {
     pub safety_backup: bool,
 }
 
+/// A restore that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// Of which backup.
+    pub backup: BackupId,
+    /// Of what of it.
+    pub components: Vec<Component>,
+    /// How.
+    pub choices: Choices,
+    /// The backup of what there was before, if one is made.
+    pub safety: Option<BackupId>,
+}
+
 /// What people choose about a restore.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choices {
@@ -39,7 +52,7 @@ pub struct Listed {
 /// How many names are listed of what comes and goes.
 pub const NAMES: i64 = 100;
 
-/// What a restore would do to users, groups, roles or assets.
+/// What a restore would do to users, groups, roles, assets or guests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// To which of them.

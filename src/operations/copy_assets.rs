@@ -16,7 +16,7 @@ use crate::domain::operation::{Failure, Units};
 use crate::store::tx::Tx;
 use crate::store::{assets, uploads};
 
-/// Bytes that a batch copies at least, unless it comes to the end.
+/// Bytes with which a batch ends.
 const BATCH: i64 = 64 << 20;
 
 /// Assets of a batch at most.

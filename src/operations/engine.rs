@@ -14,7 +14,7 @@ use super::{Job, Next, Outside, Step, Work};
 use crate::app::App;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
-use crate::domain::error::{Class, Error, Result};
+use crate::domain::error::{Class, Error, Reason, Result};
 use crate::domain::operation::{Failure, RetryPolicy, State, Units};
 use crate::store::claims::{self, Cancelled, Fenced};
 use crate::store::{events, impersonation, progress};
@@ -94,7 +94,9 @@ impl Engine {
             let began = Instant::now();
             let outcome = async {
                 fail::fail_point!("step.before");
-                self.still_permitted(job).await?;
+                if !work.asks_for_leave(step) {
+                    self.still_permitted(job).await?;
+                }
                 // A panic is a failed attempt; it must neither take the worker with it nor be tried for ever.
                 let outside = AssertUnwindSafe(work.outside(job, step, units)).catch_unwind();
                 let outside = tokio::select! {
@@ -138,7 +140,9 @@ impl Engine {
                 async move {
                     let claim = job.claimed.claim;
                     claims::fence_unless_cancelling(tx, &claim).await?;
-                    impersonation::check_still_permitted(tx, &job.claimed.actor, true).await?;
+                    if !work.asks_for_leave(step) {
+                        impersonation::check_still_permitted(tx, &job.claimed.actor, true).await?;
+                    }
                     let next = work.inside(tx, job, step).await?;
                     progress::record_step(tx, &claim, step.name(), "", true, "").await?;
                     match next {
@@ -342,10 +346,14 @@ fn share<S: Step>() -> i32 {
 fn worth_another_try(error: &Error) -> bool {
     match error {
         Error::Internal { .. } => true,
-        Error::Refused(refusal) => matches!(
-            refusal.reason.class(),
-            Class::Unavailable | Class::Aborted | Class::DeadlineExceeded | Class::ResourceExhausted
-        ),
+        Error::Refused(refusal) => match refusal.reason {
+            // What an operator has allotted grows by no waiting.
+            Reason::UserLimitReached | Reason::DiskQuotaExceeded | Reason::LicensesExhausted => false,
+            reason => matches!(
+                reason.class(),
+                Class::Unavailable | Class::Aborted | Class::DeadlineExceeded | Class::ResourceExhausted
+            ),
+        },
     }
 }
 

@@ -69,6 +69,11 @@ trait Work: Send + Sync + 'static {
     /// What the step changes in the database, together with what the engine writes of it, after the outside part is done.
     async fn inside(&self, tx: &mut Tx, job: &Job, step: Self::Step) -> Result<Next<Self::Step>>;
 
+    /// Whether the step itself asks if its actor may still act for whom it acts: else that is asked before each of its parts.
+    fn asks_for_leave(&self, _step: Self::Step) -> bool {
+        false
+    }
+
     /// What has to be put right when the operation is given up or cancelled, together with its end.
     async fn undo(&self, _tx: &mut Tx, _job: &Job, _why: &Failure) -> Result<()> {
         Ok(())

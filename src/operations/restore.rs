@@ -15,23 +15,19 @@ use crate::app::App;
 use crate::app::backups::{land, put_back};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
-use crate::domain::backup::Component;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::BackupId;
 use crate::domain::names::names;
 use crate::domain::operation::{Failure, Units};
-use crate::domain::restore::Choices;
+use crate::domain::restore::Restore as Asked;
 use crate::store::backups::{self, Made};
+use crate::store::connection::Beside;
 use crate::store::tx::Tx;
 use crate::store::{claims, restores};
 
 /// What it needs.
 pub(super) struct Restore {
     pub app: App,
-    pub backup: BackupId,
-    pub components: Vec<Component>,
-    pub choices: Choices,
-    pub safety: Option<BackupId>,
+    pub asked: Asked,
     /// The safety backup, from the outside part of its step for the inside part.
     pub made: Mutex<Option<Made>>,
 }
@@ -54,7 +50,7 @@ impl Work for Restore {
     async fn outside(&self, job: &Job, step: RestoreStep, _: Units) -> Result<Outside> {
         match step {
             RestoreStep::SafetyBackup => {
-                if let Some(safety) = self.safety {
+                if let Some(safety) = self.asked.safety {
                     let made = copy(&self.app, job, safety).await?;
                     *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
                 }
@@ -68,17 +64,22 @@ impl Work for Restore {
         match step {
             RestoreStep::SafetyBackup => {
                 let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Some((safety, made)) = self.safety.zip(made) {
+                if let Some((safety, made)) = self.asked.safety.zip(made) {
                     backups::publish(tx, safety, &made).await?;
                 }
                 Ok(Next::Step(RestoreStep::Data))
             }
             RestoreStep::Data => {
                 let tenant = tenant_of(tx).await?;
-                let safety = self.safety.map(|safety| crate::domain::backup::name(&tenant.code, safety));
+                let safety = self.asked.safety.map(|safety| crate::domain::backup::name(&tenant.code, safety));
                 Ok(Next::Done([Some(tenant.name()), safety].into_iter().flatten().collect()))
             }
         }
+    }
+
+    /// Who may act for whom is among the data.
+    fn asks_for_leave(&self, step: RestoreStep) -> bool {
+        step == RestoreStep::Data
     }
 
     async fn undo(&self, tx: &mut Tx, job: &Job, _: &Failure) -> Result<()> {
@@ -91,7 +92,7 @@ impl Restore {
         let claim = job.claimed.claim;
         let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
         let op = op.in_answer_to(job.claimed.correlation_id.clone());
-        let input = (self.backup, claim.id);
+        let input = (self.asked.backup, claim.id);
         let found = self.app.db.read(op.clone(), "backup-to-restore", input, |tx, (backup, operation)| {
             async move { Ok((backups::one(tx, *backup).await?, restores::is_done(tx, *operation).await?)) }.boxed()
         });
@@ -101,10 +102,11 @@ impl Restore {
         }
         let backup = backup.ok_or_else(|| Error::not_found("the backup"))?;
         let open = self.app.open_backup(backup).await?;
-        let (own, laid) = open.lay_out(&self.components, self.choices.revive_deleted_users).await?;
+        let revive = self.asked.choices.revive_deleted_users;
+        let (own, laid) = open.lay_out(&self.asked.components, revive, Beside::Work).await?;
         fail::fail_point!("restore.laid-out");
-        let input = (laid, because(job), self.choices);
-        let put = self.app.db.change_on(own, op, input, move |tx, (laid, because, choices)| {
+        let input = (laid, because(job), self.asked.choices);
+        let put = self.app.db.change_on(own, op, "restore", input, move |tx, (laid, because, choices)| {
             async move {
                 put_back(tx, laid, claim.id, because, *choices).await?;
                 // Last, not first: what takes this long must not keep the lease from being renewed.

@@ -150,10 +150,7 @@ impl Runner {
             Params::ForceDeletion {} => engine.run(job, ForceDeletion { app }).await,
             Params::BackUp { backup } => engine.run(job, BackUp { app, backup, made: Mutex::default() }).await,
             Params::VerifyBackup { backup } => engine.run(job, VerifyBackup { app, backup }).await,
-            Params::Restore { backup, components, choices, safety } => {
-                let made = Mutex::default();
-                engine.run(job, Restore { app, backup, components, choices, safety, made }).await;
-            }
+            Params::Restore(asked) => engine.run(job, Restore { app, asked, made: Mutex::default() }).await,
             Params::CopyAssets { assets, destination, set } => {
                 engine.run(job, CopyAssets { app, assets, destination, set }).await;
             }

@@ -24,15 +24,21 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub struct Address {
     url: SecretString,
     authorities: Option<PathBuf>,
-    /// For connections beside the pool.
-    places: Arc<Semaphore>,
+    /// For connections beside the pool: those of operations, and those of calls.
+    places: [Arc<Semaphore>; 2],
 }
 
-/// Connections beside the pool at most, in one process.
-const MOST_BESIDE: usize = 4;
+/// What a connection beside the pool is for. In one process there are so many of them at most.
+#[derive(Clone, Copy, Debug)]
+pub enum Beside {
+    /// The work of operations.
+    Work = 4,
+    /// Calls, which make no operation wait.
+    Call = 2,
+}
 
 /// A connection beside the pool.
-pub(super) struct Beside {
+pub(super) struct Copies {
     pub client: Client,
     pub place: OwnedSemaphorePermit,
 }
@@ -40,7 +46,7 @@ pub(super) struct Beside {
 impl Address {
     /// The database of that connection string.
     pub fn new(url: SecretString, authorities: Option<PathBuf>) -> Self {
-        Self { url, authorities, places: Arc::new(Semaphore::new(MOST_BESIDE)) }
+        Self { url, authorities, places: [Beside::Work, Beside::Call].map(|of| Arc::new(Semaphore::new(of as usize))) }
     }
 
     pub(super) fn url(&self) -> &str {
@@ -73,8 +79,13 @@ impl Address {
 
     /// Connects for copies of whole tables, which take as long as they take; only who does nothing for minutes is cut off. Who comes
     /// when there are many waits.
-    pub(super) async fn connect_for_copies(&self) -> ConnectionResult<Beside> {
-        let place = self.places.clone().acquire_owned().await.map_err(bad)?;
+    pub(super) async fn connect_for_copies(&self, whose: Beside) -> ConnectionResult<Copies> {
+        let [of_work, of_calls] = &self.places;
+        let places = match whose {
+            Beside::Work => of_work,
+            Beside::Call => of_calls,
+        };
+        let place = places.clone().acquire_owned().await.map_err(bad)?;
         let client = match self.config()? {
             (config, true) => {
                 let (client, connection) =
@@ -90,7 +101,7 @@ impl Address {
         };
         let limits = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5min'; SET timezone = 'UTC'; SET jit = off";
         client.batch_execute(limits).await.map_err(bad)?;
-        Ok(Beside { client, place })
+        Ok(Copies { client, place })
     }
 
     /// How to connect, and whether encrypted.

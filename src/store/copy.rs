@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::connection::Beside;
+use super::connection::{Beside, Copies};
 use super::error::unavailable;
 use super::tx::Db;
 use crate::context::OpContext;
@@ -34,7 +34,7 @@ impl Db {
         const SEEN: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM tenants
                             WHERE tenant_id = current_tenant()";
         let tenant = op.target()?;
-        let Beside { client, place } = self.address().connect_for_copies().await.map_err(unavailable)?;
+        let Copies { client, place } = self.address().connect_for_copies(Beside::Work).await.map_err(unavailable)?;
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
              SELECT set_config('landlord.tenant', '{tenant}', true)"

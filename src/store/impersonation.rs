@@ -78,20 +78,26 @@ pub(super) fn names(privileges: &[Privilege]) -> Vec<&'static str> {
 }
 
 /// What the account that a change acts for holds before the change: it must be the same afterwards.
-pub(super) struct OwnRights {
+pub struct OwnRights {
     user: UserId,
     held: BTreeSet<String>,
 }
 
 impl OwnRights {
-    /// Before the change; None: its caller acts for nobody.
+    /// Before a change by the transaction's caller; None: that acts for nobody.
     pub(super) async fn before(tx: &mut Tx) -> Result<Option<Self>> {
-        let Some(user) = tx.op().permit().acting().map(|acting| acting.acted_for.user) else { return Ok(None) };
+        let user = tx.op().permit().acting().map(|acting| acting.acted_for.user);
+        Self::of(tx, user).await
+    }
+
+    /// Before a change on behalf of that account.
+    pub async fn of(tx: &mut Tx, account: Option<UserId>) -> Result<Option<Self>> {
+        let Some(user) = account else { return Ok(None) };
         Ok(Some(Self { user, held: held(tx, user).await? }))
     }
 
     /// After it: nobody gives more to an account, or takes something from it, while acting for it.
-    pub(super) async fn remain(self, tx: &mut Tx) -> Result<()> {
+    pub async fn remain(self, tx: &mut Tx) -> Result<()> {
         if held(tx, self.user).await? == self.held {
             return Ok(());
         }

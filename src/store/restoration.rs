@@ -7,6 +7,7 @@ mod rules;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
+use itertools::Itertools as _;
 
 use self::rules::{RULES, Rule, Shown};
 use super::error::failed;
@@ -33,17 +34,16 @@ impl LaidOut {
         self.segments.iter().any(|segment| segment.table == table)
     }
 
-    /// Of these columns those that the rows have, in their order.
-    fn columns<'c>(&self, table: &str, wanted: &[&'c str]) -> Vec<&'c str> {
+    /// The columns of a table that the rows have.
+    fn columns(&self, table: &str) -> impl Iterator<Item = &str> {
         let segment = self.segments.iter().find(|segment| segment.table == table);
-        let has = |name: &str| segment.is_some_and(|segment| segment.columns.iter().any(|column| column.name == name));
-        wanted.iter().copied().filter(|name| has(name)).collect()
+        segment.into_iter().flat_map(|segment| &segment.columns).map(|column| column.name.as_str())
     }
 
     /// Assets of the kinds that the components have, as a condition.
     fn of_these_kinds(&self, row: &str) -> String {
-        let kinds = self.components.iter().filter_map(|component| component.assets()).map(AssetKind::name);
-        format!("{row}.kind IN ('{}')", kinds.collect::<Vec<_>>().join("', '"))
+        let mut kinds = self.components.iter().filter_map(|component| component.assets()).map(AssetKind::name);
+        format!("{row}.kind IN ('{}')", kinds.join("', '"))
     }
 
     /// The rules for what is laid out, in an order in which rows can be added.
@@ -52,8 +52,8 @@ impl LaidOut {
     }
 }
 
-/// Whether a restore brings rows of that table back. Content is where it is; features and how many licences there are is for operators
-/// to say.
+/// Whether a restore brings rows of that table back. Content is where it is; features, mail texts and how many licences there are are
+/// for operators to say.
 pub fn takes(table: &str) -> bool {
     ["tenants", "user_licenses"].contains(&table) || RULES.iter().any(|rule| rule.table == table)
 }
@@ -86,7 +86,7 @@ impl Applied<'_> {
     }
 
     fn same(&self) -> String {
-        self.rule.key.iter().map(|key| format!("s.{key} = t.{key}")).collect::<Vec<_>>().join(" AND ")
+        self.rule.key.iter().map(|key| format!("s.{key} = t.{key}")).join(" AND ")
     }
 
     /// Which rows go, as a condition on `t`.
@@ -114,28 +114,33 @@ impl Applied<'_> {
     }
 
     fn add(&self) -> String {
-        let Rule { table, key, instead, .. } = self.rule;
-        let adds = self.laid.columns(table, &[&["tenant_id"], *key, self.rule.sets, self.rule.adds].concat());
+        let Rule { table, key, born_with, own, instead, touch, anew, .. } = self.rule;
+        let adds: Vec<_> = self.laid.columns(table).filter(|column| !own.contains(column)).collect();
         let value = |column: &&str| {
             let instead = instead.iter().find(|(of, _)| of == column);
             instead.map_or_else(|| format!("s.{column}"), |(_, value)| (*value).to_owned())
         };
-        let values = adds.iter().map(value).collect::<Vec<_>>().join(", ");
-        let sets = self.laid.columns(table, self.rule.sets);
-        let update = if sets.is_empty() {
-            "NOTHING".to_owned()
-        } else {
-            let set = sets.iter().map(|column| format!("{column} = EXCLUDED.{column}")).collect::<Vec<_>>().join(", ");
-            let row = |of: &str| sets.iter().map(|column| format!("{of}.{column}")).collect::<Vec<_>>().join(", ");
-            let touch = self.rule.touch;
-            format!("UPDATE SET {set}{touch} WHERE ({}) IS DISTINCT FROM ({})", row("t"), row("EXCLUDED"))
+        let values = adds.iter().map(value).join(", ");
+        let stays = |column: &&&str| **column == "tenant_id" || key.contains(*column) || born_with.contains(*column);
+        let sets: Vec<_> = adds.iter().filter(|column| !stays(column)).collect();
+        let conflict = match (anew, sets.is_empty()) {
+            (true, _) => String::new(),
+            (false, true) => format!("ON CONFLICT (tenant_id, {}) DO NOTHING", key.join(", ")),
+            (false, false) => {
+                let set = sets.iter().map(|column| format!("{column} = EXCLUDED.{column}")).join(", ");
+                let row = |of: &str| sets.iter().map(|column| format!("{of}.{column}")).join(", ");
+                format!(
+                    "ON CONFLICT (tenant_id, {}) DO UPDATE SET {set}{touch} WHERE ({}) IS DISTINCT FROM ({})",
+                    key.join(", "),
+                    row("t"),
+                    row("EXCLUDED"),
+                )
+            }
         };
+        let (laid_out, comes) = (self.laid_out(), self.comes());
         format!(
-            "INSERT INTO {table} AS t ({}) SELECT {values} FROM {} WHERE {} ON CONFLICT (tenant_id, {}) DO {update}",
-            adds.join(", "),
-            self.laid_out(),
-            self.comes(),
-            key.join(", "),
+            "INSERT INTO {table} AS t ({}) SELECT {values} FROM {laid_out} WHERE {comes} {conflict}",
+            adds.join(", ")
         )
     }
 }
@@ -143,19 +148,19 @@ impl Applied<'_> {
 /// Makes the rows of the transaction's tenant, which is held, those that are laid out.
 pub async fn replace(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
     check_content(tx, laid).await?;
-    if laid.has("tenants") {
-        replace_profile(tx, laid).await?;
-    }
     if laid.has("users") {
         run(tx, rules::REMOVE_WHAT_GOES_WITH_USERS).await?;
     }
     for applied in laid.rules().rev() {
         run(tx, &applied.remove()).await?;
     }
+    for put_aside in laid.rules().filter_map(|applied| applied.put_aside()) {
+        run(tx, &put_aside).await?;
+    }
+    if laid.has("tenants") {
+        replace_profile(tx, laid).await?;
+    }
     for applied in laid.rules() {
-        if let Some(put_aside) = applied.put_aside() {
-            run(tx, &put_aside).await?;
-        }
         run(tx, &applied.add()).await?;
     }
     if laid.has("users") {
@@ -172,8 +177,8 @@ pub async fn replace(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
 }
 
 async fn replace_profile(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
-    let columns = laid.columns("tenants", rules::PROFILE);
-    let set = columns.iter().map(|column| format!("{column} = s.{column}")).collect::<Vec<_>>().join(", ");
+    let columns = laid.columns("tenants").filter(|column| rules::PROFILE.contains(column));
+    let set = columns.map(|column| format!("{column} = s.{column}")).join(", ");
     let profile = format!("UPDATE tenants t SET {set} FROM staged_tenants s WHERE t.tenant_id = current_tenant()");
     run(tx, &profile).await
 }

@@ -8,7 +8,7 @@ use futures::SinkExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Client, CopyInSink};
 
-use super::connection::Beside;
+use super::connection::{Beside, Copies};
 use super::copy::columns;
 use super::error::unavailable;
 use super::tx::{Db, Own};
@@ -35,8 +35,8 @@ pub struct Laying<'a> {
 
 impl Db {
     /// A connection to lay rows out on.
-    pub async fn staging(&self) -> Result<Staging> {
-        let Beside { client, place } = self.address().connect_for_copies().await.map_err(unavailable)?;
+    pub async fn staging(&self, whose: Beside) -> Result<Staging> {
+        let Copies { client, place } = self.address().connect_for_copies(whose).await.map_err(unavailable)?;
         Ok(Staging { client, place })
     }
 }

@@ -261,17 +261,9 @@ impl Db {
         T: Send + 'static,
         A: Fn() -> BoxFuture<'static, Result<T>> + Send + Sync + 'static,
     {
-        let duration = self.duration.clone();
-        let span = tracing::info_span!(
-            "transaction",
-            otel.name = name,
-            db.system.name = "postgresql",
-            db.operation.name = name
-        );
-        let task = async move {
-            let began = Instant::now();
+        let tried = async move {
             let mut tries = 1;
-            let out = loop {
+            loop {
                 let answer = tokio::time::timeout(LONGEST, attempt()).await;
                 let answer = answer.unwrap_or_else(|_| Err(unavailable("no answer in time")));
                 match answer.map_err(judge) {
@@ -282,15 +274,10 @@ impl Db {
                     }
                     Err(Outcome::Retry(error) | Outcome::GiveUp(error)) => break Err(error),
                 }
-            };
-            let outcome = if out.is_ok() { "ok" } else { "error" };
-            duration.record(
-                began.elapsed().as_secs_f64(),
-                &[KeyValue::new("name", name), KeyValue::new("outcome", outcome)],
-            );
-            out
+            }
         };
-        tokio::spawn(task.instrument(span)).await.map_err(|e| Error::internal("transaction task", e))?
+        let task = measured(name, self.duration.clone(), tried);
+        tokio::spawn(task).await.map_err(|e| Error::internal("transaction task", e))?
     }
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
@@ -349,6 +336,17 @@ impl Db {
         *kept = Some(asked.await.map_err(unavailable)??);
         Ok(())
     }
+}
+
+/// Runs a transaction in a span of its own, and writes down how long it took.
+async fn measured<T>(name: &'static str, duration: Histogram<f64>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let span =
+        tracing::info_span!("transaction", otel.name = name, db.system.name = "postgresql", db.operation.name = name);
+    let began = Instant::now();
+    let out = work.instrument(span).await;
+    let outcome = if out.is_ok() { "ok" } else { "error" };
+    duration.record(began.elapsed().as_secs_f64(), &[KeyValue::new("name", name), KeyValue::new("outcome", outcome)]);
+    out
 }
 
 /// How a step on the way to a change has gone.

@@ -76,13 +76,26 @@ pub async fn add_part(tx: &mut Tx, upload: &Upload, part: &Part, keep: Duration)
 /// Holds an upload for its end, with the last part that was written of it. What it had reserved is free again, for what it
 /// becomes.
 pub async fn finish(tx: &mut Tx, upload: &Upload, last: Option<&Part>, result: &str) -> Result<()> {
-    hold(tx, upload).await?;
-    if let Some(part) = last {
-        blobs::add_part(tx, upload.blob, part).await?;
-    }
+    complete(tx, upload, last).await?;
     let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
     diesel::update(row).set(u::result.eq(result)).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
+}
+
+/// The same for one that nobody asks about afterwards: nothing of it is kept.
+pub async fn dissolve(tx: &mut Tx, upload: &Upload, last: Option<&Part>) -> Result<()> {
+    complete(tx, upload, last).await?;
+    let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
+    diesel::delete(row).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
+async fn complete(tx: &mut Tx, upload: &Upload, last: Option<&Part>) -> Result<()> {
+    hold(tx, upload).await?;
+    match last {
+        Some(part) => blobs::add_part(tx, upload.blob, part).await,
+        None => Ok(()),
+    }
 }
 
 /// Gives up an upload of which nothing can come any more.

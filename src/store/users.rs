@@ -115,7 +115,7 @@ pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<()> {
     Ok(())
 }
 
-/// State and epoch of a tenant, held so that a lock that commits later waits for this transaction.
+/// State and epoch of a tenant; one in use is held, so that a lock that commits later waits for this transaction.
 pub async fn hold_tenant(tx: &mut Tx) -> Result<Option<(State, i64)>> {
     hold_tenant_at(tx, tx.tenant()).await
 }
@@ -126,8 +126,12 @@ pub async fn hold_tenant_at(tx: &mut Tx, tenant: TenantUid) -> Result<Option<(St
     if tenant != own {
         set_tenant(tx.conn(), tenant).await?;
     }
-    let held = t::table.find(tenant.0).select((t::state, t::epoch)).for_share();
-    let row: Option<(String, i64)> = held.first(tx.conn()).await.optional().map_err(failed)?;
+    let found = t::table.find(tenant.0).select((t::state, t::epoch));
+    let mut row: Option<(String, i64)> = found.first(tx.conn()).await.optional().map_err(failed)?;
+    // Where nobody works there is nothing to hold, and whoever changes it may take long.
+    if row.as_ref().is_some_and(|(state, _)| state == State::Active.name()) {
+        row = found.for_share().first(tx.conn()).await.optional().map_err(failed)?;
+    }
     if tenant != own {
         set_tenant(tx.conn(), own).await?;
     }

@@ -13,8 +13,7 @@ use crate::support::server::TestServer;
 async fn another_worker_makes_it_when_the_first_one_is_killed_anywhere() {
     let maker = TestServer::start().await;
     let (acme, _) = maker.administrator("Acme").await;
-    let idle = TestServer::on(maker.database.clone(), &[("operations.workers", "0".into())]).await;
-    maker.stop().await.unwrap();
+    let idle = maker.without_workers().await;
     let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
     anna.new_asset(&acme, "report", &noise(1000, 1)).await;
     for place in ["backup.part.written", "backup.part.written:9", "backup.copied", "objects.put.before:3", "step.after"]
@@ -41,8 +40,7 @@ async fn another_worker_makes_it_when_the_first_one_is_killed_anywhere() {
 async fn a_worker_that_was_stopped_past_its_lease_publishes_nothing() {
     let maker = TestServer::start().await;
     let (acme, _) = maker.administrator("Acme").await;
-    let idle = TestServer::on(maker.database.clone(), &[("operations.workers", "0".into())]).await;
-    maker.stop().await.unwrap();
+    let idle = maker.without_workers().await;
     let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
     let begun = anna.begin(&acme, &[]).await.unwrap();
     let (operation, name) = (begun.operation.unwrap().name, begun.backup.unwrap().name);
@@ -60,8 +58,7 @@ async fn a_worker_that_was_stopped_past_its_lease_publishes_nothing() {
 async fn a_backup_whose_moment_is_cut_off_is_made_of_another_moment() {
     let maker = TestServer::start().await;
     let (acme, _) = maker.administrator("Acme").await;
-    let idle = TestServer::on(maker.database.clone(), &[("operations.workers", "0".into())]).await;
-    maker.stop().await.unwrap();
+    let idle = maker.without_workers().await;
     let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
     let begun = anna.begin(&acme, &[]).await.unwrap();
     let patient = [("operations.lease_ms", "60000".into())];

@@ -46,8 +46,7 @@ async fn the_overview_says_how_the_last_backup_is_by_the_clocks_of_the_server() 
     assert!(missing.contains(&"privileges/user-administrator".to_owned()), "{missing:?}");
     assert!(missing.is_sorted() && !missing.contains(&"privileges/document-administrator".to_owned()), "{missing:?}");
 
-    let idle = TestServer::on(worker.database.clone(), &[("operations.workers", "0".into())]).await;
-    worker.stop().await.unwrap();
+    let idle = worker.without_workers().await;
     let (operator, anna) = (idle.operator().await, idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await);
     let begun = anna.begin(&acme, &[]).await.unwrap();
     assert_eq!(last(&operator, &acme).await.status(), Status::InProgress);

@@ -5,6 +5,7 @@ use tonic::Code;
 use v1::backup::State;
 use v1::tenant::LockReason;
 
+use crate::oidc::record;
 use crate::support::assets::noise;
 use crate::support::backups::{change, whole};
 use crate::support::client::{Api, assert_refused, fields};
@@ -15,7 +16,9 @@ use crate::support::server::TestServer;
 async fn fill(server: &TestServer, acme: &str, anna: &Api) -> Vec<v1::Asset> {
     let operator = server.operator().await;
     let ben = anna.new_user(acme, "ben").await.unwrap().name;
+    let provider = operator.create_provider("corp", record("https://id.example", &["EdDSA"])).await.unwrap();
     let carl = anna.new_user(acme, "carl").await.unwrap().name;
+    anna.link(&carl, &provider.name, "carl-1").await.unwrap();
     for name in ["North", "South"] {
         let group = anna.new_group(acme, name).await.unwrap();
         anna.add(&group, &[&ben]).await.unwrap();
@@ -50,6 +53,7 @@ async fn damage(server: &TestServer, acme: &str, anna: &Api, assets: &[v1::Asset
         UPDATE groups SET own_name = 'South' WHERE own_name = 'x';
         UPDATE roles SET name = 'Writers' WHERE name = 'Readers';
         DELETE FROM privileges;
+        DELETE FROM user_identities;
         DELETE FROM user_extensions;
         DELETE FROM user_licenses WHERE user_id = (SELECT id FROM users WHERE user_name = 'ben');
         UPDATE tenants SET display_name = 'Ruined', company_name = 'x', primary_color = '#ff0000' WHERE code = 'acme'";
@@ -129,7 +133,7 @@ async fn a_user_that_was_deleted_comes_back_only_if_that_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guests_stay_where_home_and_operators_have_them() {
+async fn guests_who_came_since_go_and_those_who_left_stay_away() {
     let server = TestServer::start().await;
     let stage = server.guest().await;
     let operator = server.operator().await;
@@ -206,17 +210,18 @@ async fn the_tenant_is_locked_meanwhile_and_then_as_it_was_or_locked_if_that_is_
     let worker = TestServer::start().await;
     let (acme, anna) = worker.administrator("Acme").await;
     let backup = anna.back_up(&acme).await;
-    let idle = TestServer::on(worker.database.clone(), &[("operations.workers", "0".into())]).await;
-    worker.stop().await.unwrap();
+    let idle = worker.without_workers().await;
     let operator = idle.operator().await;
     let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
     let kept = v1::RestoreBackupRequest { stay_locked: true, ..whole(&backup.name) };
-    let begun = anna.restore(kept).await.unwrap().operation.unwrap();
+    let refused = assert_refused(anna.restore(kept.clone()).await, Code::InvalidArgument, "FIELDS_INVALID");
+    assert_eq!(fields(&refused)[0].0, "stay_locked", "she could not undo it");
+    let acting = operator.exchanged(&acme).await;
+    let begun = acting.restore(kept).await.unwrap().operation.unwrap();
     let restoring = operator.tenant(&acme).await;
     assert_eq!((restoring.state(), restoring.lock_reason()), (v1::tenant::State::Locked, LockReason::Restoring));
     assert_refused(operator.unlock(&acme).await, Code::FailedPrecondition, "TENANT_STATE_INVALID");
     assert_refused(operator.prepare(&acme).await, Code::Aborted, "OPERATION_IN_PROGRESS");
-    let acting = operator.exchanged(&acme).await;
     assert_refused(acting.restore(whole(&backup.name)).await, Code::Aborted, "OPERATION_IN_PROGRESS");
     let refused = assert_refused(acting.remove_backup(&backup.name).await, Code::Aborted, "OPERATION_IN_PROGRESS");
     assert_eq!(facts(&refused)["operation"], begun.name);
@@ -234,6 +239,24 @@ async fn the_tenant_is_locked_meanwhile_and_then_as_it_was_or_locked_if_that_is_
     assert_refused(anna.restore(whole(&backup.name)).await, Code::Unauthenticated, "TOKEN_INVALID");
     let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
     assert_refused(anna.restore(whole(&backup.name)).await, Code::NotFound, "RESOURCE_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_acts_for_an_account_does_not_change_what_it_may_do_by_a_restore() {
+    let server = TestServer::start().await;
+    let (acme, anna) = server.administrator("Acme").await;
+    let backup = anna.back_up(&acme).await;
+    let less = "DELETE FROM role_privileges WHERE privilege = 'license-administrator' AND tenant_id =
+                (SELECT tenant_id FROM tenants WHERE code = 'acme')";
+    server.sql().await.batch_execute(less).await.unwrap();
+    let (operator, now) = (server.operator().await, server.picture(&acme).await);
+    let begun = operator.exchanged(&acme).await.restore(whole(&backup.name)).await.unwrap().operation.unwrap();
+    let failed = operator.wait(&begun.name).await;
+    assert_eq!(failed.error.unwrap().reason, "RESOURCE_PROTECTED");
+    assert_eq!(server.picture(&acme).await, now);
+    server
+        .restored(&server.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await, whole(&backup.name), "anna@acme")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

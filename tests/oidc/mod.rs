@@ -22,7 +22,7 @@ use crate::support::server::TestServer;
 const BEN: &str = "248289761001";
 
 /// What a provider's record says of `issuer`, with these algorithms.
-fn record(issuer: &str, algorithms: &[&str]) -> v1::IdentityProvider {
+pub fn record(issuer: &str, algorithms: &[&str]) -> v1::IdentityProvider {
     v1::IdentityProvider {
         issuer: issuer.into(),
         audiences: vec![AUDIENCE.into()],

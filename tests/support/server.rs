@@ -119,6 +119,13 @@ impl TestServer {
         self.anonymous().await.log_in("operator@infrastructure", PASSWORD).await
     }
 
+    /// A replica on the same database that works on nothing, in the place of this one.
+    pub async fn without_workers(self) -> Self {
+        let idle = Self::on(self.database.clone(), &[("operations.workers", "0".into())]).await;
+        self.stop().await.unwrap();
+        idle
+    }
+
     /// Where mails land.
     pub fn mail_folder(&self) -> PathBuf {
         self.folder.path().join("mail")

@@ -21,7 +21,7 @@ use crate::domain::operation::{Actor, Operation, Params};
 use crate::domain::tenant::Tenant;
 use crate::domain::upload::{Announced, UploadKey};
 use crate::store::claims::{self, Claim};
-use crate::store::tx::Tx;
+use crate::store::tx::{Prepared, Tx};
 use crate::store::{assets, blobs, limits, memberships, operations, privileges, tenants, uploads};
 
 /// What is to be copied.
@@ -42,17 +42,18 @@ impl App {
             Some(named) => self.resolve_tenant(&named.tenant).await?.ok_or_else(|| named.not_found())?.0,
         };
         let input = (copy.assets, destination);
-        let (kinds, bytes) = self
-            .db
-            .read(op.clone(), "assets-to-copy", input.clone(), |tx, (named, _)| {
-                async move {
-                    let found = wanted(tx, named).await?;
-                    let bytes = found.iter().map(|asset| asset.bytes).sum();
-                    Ok((found.into_iter().map(|asset| asset.kind).collect::<Vec<_>>(), bytes))
-                }
-                .boxed()
-            })
-            .await?;
+        let wanted = self.db.prepare(op.clone(), "assets-to-copy", input.clone(), |tx, (named, _)| {
+            async move {
+                let found = wanted(tx, named).await?;
+                let bytes = found.iter().map(|asset| asset.bytes).sum();
+                Ok((found.into_iter().map(|asset| asset.kind).collect::<Vec<_>>(), bytes))
+            }
+            .boxed()
+        });
+        let (kinds, bytes) = match wanted.await? {
+            Prepared::Goes(wanted) => wanted,
+            Prepared::Answered(begun) => return Ok(begun),
+        };
         if destination != source {
             let named = copy.destination.map(|named| named.name).unwrap_or_default();
             self.check_destination(&op, destination, &named, kinds, bytes).await?;
@@ -97,7 +98,7 @@ impl App {
                     }
                 }
                 let tenant = tenants::load(tx).await?.ok_or_else(|| Error::not_found(named.as_str()))?;
-                takes_assets(&tenant)?;
+                takes_assets(&tenant, false)?;
                 let limits = limits::load(tx).await?.ok_or_else(|| Error::not_found(named.as_str()))?;
                 limits.check_room(*bytes)
             }
@@ -107,10 +108,11 @@ impl App {
     }
 }
 
-/// Refuses a tenant that is neither in use nor locked.
-fn takes_assets(tenant: &Tenant) -> Result<()> {
+/// Refuses a tenant that is not in use; one that was locked since copying began gets the rest.
+fn takes_assets(tenant: &Tenant, begun: bool) -> Result<()> {
     match tenant.standing() {
-        Standing::Active(_) | Standing::Locked(_) if !tenant.uid.is_infrastructure() => Ok(()),
+        Standing::Active(_) if !tenant.uid.is_infrastructure() => Ok(()),
+        Standing::Locked(_) if begun => Ok(()),
         _ => {
             let text =
                 format!("{} is {}; assets are copied to tenants that are in use", tenant.name(), tenant.state_text());
@@ -204,18 +206,22 @@ impl Copying {
         let sealed_with = self.app.sealing_key(self.destination).await?.id;
         let key = UploadKey { uploader: self.set, id: UploadId(asset.id.0) };
         let announced = Announced { bytes: asset.bytes, sha256: Some(asset.sha256) };
-        let input = (key, announced.clone(), (sealed_with, self.app.content.keep_uploads), copy);
-        let begun = self.app.db.change(there.clone(), "begin-copy", input, |tx, (key, announced, content, copy)| {
-            async move {
-                if assets::one(tx, *copy).await?.is_some() {
-                    return Ok(None);
+        let content = (sealed_with, self.app.content.keep_uploads);
+        let input = ((self.claim, self.destination), (key, copy), announced.clone(), content);
+        let begun =
+            self.app.db.change(here.clone(), "begin-copy", input, |tx, (where_to, copy, announced, content)| {
+                async move {
+                    let ((claim, destination), (key, copy), (sealed_with, keep)) = (where_to, copy, content);
+                    claims::fence(tx, claim).await?;
+                    tx.switch(*destination).await?;
+                    if assets::one(tx, *copy).await?.is_some() {
+                        return Ok(None);
+                    }
+                    receiving(tx).await?;
+                    uploads::begin(tx, *key, &[], announced, *sealed_with, *keep).await.map(Some)
                 }
-                receiving(tx).await?;
-                let (sealed_with, keep) = content;
-                uploads::begin(tx, *key, &[], announced, *sealed_with, *keep).await.map(Some)
-            }
-            .boxed()
-        });
+                .boxed()
+            });
         let Some(upload) = begun.await? else { return Ok(()) };
         let chunks = self.app.give(here.clone(), blob, upload.received()).await?;
         let received = receive(&self.app, there, upload, announced, chunks).await?;
@@ -233,8 +239,7 @@ impl Copying {
                 tx.switch(*destination).await?;
                 let tenant = receiving(tx).await?;
                 let (new, received, copy) = copied;
-                let name = format!("{}/assets/{copy}", tenant.name());
-                uploads::finish(tx, &received.upload, received.last.as_ref(), &name).await?;
+                uploads::dissolve(tx, &received.upload, received.last.as_ref()).await?;
                 let content = (&received.content, &received.sha256, received.bytes);
                 let blob = blobs::publish(tx, received.upload.blob, content.0, content.1, content.2).await?;
                 let creator = actor.name_in(tenant.uid, &tenant.code);
@@ -254,6 +259,6 @@ impl Copying {
 async fn receiving(tx: &mut Tx) -> Result<Tenant> {
     let tenant = tenants::load_for_change(tx).await?;
     let tenant = tenant.ok_or_else(|| Error::not_found("the tenant that was to get the copy"))?;
-    takes_assets(&tenant)?;
+    takes_assets(&tenant, true)?;
     Ok(tenant)
 }

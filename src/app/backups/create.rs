@@ -3,12 +3,12 @@
 use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
-use super::{meant, permitted};
+use super::{lacking, meant, permitted};
 use crate::app::App;
 use crate::app::tenants::target;
 use crate::context::OpContext;
 use crate::domain::backup::{Backup, Component, NewBackup};
-use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::error::{Error, Result};
 use crate::domain::id::BackupId;
 use crate::domain::operation::{Operation, Params};
 use crate::store::tx::Tx;
@@ -36,9 +36,7 @@ async fn create(tx: &mut Tx, new: &NewBackup) -> Result<Begun> {
     let tenant = target(tx).await?;
     let (components, left_out) = permitted(tx, meant(&new.components)).await?;
     if components.is_empty() {
-        let missing: Vec<_> = left_out.iter().map(|component| component.privilege().name()).collect();
-        let text = format!("what was asked for needs {}", missing.join(", "));
-        return Err(Refusal::new(Reason::PrivilegeMissing, text).with("privilege", missing.join(",")).into());
+        return Err(lacking("what was asked for", &left_out));
     }
     let (id, actor) = (BackupId::new(), tx.op().actor());
     let operation = operations::enqueue(tx, &Params::BackUp { backup: id }, &actor).await?;

@@ -3,7 +3,7 @@
 use futures::FutureExt as _;
 
 use super::archive::Archive;
-use super::{found, permitted};
+use super::{found, lacking, permitted};
 use crate::app::App;
 use crate::app::content::{Given, chunks};
 use crate::context::OpContext;
@@ -51,11 +51,10 @@ impl App {
 async fn wanted(tx: &mut Tx, id: BackupId) -> Result<Backup> {
     let backup = found(tx, id).await?;
     backup.usable()?;
-    let (_, missing) = permitted(tx, backup.components.clone()).await?;
-    if missing.is_empty() {
-        return Ok(backup);
+    if backup.tenant.is_infrastructure() {
+        let text = "backups of the infrastructure tenant are not given out: they have what operators log in with";
+        return Err(Refusal::new(Reason::ResourceProtected, text).into());
     }
-    let missing: Vec<_> = missing.iter().map(|component| component.privilege().name()).collect();
-    let text = format!("the backup has what needs {}", missing.join(", "));
-    Err(Refusal::new(Reason::PrivilegeMissing, text).with("privilege", missing.join(",")).into())
+    let (_, missing) = permitted(tx, backup.components.clone()).await?;
+    if missing.is_empty() { Ok(backup) } else { Err(lacking("what the backup has", &missing)) }
 }

@@ -20,7 +20,7 @@ pub(crate) use segments::segments;
 use std::collections::BTreeSet;
 
 use crate::domain::backup::{Backup, Component};
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::BackupId;
 use crate::store::tx::Tx;
 use crate::store::{backups, privileges};
@@ -32,6 +32,14 @@ pub(super) async fn permitted(tx: &mut Tx, wanted: Vec<Component>) -> Result<(Ve
     let Some((_, user)) = op.permit().subject() else { return Ok((wanted, Vec::new())) };
     let held = privileges::of_user(tx, user).await?;
     Ok(wanted.into_iter().partition(|component| held.contains(&component.privilege())))
+}
+
+/// The refusal that names the privileges of these components, which are missing.
+fn lacking(what: &str, components: &[Component]) -> Error {
+    let missing: BTreeSet<_> = components.iter().map(|component| component.privilege().name()).collect();
+    let missing: Vec<_> = missing.into_iter().collect();
+    let text = format!("{what} needs {}", missing.join(", "));
+    Refusal::new(Reason::PrivilegeMissing, text).with("privilege", missing.join(",")).into()
 }
 
 /// The components that are meant: those that are named, each once and in their order, or all.

@@ -12,6 +12,7 @@ use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, Segmen
 use crate::domain::blob::{Blob, ContentId, Part, Sha256};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{BlobId, KeyId};
+use crate::store::connection::Beside;
 use crate::store::copy::{Record, RowReader};
 use crate::store::restoration::{self, LaidOut};
 use crate::store::tx::Own;
@@ -84,12 +85,12 @@ impl OpenBackup {
     }
 
     /// Lays out what a restore of these components brings back.
-    pub async fn lay_out(&self, components: &[Component], revive: bool) -> Result<(Own, LaidOut)> {
+    pub async fn lay_out(&self, components: &[Component], revive: bool, whose: Beside) -> Result<(Own, LaidOut)> {
         let wanted = segments(components);
         let wanted = |table: &str| restoration::takes(table) && wanted.iter().any(|rows| rows.table == table);
         let segments = self.manifest.segments.iter().filter(|segment| wanted(&segment.table)).cloned();
         let laid = LaidOut { components: components.to_vec(), segments: segments.collect(), revive };
-        let staging = self.app.db.staging().await?;
+        let staging = self.app.db.staging(whose).await?;
         for segment in &laid.segments {
             let mut laying = staging.lay(segment).await?;
             for part in 0..segment.parts.len() {

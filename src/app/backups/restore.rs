@@ -3,21 +3,23 @@
 use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
-use super::{found, permitted};
+use super::{found, lacking, permitted};
 use crate::app::App;
 use crate::app::administrators::Administrators;
 use crate::app::tenants::{reload, target, wrong_state};
 use crate::context::OpContext;
 use crate::domain::backup::{Backup, Component, NewBackup};
-use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::error::{Error, Result};
 use crate::domain::id::{BackupId, OperationId};
 use crate::domain::lifecycle::Standing;
 use crate::domain::operation::{Operation, Params};
-use crate::domain::restore::{Choices, NewRestore, Preview};
+use crate::domain::restore::{Choices, NewRestore, Preview, Restore};
 use crate::domain::tenant::Tenant;
+use crate::store::connection::Beside;
+use crate::store::impersonation::{self, OwnRights};
 use crate::store::restoration::{self, LaidOut};
 use crate::store::transitions::Because;
-use crate::store::tx::Tx;
+use crate::store::tx::{Prepared, Tx};
 use crate::store::{backups, operations, restores, tenants, transitions};
 
 /// A restore that has begun.
@@ -32,17 +34,23 @@ pub struct Restoring {
 impl App {
     /// Begins to make a tenant's data those of a backup. Who only tries is told what would come and go.
     pub async fn restore_backup(&self, op: OpContext, new: NewRestore) -> Result<Restoring> {
-        let wanted = self.db.read(op.clone(), "restore-wanted", new.clone(), |tx, new| wanted(tx, new).boxed()).await?;
+        let wanted = self.db.prepare(op.clone(), "restore-wanted", new.clone(), |tx, new| wanted(tx, new).boxed());
+        let wanted = match wanted.await? {
+            Prepared::Goes(wanted) => wanted,
+            Prepared::Answered(begun) => return Ok(begun),
+        };
         let open = self.open_backup(wanted.backup).await?;
-        let trial = op.validate_only();
-        let revive = new.choices.revive_deleted_users;
+        let (trial, revive) = (op.validate_only(), new.choices.revive_deleted_users);
         let begun = self.db.change(op.clone(), "restore-backup", new, |tx, new| restore(tx, new).boxed()).await?;
         self.notify();
         if !trial {
             return Ok(begun);
         }
-        let (own, laid) = open.lay_out(&wanted.components, revive).await?;
-        let changes = self.db.read_on(own, op, laid, |tx, laid| restoration::preview(tx, laid).boxed()).await?;
+        let (own, laid) = open.lay_out(&wanted.components, revive, Beside::Call).await?;
+        let changes = self
+            .db
+            .read_on(own, op, "preview-restore", laid, |tx, laid| restoration::preview(tx, laid).boxed())
+            .await?;
         Ok(Restoring { preview: Preview { changes, ..begun.preview }, ..begun })
     }
 }
@@ -65,11 +73,14 @@ async fn wanted(tx: &mut Tx, new: &NewRestore) -> Result<Wanted> {
     let named = !new.components.is_empty();
     let asked = backup.components.iter().filter(|component| !named || new.components.contains(component));
     let (components, left_out) = permitted(tx, asked.copied().collect()).await?;
+    if new.choices.stay_locked && tx.op().permit().caller().is_some() && tx.op().permit().acting().is_none() {
+        let text =
+            "nobody who works in a locked tenant can unlock it; an operator who acts for an account may ask for this";
+        return Err(Error::field("stay_locked", text));
+    }
     // Whoever names something is not given less.
     if components.is_empty() || named && !left_out.is_empty() {
-        let missing: Vec<_> = left_out.iter().map(|component| component.privilege().name()).collect();
-        let text = format!("what was asked for needs {}", missing.join(", "));
-        return Err(Refusal::new(Reason::PrivilegeMissing, text).with("privilege", missing.join(",")).into());
+        return Err(lacking("what was asked for", &left_out));
     }
     Ok(Wanted { backup, components, left_out })
 }
@@ -86,24 +97,22 @@ async fn restore(tx: &mut Tx, new: &NewRestore) -> Result<Restoring> {
     tx.tell("components", components.iter().map(|component| component.name()).collect::<Vec<_>>().join(" "));
     let preview = Preview { components: components.clone(), left_out, changes: Vec::new() };
     let safety = new.safety_backup.then(BackupId::new);
-    let params = Params::Restore { backup: new.backup, components, choices: new.choices, safety };
-    let begun = begin(tx, tenant, &params).await?;
+    let asked = Restore { backup: new.backup, components, choices: new.choices, safety };
+    let begun = begin(tx, tenant, asked).await?;
     let operation = operations::load(tx, begun).await?;
     let operation = operation.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))?;
     Ok(Restoring { operation, preview })
 }
 
 /// Begins such an operation on a tenant that is held, and locks that.
-async fn begin(tx: &mut Tx, tenant: Tenant, params: &Params) -> Result<OperationId> {
-    let Params::Restore { backup, components, safety, .. } = params else {
-        return Err(Error::internal("restore", "these are the parameters of other work"));
-    };
+async fn begin(tx: &mut Tx, tenant: Tenant, asked: Restore) -> Result<OperationId> {
+    let Restore { backup, components, safety, .. } = asked.clone();
     let actor = tx.op().actor();
-    let operation = operations::enqueue(tx, params, &actor).await?;
-    restores::begin(tx, operation, *backup).await?;
-    if let Some(safety) = *safety {
+    let operation = operations::enqueue(tx, &Params::Restore(asked), &actor).await?;
+    restores::begin(tx, operation, backup).await?;
+    if let Some(safety) = safety {
         let note = format!("before the restore of {backup}");
-        let new = NewBackup { components: components.clone(), note };
+        let new = NewBackup { components, note };
         backups::begin(tx, safety, operation, &new, &[], &actor.name_in(tenant.uid, &tenant.code)).await?;
     }
     let step = match tenant.standing() {
@@ -118,15 +127,13 @@ async fn begin(tx: &mut Tx, tenant: Tenant, params: &Params) -> Result<Operation
 }
 
 /// The same for one that was given up or cancelled, if its backup is still there.
-pub(in crate::app) async fn begin_again(tx: &mut Tx, tenant: Tenant, params: &Params) -> Result<Option<OperationId>> {
-    let Params::Restore { backup, components, choices, safety } = params else { return Ok(None) };
-    backups::hold(tx, *backup).await?;
-    if !backups::one(tx, *backup).await?.is_some_and(|backup| backup.state.usable()) {
+pub(in crate::app) async fn begin_again(tx: &mut Tx, tenant: Tenant, asked: &Restore) -> Result<Option<OperationId>> {
+    backups::hold(tx, asked.backup).await?;
+    if !backups::one(tx, asked.backup).await?.is_some_and(|backup| backup.state.usable()) {
         return Ok(None);
     }
-    let safety = safety.map(|_| BackupId::new());
-    let params = Params::Restore { backup: *backup, components: components.clone(), choices: *choices, safety };
-    begin(tx, tenant, &params).await.map(Some)
+    let asked = Restore { safety: asked.safety.map(|_| BackupId::new()), ..asked.clone() };
+    begin(tx, tenant, asked).await.map(Some)
 }
 
 /// Makes the tenant's data those that are laid out, unless the operation has done that, and leads it back from there.
@@ -141,11 +148,21 @@ pub(crate) async fn put_back(
     if restores::is_done(tx, operation).await? {
         return Ok(());
     }
-    let administrators = Administrators::before(tx).await?;
-    restoration::replace(tx, laid).await?;
-    administrators.remain(tx).await?;
+    // Not held: whoever takes the leave away does not wait until all is put back.
+    impersonation::check_still_permitted(tx, &because.actor, false).await?;
+    let own = OwnRights::of(tx, because.actor.acted_for.as_ref().map(|account| account.user)).await?;
+    replace(tx, laid).await?;
+    if let Some(own) = own {
+        own.remain(tx).await?;
+    }
     restores::done(tx, operation).await?;
     land(tx, because, choices.stay_locked).await
+}
+
+async fn replace(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
+    let administrators = Administrators::before(tx).await?;
+    restoration::replace(tx, laid).await?;
+    administrators.remain(tx).await
 }
 
 /// Leads the tenant back from a restore to where that began.

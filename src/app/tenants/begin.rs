@@ -58,8 +58,8 @@ pub(in crate::app) async fn begin_again(
         {
             params.clone()
         }
-        (Params::Restore { .. }, Standing::Active(_) | Standing::Locked(_) | Standing::Restoring(_)) => {
-            return backups::begin_again(tx, tenant, params).await;
+        (Params::Restore(asked), Standing::Active(_) | Standing::Locked(_) | Standing::Restoring(_)) => {
+            return backups::begin_again(tx, tenant, asked).await;
         }
         (
             Params::CollectContent {} | Params::VerifyBackup { .. } | Params::CopyAssets { .. },

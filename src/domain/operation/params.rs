@@ -4,11 +4,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Kind;
-use crate::domain::backup::Component;
 use crate::domain::id::{AssetId, BackupId, TenantUid, UserId};
 use crate::domain::name::{Email, PersonName, UserName};
 use crate::domain::names::names;
-use crate::domain::restore::Choices;
+use crate::domain::restore::Restore;
 
 /// What an operation needs to know from the start. The variant is its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,16 +46,7 @@ pub enum Params {
         backup: BackupId,
     },
     /// See [`Kind::Restore`].
-    Restore {
-        /// Which backup.
-        backup: BackupId,
-        /// What of it.
-        components: Vec<Component>,
-        /// What people chose.
-        choices: Choices,
-        /// The backup of what there was before, if one is made.
-        safety: Option<BackupId>,
-    },
+    Restore(Restore),
     /// See [`Kind::CopyAssets`].
     CopyAssets {
         /// Which.
@@ -81,7 +71,7 @@ impl Params {
             Self::CollectContent {} => Kind::CollectContent,
             Self::BackUp { .. } => Kind::BackUp,
             Self::VerifyBackup { .. } => Kind::VerifyBackup,
-            Self::Restore { .. } => Kind::Restore,
+            Self::Restore(_) => Kind::Restore,
             Self::CopyAssets { .. } => Kind::CopyAssets,
         }
     }

@@ -9,7 +9,7 @@ use super::names;
 use crate::app::assets::{CopyAssets, UpdateAsset};
 use crate::app::content::Chunk;
 use crate::domain::asset::{Asset, AssetKind, CallRecorded, NewAsset, metadata};
-use crate::domain::blob::Sha256;
+use crate::domain::blob::{Sha256, hex};
 use crate::domain::error::{Error, Result};
 use crate::domain::extension::Extension;
 use crate::domain::name::AssetName;
@@ -74,10 +74,6 @@ fn parse_kind(sent: i32) -> Result<AssetKind, String> {
     let found = KINDS.iter().find(|(_, message)| i32::from(*message) == sent);
     let names = || KINDS.iter().map(|(kind, _)| format!("KIND_{}", kind.name())).collect::<Vec<_>>().join(", ");
     found.map(|(kind, _)| *kind).ok_or_else(|| format!("must be one of {}", names()))
-}
-
-fn hex(hash: &Sha256) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn parse_hex(text: &str) -> Result<Option<Sha256>, String> {

@@ -5,10 +5,10 @@ pub(super) struct Rule {
     pub table: &'static str,
     /// What a row is known by, beside the tenant.
     pub key: &'static [&'static str],
-    /// What rows that are there take from the backup.
-    pub sets: &'static [&'static str],
-    /// What else rows that come bring along.
-    pub adds: &'static [&'static str],
+    /// What rows that come bring along, and rows that are there keep. All other columns they take from the backup.
+    pub born_with: &'static [&'static str],
+    /// What no row takes from the backup.
+    pub own: &'static [&'static str],
     /// What else changes in rows that are there.
     pub touch: &'static str,
     /// A name that is unique in the tenant, and may have changed hands since.
@@ -34,8 +34,8 @@ pub(super) struct Shown {
 const PLAIN: Rule = Rule {
     table: "",
     key: &[],
-    sets: &[],
-    adds: &[],
+    born_with: &[],
+    own: &[],
     touch: "",
     unique: None,
     instead: &[],
@@ -51,40 +51,21 @@ const OF_A_MEMBER: &str =
 /// In an order in which rows can be added.
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        table: "tenant_mail_texts",
-        key: &["mail", "language"],
-        adds: &["subject", "body", "html"],
-        anew: true,
-        ..PLAIN
-    },
-    Rule {
         table: "users",
         key: &["id"],
-        sets: &[
-            "user_name",
-            "user_name_key",
-            "email",
-            "given_name",
-            "family_name",
-            "state",
-            "password_hash",
-            "must_change_password",
-            "impersonation_target",
-            "default_tenant_id",
-            "language",
-            "folded",
-        ],
-        adds: &["created_at", "epoch", "version"],
+        born_with: &["created_at", "epoch", "version"],
+        // Whom operators may act for the tenant says anew: nobody else comes to by a restore.
+        own: &["updated_at", "epoch_at", "lacks", "impersonation_target"],
         unique: Some("user_name_key"),
         comes: "NOT EXISTS (SELECT FROM deleted_users d WHERE d.tenant_id = current_tenant() AND d.user_id = s.id)",
         shown: Some(Shown { subject: "users", name: |of| format!("{of}.user_name") }),
         ..PLAIN
     },
-    // A guest who left does not come back: that is for whoever assigns users.
+    // A guest who left does not come back: that is for whoever assigns users. One who came since goes.
     Rule {
         table: "memberships",
         key: &["user_id"],
-        adds: &["home_tenant_id", "created_at"],
+        born_with: &["home_tenant_id", "created_at"],
         comes: "s.home_tenant_id = current_tenant()
             AND EXISTS (SELECT FROM users u WHERE u.tenant_id = current_tenant() AND u.id = s.user_id)",
         ..PLAIN
@@ -92,8 +73,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         table: "groups",
         key: &["id"],
-        sets: &["own_name", "tenant_name", "description"],
-        adds: &["created_at", "version"],
+        born_with: &["created_at", "version"],
+        own: &["updated_at"],
         unique: Some("own_name"),
         instead: &[(
             "tenant_name",
@@ -104,12 +85,12 @@ pub(super) const RULES: &[Rule] = &[
         ..PLAIN
     },
     Rule { table: "group_members", key: &["group_id", "user_id"], comes: OF_A_MEMBER, ..PLAIN },
-    Rule { table: "privileges", key: &["id"], sets: &["display_name"], adds: &["created_at"], ..PLAIN },
+    Rule { table: "privileges", key: &["id"], born_with: &["created_at"], ..PLAIN },
     Rule {
         table: "roles",
         key: &["id"],
-        sets: &["name", "built_in", "read_only", "description"],
-        adds: &["created_at", "version"],
+        born_with: &["created_at", "version"],
+        own: &["updated_at"],
         unique: Some("name"),
         shown: Some(Shown { subject: "roles", name: |of| format!("{of}.name") }),
         ..PLAIN
@@ -126,18 +107,17 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         table: "user_identities",
         key: &["id"],
-        adds: &["user_id", "provider", "subject", "created_at"],
         anew: true,
         comes: "EXISTS (SELECT FROM users u WHERE u.tenant_id = current_tenant() AND u.id = s.user_id)
             AND EXISTS (SELECT FROM identity_providers p
-                        WHERE p.id = s.provider AND coalesce(p.for_tenant = current_tenant(), true))",
+                        WHERE p.id = s.provider AND p.created_at <= s.created_at
+                            AND coalesce(p.for_tenant = current_tenant(), true))",
         ..PLAIN
     },
     // Numbers that the tenant no longer has are not its users'.
     Rule {
         table: "user_extensions",
         key: &["first"],
-        adds: &["last", "user_id", "range_first", "range_last"],
         anew: true,
         instead: &[
             (
@@ -157,8 +137,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         table: "assets",
         key: &["id"],
-        sets: &["display_name", "folded", "metadata", "user_id"],
-        adds: &[
+        born_with: &[
             "kind",
             "blob_id",
             "bytes",
@@ -171,6 +150,7 @@ pub(super) const RULES: &[Rule] = &[
             "extension",
             "version",
         ],
+        own: &["blob_state", "updated_at", "born"],
         touch: ", version = t.version + 1, updated_at = clock_timestamp()",
         instead: &[(
             "user_id",
