@@ -234,8 +234,19 @@ pub struct Segment {
     pub columns: Vec<Column>,
     /// How many rows.
     pub rows: i64,
-    /// Bytes of each of its parts, plain.
-    pub parts: Vec<i64>,
+    /// The parts in which they are stored.
+    pub parts: Vec<StoredPart>,
+    /// The SHA-256 of them all, as hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A part of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredPart {
+    /// Bytes of it, plain.
+    pub bytes: i64,
+    /// Bytes of the frame that it is compressed to.
+    pub frame: i64,
 }
 
 /// What a backup is, as it stands in the object store: enough to find and to restore it without the database.

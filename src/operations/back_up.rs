@@ -15,7 +15,8 @@ use crate::app::App;
 use crate::app::backups::segments;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
-use crate::domain::backup::{Amount, Backup, FORMAT, Manifest, Segment, SegmentPart};
+use crate::domain::backup::{Amount, Backup, Column, FORMAT, Manifest, Segment, SegmentPart, StoredPart};
+use crate::domain::blob::hex;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::BackupId;
 use crate::domain::names::names;
@@ -23,7 +24,7 @@ use crate::domain::operation::Units;
 use crate::store::backups::{self, Made};
 use crate::store::copy::{Moment, RowReader, Rows};
 use crate::store::tx::Tx;
-use crate::vault::{PART_BYTES, TenantKey};
+use crate::vault::{OVERHEAD, PART_BYTES, TenantKey};
 
 /// What it needs.
 pub(super) struct BackUp {
@@ -89,8 +90,7 @@ impl Copying<'_> {
         for rows in segments(&self.backup.components) {
             let columns = self.moment.columns(rows.table).await?;
             let pieces = self.moment.rows(rows.table, &columns, &rows.condition).await?;
-            let (parts, count) = self.segment(rows.table, pieces).await?;
-            written.push(Segment { table: rows.table.to_owned(), columns, rows: count, parts });
+            written.push(self.segment(rows.table, columns, pieces).await?);
         }
         let rows = written.iter().map(|segment| segment.rows).sum();
         let kinds: Vec<_> = self.backup.components.iter().filter_map(|component| component.assets()).collect();
@@ -113,12 +113,14 @@ impl Copying<'_> {
         Ok(Made { attempt: self.job.claimed.claim.epoch, key: self.key.id, taken_at: self.moment.at, amount })
     }
 
-    /// Writes the rows of a table; gives the bytes of each part, and how many rows there are.
-    async fn segment(&mut self, table: &str, mut pieces: Rows) -> Result<(Vec<i64>, i64)> {
+    /// Writes the rows of a table.
+    async fn segment(&mut self, table: &str, columns: Vec<Column>, mut pieces: Rows) -> Result<Segment> {
         let (mut reader, mut buffer, mut parts) = (RowReader::default(), BytesMut::new(), Vec::new());
+        let mut content = self.key.content()?;
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
             reader.take(&piece, |_| Ok(()))?;
+            content.update(&piece);
             buffer.extend_from_slice(&piece);
             while buffer.len() >= PART_BYTES {
                 let part = buffer.split_to(PART_BYTES).freeze();
@@ -126,10 +128,11 @@ impl Copying<'_> {
             }
         }
         parts.push(self.part(table, parts.len(), buffer.freeze()).await?);
-        Ok((parts, reader.finish()?))
+        let sha256 = hex(&content.finish().1);
+        Ok(Segment { table: table.to_owned(), columns, rows: reader.finish()?, parts, sha256 })
     }
 
-    async fn part(&mut self, name: &str, number: usize, plain: Bytes) -> Result<i64> {
+    async fn part(&mut self, name: &str, number: usize, plain: Bytes) -> Result<StoredPart> {
         let bytes = i64::try_from(plain.len()).unwrap_or(i64::MAX);
         let place = SegmentPart {
             tenant: self.backup.tenant,
@@ -138,8 +141,9 @@ impl Copying<'_> {
             segment: name.to_owned(),
             part: i32::try_from(number).unwrap_or(i32::MAX),
         };
-        self.stored_bytes += self.app.vault.put_part(self.key.clone(), place, plain).await?;
+        let stored = self.app.vault.put_part(self.key.clone(), place, plain).await?;
+        self.stored_bytes += stored;
         fail::fail_point!("backup.part.written");
-        Ok(bytes)
+        Ok(StoredPart { bytes, frame: stored - i64::try_from(OVERHEAD).unwrap_or(0) })
     }
 }

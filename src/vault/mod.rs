@@ -134,11 +134,6 @@ impl Vault {
         crunch(sealed.len(), move || part::open_frame(&key, path.as_ref(), sealed)).await?
     }
 
-    /// What is in such a frame.
-    pub async fn unpack(&self, frame: Bytes, name: ObjectName) -> Result<Bytes> {
-        crunch(PART_BYTES, move || part::unpack(&frame, name.as_str())).await?
-    }
-
     async fn sealed(&self, name: ObjectName) -> Result<(Path, Bytes)> {
         let path = Path::from(name.as_str());
         match objects::get(&self.objects, &path).await {

@@ -47,7 +47,7 @@ pub(super) fn open(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes>
 }
 
 /// What is in a frame.
-pub(super) fn unpack(frame: &[u8], place: &str) -> Result<Bytes> {
+fn unpack(frame: &[u8], place: &str) -> Result<Bytes> {
     let plain = zstd::bulk::decompress(frame, PART_BYTES).map_err(|_| broken(place, "can't be decompressed"))?;
     Ok(plain.into())
 }

@@ -26,7 +26,8 @@ const KINDS: [(Kind, &str); 13] = [
     (Kind::Other, "server-administrator"),
 ];
 
-fn of_kind(parent: &str, kind: Kind) -> v1::UploadAssetHeader {
+/// An asset of that kind, on its way.
+pub fn of_kind(parent: &str, kind: Kind) -> v1::UploadAssetHeader {
     let call = v1::CallMetadata {
         start_time: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }),
         duration: Some(prost_types::Duration { seconds: 61, nanos: 500_000_000 }),

@@ -3,7 +3,7 @@
 mod change;
 pub mod collect;
 mod copy;
-mod kinds;
+pub mod kinds;
 mod list;
 mod quota;
 mod resume;

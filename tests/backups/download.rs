@@ -7,9 +7,11 @@ use std::process::{Command, Stdio};
 use futures::{StreamExt as _, TryStreamExt as _};
 use landlord::proto::v1;
 use tonic::{Code, Status};
+use v1::asset::Kind;
 use v1::download_backup_response::Content as Downloaded;
 
 use crate::assets::collect::files;
+use crate::assets::kinds::of_kind;
 use crate::support::assets::{header, noise, sha256};
 use crate::support::client::{Api, assert_refused, fields};
 use crate::support::lifecycle::facts;
@@ -61,6 +63,7 @@ async fn tar_and_zstd_open_it_and_the_content_is_there_byte_by_byte() {
         anna.upload(header, content).await.unwrap();
     }
     anna.new_asset(&acme, "the same again", &contents[1]).await;
+    anna.upload(of_kind(&acme, Kind::Recording), b"content").await.unwrap();
     let backup = anna.back_up(&acme).await;
     let (header, archive) = anna.archive(&backup.name, 0, usize::MAX).await.unwrap();
     assert_eq!((header.backup, header.size), (Some(backup.clone()), i64::try_from(archive.len()).unwrap()));
@@ -76,6 +79,11 @@ async fn tar_and_zstd_open_it_and_the_content_is_there_byte_by_byte() {
 
     let lines = std::fs::read_to_string(unpacked.join("assets.ndjson")).unwrap();
     let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (calls, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line["kind"] == "RECORDING");
+    let call = serde_json::json!({
+        "start_time": "2023-11-14T22:13:20Z", "duration_ms": 61_500, "caller": "0170 1234", "called": "1000", "extension": "1000"
+    });
+    assert_eq!((calls.len(), &calls[0]["call"]), (1, &call));
     assert_eq!(lines.len(), 6);
     for line in &lines {
         let content = std::fs::read(unpacked.join(line["file"].as_str().unwrap())).unwrap();
@@ -132,7 +140,7 @@ async fn whoever_lacks_the_privilege_of_anything_in_it_has_none_of_it_and_each_d
     let documents = ben.back_up(&acme).await;
     let refused = ben.archive(&all.name, 0, usize::MAX).await.map(|_| ());
     let refused = assert_refused(refused, Code::PermissionDenied, "PRIVILEGE_MISSING");
-    assert!(facts(&refused)["privilege"].starts_with("user-administrator,"), "{refused:?}");
+    assert!(facts(&refused)["privilege"].ends_with(",user-administrator"), "{refused:?}");
     ben.archive(&documents.name, 0, usize::MAX).await.unwrap();
     let trail = anna.audit(&acme, "method = DownloadBackup").await.unwrap();
     assert_eq!((trail.len(), &trail[0].resource), (1, &documents.name), "what was refused is not there");
@@ -143,6 +151,9 @@ async fn whoever_lacks_the_privilege_of_anything_in_it_has_none_of_it_and_each_d
     let denied = operator.archive(&all.name, 0, usize::MAX).await.map(|_| ());
     assert_refused(denied, Code::PermissionDenied, "PRIVILEGE_MISSING");
     operator.exchanged(&acme).await.archive(&all.name, 0, usize::MAX).await.unwrap();
+    let own = operator.back_up("tenants/infrastructure").await;
+    let protected = operator.archive(&own.name, 0, usize::MAX).await.map(|_| ());
+    assert_refused(protected, Code::FailedPrecondition, "RESOURCE_PROTECTED");
 }
 
 #[tokio::test(flavor = "multi_thread")]

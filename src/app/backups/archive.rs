@@ -21,13 +21,13 @@ use tar::{EntryType, Header};
 use super::open::{KeptBlob, OpenBackup};
 use crate::app::content::AHEAD;
 use crate::context::OpContext;
-use crate::domain::backup::Segment;
-use crate::domain::blob::{ObjectName, Part, Sha256};
+use crate::domain::backup::{Segment, StoredPart};
+use crate::domain::blob::{ObjectName, Part, Sha256, hex};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::KeyId;
 use crate::store::copy::Record;
-use crate::vault::OVERHEAD;
-use crate::vault::frame::{frame, framed_len};
+use crate::vault::frame::{FRAME_BYTES, frame, framed_len};
+use crate::vault::{OVERHEAD, TenantKey};
 
 /// Bytes of the blocks that tar counts in.
 const BLOCK: usize = 512;
@@ -44,15 +44,15 @@ pub(super) struct Archive {
 enum File {
     /// One that was made for it.
     Made { name: &'static str, content: Bytes },
-    /// The rows of a table, with the bytes of each frame.
-    Table { segment: Segment, frames: Vec<(ObjectName, i64)>, key: KeyId, sha256: Sha256 },
+    /// The rows of a table, with the names of their parts and the key of those.
+    Table { segment: Segment, parts: Vec<ObjectName>, key: KeyId },
     /// Content.
     Content(KeptBlob),
 }
 
 /// Some bytes of the archive.
 enum Piece {
-    /// Here.
+    /// Here, not framed yet, and not more than a frame has.
     Here(Bytes),
     /// In the store, as a frame of so many bytes.
     Stored { key: KeyId, name: ObjectName, bytes: i64 },
@@ -70,7 +70,7 @@ impl File {
     fn bytes(&self) -> i64 {
         match self {
             Self::Made { content, .. } => length(content.len()),
-            Self::Table { segment, .. } => segment.parts.iter().sum(),
+            Self::Table { segment, .. } => segment.parts.iter().map(|part| part.bytes).sum(),
             Self::Content(kept) => kept.blob.bytes,
         }
     }
@@ -78,11 +78,17 @@ impl File {
     /// The frames that it consists of.
     fn frames(&self) -> Vec<Piece> {
         match self {
-            Self::Made { content, .. } => vec![Piece::Here(frame(content))],
-            Self::Table { frames, key, .. } => {
-                let piece =
-                    |(name, bytes): &(ObjectName, i64)| Piece::Stored { key: *key, name: name.clone(), bytes: *bytes };
-                frames.iter().map(piece).collect()
+            Self::Made { content, .. } => {
+                let begins = (0..content.len()).step_by(FRAME_BYTES);
+                begins.map(|at| Piece::Here(content.slice(at..content.len().min(at + FRAME_BYTES)))).collect()
+            }
+            Self::Table { segment, parts, key } => {
+                let piece = |(name, part): (&ObjectName, &StoredPart)| Piece::Stored {
+                    key: *key,
+                    name: name.clone(),
+                    bytes: part.frame,
+                };
+                parts.iter().zip(&segment.parts).map(piece).collect()
             }
             Self::Content(kept) => {
                 let piece = |part: &Part| {
@@ -93,41 +99,33 @@ impl File {
             }
         }
     }
-
-    /// Bytes that these have.
-    fn framed(&self) -> i64 {
-        match self {
-            Self::Made { content, .. } => length(framed_len(content.len())),
-            Self::Table { frames, .. } => frames.iter().map(|(_, bytes)| bytes).sum(),
-            Self::Content(kept) => {
-                kept.blob.parts.iter().map(|part| i64::from(part.stored_bytes) - length(OVERHEAD)).sum()
-            }
-        }
-    }
 }
 
 impl Piece {
     fn bytes(&self) -> i64 {
         match self {
-            Self::Here(bytes) => length(bytes.len()),
+            Self::Here(plain) => length(framed_len(plain.len())),
             Self::Stored { bytes, .. } => *bytes,
         }
     }
 }
 
 impl Archive {
-    /// Lays the archive of a backup out. The rows are read for it, the content is not.
+    /// Lays the archive of a backup out. What it says of assets is read for it, other rows and the content are not.
     pub async fn lay_out(open: &OpenBackup) -> Result<Self> {
         let manifest = serde_json::to_vec_pretty(&open.manifest).map_err(|e| Error::internal("manifest", e))?;
         let mut files = vec![File::Made { name: "manifest.json", content: manifest.into() }];
         for segment in &open.manifest.segments {
-            files.push(table(open, segment).await?);
+            let parts = (0..segment.parts.len()).map(|part| open.place(segment, part).into()).collect();
+            files.push(File::Table { segment: segment.clone(), parts, key: open.key.id });
         }
         let blobs = open.blobs().await?;
         let lines = asset_lines(open, &blobs).await?;
         files.push(File::Made { name: "assets.ndjson", content: lines });
         files.extend(blobs.into_iter().map(File::Content));
-        let sums = sums(open, &files)?;
+        let key = open.key.clone();
+        let summed = tokio::task::spawn_blocking(move || sums(&key, &files).map(|sums| (files, sums)));
+        let (mut files, sums) = summed.await.map_err(|e| Error::internal("archive", e))??;
         files.push(File::Made { name: "SHA256SUMS", content: sums });
         let modified = u64::try_from(open.manifest.taken_at.timestamp()).unwrap_or(0);
         Ok(Self { folder: format!("{}-{}", open.manifest.tenant_code, open.manifest.backup), modified, files })
@@ -140,7 +138,10 @@ impl Archive {
 
     /// Bytes that it has.
     pub fn bytes(&self) -> i64 {
-        let file = |file: &File| length(framed_len(BLOCK) + framed_len(padding(file.bytes()))) + file.framed();
+        let file = |file: &File| {
+            let around = length(framed_len(BLOCK) + framed_len(padding(file.bytes())));
+            around + file.frames().iter().map(Piece::bytes).sum::<i64>()
+        };
         self.files.iter().map(file).sum::<i64>() + length(framed_len(2 * BLOCK))
     }
 
@@ -150,7 +151,7 @@ impl Archive {
         let pieces = files.into_iter().map(Some).chain([None]).flat_map(move |file| match file {
             Some(file) => pieces(&folder, modified, &file),
             // Two blocks of nothing are the end.
-            None => vec![Ok(Piece::Here(frame(&[0; 2 * BLOCK])))],
+            None => vec![Ok(Piece::Here(Bytes::from_static(&[0; 2 * BLOCK])))],
         });
         let wanted = pieces.scan(0, move |begins, piece| {
             let bytes = piece.as_ref().map_or(0, Piece::bytes);
@@ -174,7 +175,7 @@ impl Archive {
 
 async fn read(open: &OpenBackup, op: OpContext, piece: Piece) -> Result<Bytes> {
     let (key, name, bytes) = match piece {
-        Piece::Here(bytes) => return Ok(bytes),
+        Piece::Here(plain) => return Ok(frame(&plain)),
         Piece::Stored { key, name, bytes } => (key, name, bytes),
     };
     open.app.check_still_given(op).await?;
@@ -189,9 +190,9 @@ async fn read(open: &OpenBackup, op: OpContext, piece: Piece) -> Result<Bytes> {
 /// A file as frames: its header, its content, and what fills the last block.
 fn pieces(folder: &str, modified: u64, file: &File) -> Vec<Result<Piece>> {
     let header = header(&format!("{folder}/{}", file.name()), file.bytes(), modified);
-    let mut pieces = vec![header.map(|header| Piece::Here(frame(&header)))];
+    let mut pieces = vec![header.map(|header| Piece::Here(Bytes::copy_from_slice(&header)))];
     pieces.extend(file.frames().into_iter().map(Ok));
-    pieces.push(Ok(Piece::Here(frame(&[0; BLOCK][..padding(file.bytes())]))));
+    pieces.push(Ok(Piece::Here(Bytes::from_static(&[0; BLOCK]).slice(..padding(file.bytes())))));
     pieces
 }
 
@@ -210,18 +211,6 @@ fn header(path: &str, bytes: i64, modified: u64) -> Result<[u8; BLOCK]> {
 fn padding(bytes: i64) -> usize {
     let block = length(BLOCK);
     usize::try_from((block - bytes % block) % block).unwrap_or(0)
-}
-
-async fn table(open: &OpenBackup, segment: &Segment) -> Result<File> {
-    let (mut frames, mut content) = (Vec::new(), open.key.content()?);
-    for part in 0..segment.parts.len() {
-        let name: ObjectName = open.place(segment, part).into();
-        let stored = open.app.vault.frame(open.key.clone(), name.clone()).await?;
-        frames.push((name.clone(), length(stored.len())));
-        content.update(&open.app.vault.unpack(stored, name).await?);
-    }
-    let (_, sha256) = content.finish();
-    Ok(File::Table { segment: segment.clone(), frames, key: open.key.id, sha256 })
 }
 
 /// A line for each asset.
@@ -260,29 +249,25 @@ async fn asset_lines(open: &OpenBackup, blobs: &[KeptBlob]) -> Result<Bytes> {
 }
 
 /// What `sha256sum -c` reads.
-fn sums(open: &OpenBackup, files: &[File]) -> Result<Bytes> {
+fn sums(key: &TenantKey, files: &[File]) -> Result<Bytes> {
     let mut sums = BytesMut::new();
     for file in files {
         let sha256 = match file {
             File::Made { content, .. } => {
-                let mut sum = open.key.content()?;
+                let mut sum = key.content()?;
                 sum.update(content);
-                sum.finish().1
+                hex(&sum.finish().1)
             }
-            File::Table { sha256, .. } => *sha256,
-            File::Content(kept) => kept.sha256,
+            File::Table { segment, .. } => segment.sha256.clone(),
+            File::Content(kept) => hex(&kept.sha256),
         };
-        sums.extend_from_slice(format!("{}  {}\n", hex(&sha256), file.name()).as_bytes());
+        sums.extend_from_slice(format!("{sha256}  {}\n", file.name()).as_bytes());
     }
     Ok(sums.freeze())
 }
 
 fn content_file(sha256: &Sha256) -> String {
     format!("content/{}", hex(sha256))
-}
-
-fn hex(hash: &Sha256) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn length(bytes: usize) -> i64 {
