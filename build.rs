@@ -111,7 +111,7 @@ fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
             out,
             "pub static {}: Policy = Policy {{ path: {path:?}, name: {:?}, access: Access::{}, platform: &[{}], tenant: &[{}],
              tenant_field: {:?}, change: {}, impersonation: {}, states: &[{}], infrastructure: {}, audited: {}, before_password_change: {},
-             services: ServiceUse::{} }};",
+             services: ServiceUse::{}, finds_tenant: {} }};",
             constant(policy),
             policy.method.name(),
             camel(enum_name(rule, "access").trim_start_matches("ACCESS_")),
@@ -128,6 +128,7 @@ fn policy_table(policies: &[MethodPolicy]) -> Result<String, Failure> {
             flag(rule, "audited"),
             flag(rule, "before_password_change"),
             camel(&enum_name(rule, "services").trim_start_matches("SERVICE_USE_").replace("UNSPECIFIED", "NEVER")),
+            flag(rule, "finds_tenant"),
         )?;
     }
     writeln!(out, "/// The rules of all methods.\npub static ALL: &[&Policy] = &[")?;

@@ -96,6 +96,12 @@ impl OpContext {
         self.call.as_ref()
     }
 
+    /// Whether the request leaves open which tenant it is about.
+    pub fn finds_tenant(&self) -> bool {
+        let open = |call: &Call| call.policy.finds_tenant && call.named.split('/').nth(1) == Some("-");
+        self.call.as_ref().is_some_and(open)
+    }
+
     /// Whether nothing may change.
     pub fn validate_only(&self) -> bool {
         self.call.as_ref().is_some_and(|c| c.validate_only)

@@ -32,6 +32,8 @@ pub struct Policy {
     pub before_password_change: bool,
     /// Whether services may be given it.
     pub services: ServiceUse,
+    /// Whether `tenants/-` is the tenant that what it is about turns out to belong to.
+    pub finds_tenant: bool,
 }
 
 /// Whether services may be given a method, and on which of their tenants they may then call it.

@@ -54,6 +54,16 @@ pub fn may_call(policy: &'static Policy, service: &Arc<Service>) -> Result<MayCa
 }
 
 impl MayCall {
+    /// Leave for the call on whichever tenant it turns out to be about, with the infrastructure tenant until that is known: for a
+    /// service that is bound to all tenants.
+    pub fn anywhere(self, field: &str) -> Result<Permit> {
+        if self.service.reach != Reach::All {
+            let text = "must name one tenant: only a service that is bound to all of them may leave it open";
+            return Err(Error::field(field, text));
+        }
+        Ok(Permit(Ground::Service { service: self.service, policy: self.policy }))
+    }
+
     /// Whether it may make it on that tenant.
     pub fn covers(&self, tenant: TenantUid) -> bool {
         self.service.reach.covers(tenant)

@@ -16,6 +16,16 @@ pub fn hex(hash: &Sha256) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The hash that is written so.
+pub fn parse_hex(text: &str) -> Option<Sha256> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let digits = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
+    let bytes: Vec<u8> = (0..64).step_by(2).map(digits).collect::<Option<_>>()?;
+    bytes.try_into().ok()
+}
+
 /// The name of a part of a blob in the object store. The attempt is that of the upload which wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartName {

@@ -39,6 +39,8 @@ names! {
         Restore = "restore",
         /// Copies assets, within a tenant or to another one.
         CopyAssets = "copy-assets",
+        /// Finds whose recordings are.
+        AssignRecordings = "assign-recordings",
     }
 }
 
@@ -52,7 +54,12 @@ impl Kind {
             | Self::Purge
             | Self::ForceDeletion
             | Self::Restore => true,
-            Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup | Self::CopyAssets => false,
+            Self::DeliverMail
+            | Self::CollectContent
+            | Self::BackUp
+            | Self::VerifyBackup
+            | Self::CopyAssets
+            | Self::AssignRecordings => false,
         }
     }
 
@@ -65,7 +72,8 @@ impl Kind {
             | Self::BackUp
             | Self::VerifyBackup
             | Self::Restore
-            | Self::CopyAssets => true,
+            | Self::CopyAssets
+            | Self::AssignRecordings => true,
             Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
         }
     }
@@ -73,7 +81,12 @@ impl Kind {
     /// Whether it ends when its tenant is prepared for deletion.
     pub const fn yields_to_deletion(self) -> bool {
         match self {
-            Self::DeliverMail | Self::CollectContent | Self::BackUp | Self::VerifyBackup | Self::CopyAssets => true,
+            Self::DeliverMail
+            | Self::CollectContent
+            | Self::BackUp
+            | Self::VerifyBackup
+            | Self::CopyAssets
+            | Self::AssignRecordings => true,
             Self::Provision
             | Self::PrepareDeletion
             | Self::Thaw

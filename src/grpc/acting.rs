@@ -62,7 +62,7 @@ impl Guard {
             Named::One(uid) => Ok(uid),
             Named::Unknown if hinted.is_some_and(|hinted| hinted.is_some()) => Err(mismatch()),
             Named::Unknown => Err(Error::not_found(named)),
-            Named::Everything => {
+            Named::Everything | Named::Whichever => {
                 Err(not_permitted("whoever acts for an account does so in one tenant: name it").into())
             }
             Named::Nothing => match (hinted, token) {

@@ -83,4 +83,14 @@ impl AssetServiceHandler for AssetService {
         let begun = self.0.copy_assets(op.clone(), asset::copy(request)?).await?;
         Ok(v1::CopyAssetsResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
     }
+
+    async fn assign_recordings(
+        &self,
+        op: OpContext,
+        request: v1::AssignRecordingsRequest,
+    ) -> Result<v1::AssignRecordingsResponse> {
+        names::tenant_or_open("parent", &request.parent)?;
+        let begun = self.0.assign_recordings(op.clone()).await?;
+        Ok(v1::AssignRecordingsResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
+    }
 }

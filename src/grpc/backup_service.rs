@@ -93,7 +93,7 @@ impl BackupServiceHandler for BackupService {
     }
 
     async fn get_upload(&self, op: OpContext, request: v1::GetUploadRequest) -> Result<v1::GetUploadResponse> {
-        let found = self.0.get_upload(op, names::id("name", &request.name)?).await?;
+        let found = self.0.get_upload(op, names::upload("name", &request.name)?).await?;
         Ok(v1::GetUploadResponse { upload: Some(asset::upload(found)) })
     }
 }

@@ -195,7 +195,7 @@ impl Guard {
         let hinted = self.hinted(hint).await?;
         let expected = match &target {
             Named::One(uid) => Some(*uid),
-            Named::Nothing | Named::Everything => Some(facts.caller.active),
+            Named::Nothing | Named::Everything | Named::Whichever => Some(facts.caller.active),
             Named::Unknown => None,
         };
         let known = |uid: &TenantUid| decision::is_operator(facts) || *uid == facts.caller.active;
@@ -224,7 +224,7 @@ impl Guard {
             _ => return Err(Error::field(policy.tenant_field, "must begin with `tenants/{tenant}`, a code or a uid")),
         };
         if name == "-" {
-            return Ok(Named::Everything);
+            return Ok(if policy.finds_tenant { Named::Whichever } else { Named::Everything });
         }
         Ok(match self.app.resolve_tenant(name).await? {
             Some((uid, _)) => Named::One(uid),
@@ -270,6 +270,8 @@ fn unreadable(status: &Status) -> Error {
 pub(super) enum Named {
     Nothing,
     Everything,
+    /// What the call is about will say it. Until then it is with the operators.
+    Whichever,
     One(TenantUid),
     Unknown,
 }
@@ -281,6 +283,7 @@ impl Named {
             Self::Nothing => Target::Nothing,
             Self::Everything => Target::Everything,
             Self::One(uid) => Target::One(*uid),
+            Self::Whichever => Target::One(TenantUid::INFRASTRUCTURE),
             Self::Unknown => Target::One(TenantUid(Uuid::nil())),
         }
     }
@@ -289,6 +292,7 @@ impl Named {
         match self {
             Self::Nothing | Self::Everything => Ok(None),
             Self::One(uid) => Ok(Some(*uid)),
+            Self::Whichever => Ok(Some(TenantUid::INFRASTRUCTURE)),
             Self::Unknown => Err(Error::not_found(named)),
         }
     }

@@ -30,6 +30,8 @@ impl Guard {
         let may = may_call(policy, service)?;
         let tenant = match self.named(policy, named).await? {
             Named::One(uid) => Some(uid),
+            Named::Whichever if hint.is_some() => return Err(mismatch()),
+            Named::Whichever => return Ok((may.anywhere(policy.tenant_field)?, TenantUid::INFRASTRUCTURE)),
             Named::Unknown => None,
             Named::Everything | Named::Nothing => {
                 return Err(Error::field(policy.tenant_field, "must name one tenant: services work on one at a time"));

@@ -50,6 +50,7 @@ impl Work for CopyAssets {
             destination: self.destination,
             set: self.set,
             actor: job.claimed.actor.clone(),
+            moves: false,
         };
         let total = i64::try_from(self.assets.len()).unwrap_or(i64::MAX);
         let (mut done, mut bytes) = (0, 0);

@@ -15,6 +15,7 @@
 //!
 //! Each kind is one file: what it needs, its steps, its undo.
 
+mod assign_recordings;
 mod back_up;
 mod collect_content;
 mod copy_assets;

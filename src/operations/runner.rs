@@ -11,6 +11,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
 use super::Job;
+use super::assign_recordings::AssignRecordings;
 use super::back_up::BackUp;
 use super::collect_content::CollectContent;
 use super::copy_assets::CopyAssets;
@@ -153,6 +154,9 @@ impl Runner {
             Params::Restore(asked) => engine.run(job, Restore { app, asked, made: Mutex::default() }).await,
             Params::CopyAssets { assets, destination, set } => {
                 engine.run(job, CopyAssets { app, assets, destination, set }).await;
+            }
+            Params::AssignRecordings { set } => {
+                engine.run(job, AssignRecordings { app, set, after: Mutex::default() }).await;
             }
             Params::CollectContent {} => engine.run(job, CollectContent { app }).await,
             Params::DeliverMail { mail, user } => {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::clock::clock_timestamp;
 use super::error::failed;
-use super::schema::{assets as a, blobs as b, tenant_identities as ti};
+use super::schema::{assets as a, blobs as b, tenant_identities as ti, user_extensions as e};
 use super::tx::Tx;
 use crate::domain::asset::{Asset, AssetKind, CallRecorded, Metadata, NewAsset};
 use crate::domain::error::{Error, Result};
@@ -70,7 +70,7 @@ pub(super) async fn tenant_code(tx: &mut Tx) -> Result<String> {
     ti::table.find(tx.tenant().0).select(ti::code).first(tx.conn()).await.map_err(failed)
 }
 
-/// Adds an asset to the transaction's tenant.
+/// Adds an asset to the transaction's tenant; a recording is of the user who has the extension.
 pub async fn insert(
     tx: &mut Tx,
     id: AssetId,
@@ -80,6 +80,12 @@ pub async fn insert(
 ) -> Result<()> {
     let metadata = serde_json::to_value(&new.metadata).map_err(|e| Error::internal("metadata", e))?;
     let call = new.call.as_ref();
+    let number = call.map(|call| call.extension.codes().0);
+    let whose = e::table
+        .filter(e::tenant_id.eq(tx.tenant().0))
+        .filter(e::first.nullable().le(number))
+        .filter(e::last.nullable().ge(number));
+    let whose = whose.select(e::user_id);
     let row = (
         (a::tenant_id.eq(tx.tenant().0), a::id.eq(id.0), a::kind.eq(new.kind.name()), a::blob_id.eq(blob.0)),
         (a::display_name.eq(new.display_name.as_str()), a::folded.eq(fold(new.display_name.as_str()))),
@@ -89,7 +95,8 @@ pub async fn insert(
             a::call_ms.eq(call.map(|call| i64::try_from(call.duration.as_millis()).unwrap_or(i64::MAX))),
             a::caller.eq(call.map(|call| call.caller.as_str())),
             a::called.eq(call.map(|call| call.called.as_str())),
-            a::extension.eq(call.map(|call| call.extension.codes().0)),
+            a::extension.eq(number),
+            a::user_id.eq(whose.single_value()),
         ),
     );
     diesel::insert_into(a::table).values(row).execute(tx.conn()).await.map_err(failed)?;
@@ -136,9 +143,9 @@ pub async fn names(tx: &mut Tx, ids: &[AssetId]) -> Result<Vec<String>> {
 pub async fn duplicate(tx: &mut Tx, of: AssetId, id: AssetId, creator: &str) -> Result<()> {
     const DUPLICATE: &str = "
         INSERT INTO assets (tenant_id, id, kind, display_name, folded, metadata, blob_id, bytes, created_by,
-                            call_start, call_ms, caller, called, extension, user_id)
+                            call_start, call_ms, caller, called, extension, user_id, assigned)
         SELECT tenant_id, $3, kind, display_name, folded, metadata, blob_id, bytes, $4,
-               call_start, call_ms, caller, called, extension, user_id
+               call_start, call_ms, caller, called, extension, user_id, assigned
         FROM assets WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE
         ON CONFLICT (tenant_id, id) DO NOTHING";
     diesel::sql_query(DUPLICATE)

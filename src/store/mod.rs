@@ -47,6 +47,7 @@ pub mod operations;
 pub mod privileges;
 pub mod progress;
 pub mod public_tenants;
+pub mod recordings;
 pub mod records;
 pub mod requests;
 pub mod restoration;

@@ -11,7 +11,7 @@ use super::schema::{
 };
 use super::tx::Tx;
 use crate::domain::error::{Reason, Refusal, Result};
-use crate::domain::id::{GroupId, UserId};
+use crate::domain::id::{GroupId, TenantUid, UserId};
 use crate::domain::privilege::Privilege;
 use crate::domain::role::{NewPrivilege, PrivilegeKey};
 
@@ -32,6 +32,15 @@ pub async fn unlicensed(tx: &mut Tx) -> Result<BTreeSet<Privilege>> {
     let names = n::table.filter(n::tenant_id.eq(tx.tenant().0)).select(n::privilege);
     let names: Vec<String> = names.load(tx.conn()).await.map_err(failed)?;
     Ok(names.iter().filter_map(|name| Privilege::parse(name)).collect())
+}
+
+/// What a user holds in a tenant, which need not be the transaction's.
+pub async fn of_user_in(tx: &mut Tx, tenant: TenantUid, user: UserId) -> Result<BTreeSet<Privilege>> {
+    let own = tx.tenant();
+    tx.work_in(tenant).await?;
+    let held = of_user(tx, user).await?;
+    tx.work_in(own).await?;
+    Ok(held)
 }
 
 /// Those of these keys that a user holds in the transaction's tenant.

@@ -320,6 +320,7 @@ diesel::allow_tables_to_appear_in_same_query!(role_privileges, group_roles);
 diesel::allow_tables_to_appear_in_same_query!(roles, user_roles, group_roles);
 
 // What CheckAccess asks at once.
+diesel::allow_tables_to_appear_in_same_query!(tenants, tenant_extensions);
 diesel::allow_tables_to_appear_in_same_query!(tenants, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(tenants, user_privileges);
 diesel::allow_tables_to_appear_in_same_query!(tenant_features, tenants);

@@ -6,6 +6,7 @@ mod copy;
 pub mod kinds;
 mod list;
 mod quota;
+mod recordings;
 mod resume;
 mod s3;
 mod sealed;

@@ -43,7 +43,8 @@ pub const fn steps(kind: Kind) -> &'static [Step] {
         | Kind::BackUp
         | Kind::VerifyBackup
         | Kind::Restore
-        | Kind::CopyAssets => &[],
+        | Kind::CopyAssets
+        | Kind::AssignRecordings => &[],
     }
 }
 

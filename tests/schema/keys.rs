@@ -35,6 +35,7 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("backups_by_age", "the platform's list in this order"),
     ("blobs_unused", "the housekeeping looks for content to remove across tenants"),
     ("uploads_by_expiry", "the same, for uploads that are given up"),
+    ("uploads_by_uploader", "whoever uploads a recording to whichever tenant asks how far it is"),
     ("requests_by_age", "what has expired is removed across tenants"),
 ];
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::check_kind;
 use crate::app::App;
 use crate::app::content::receive;
-use crate::app::tenants::target;
+use crate::app::tenants::{begin, target};
 use crate::authz::permit::{Ground, Purpose};
 use crate::context::OpContext;
 use crate::domain::asset::{Asset, AssetKind, NewAsset, not_privileged};
@@ -22,7 +22,7 @@ use crate::domain::tenant::Tenant;
 use crate::domain::upload::{Announced, UploadKey};
 use crate::store::claims::{self, Claim};
 use crate::store::tx::{Prepared, Tx};
-use crate::store::{assets, blobs, limits, memberships, operations, privileges, tenants, uploads};
+use crate::store::{assets, blobs, limits, memberships, privileges, tenants, uploads};
 
 /// What is to be copied.
 #[derive(Clone, Debug)]
@@ -58,8 +58,9 @@ impl App {
             let named = copy.destination.map(|named| named.name).unwrap_or_default();
             self.check_destination(&op, destination, &named, kinds, bytes).await?;
         }
-        let begun =
-            self.db.change(op, "copy-assets", input, |tx, (named, destination)| begin(tx, named, *destination).boxed());
+        let begun = self
+            .db
+            .change(op, "copy-assets", input, |tx, (named, destination)| begin_copy(tx, named, *destination).boxed());
         let begun = begun.await?;
         self.notify();
         Ok(begun)
@@ -135,7 +136,7 @@ async fn wanted(tx: &mut Tx, named: &[Named<AssetId>]) -> Result<Vec<Asset>> {
     Ok(found)
 }
 
-async fn begin(tx: &mut Tx, named: &[Named<AssetId>], destination: TenantUid) -> Result<Operation> {
+async fn begin_copy(tx: &mut Tx, named: &[Named<AssetId>], destination: TenantUid) -> Result<Operation> {
     target(tx).await?;
     let mut found: Vec<_> = wanted(tx, named).await?.into_iter().map(|asset| asset.id).collect();
     found.sort_unstable();
@@ -144,11 +145,7 @@ async fn begin(tx: &mut Tx, named: &[Named<AssetId>], destination: TenantUid) ->
     if destination != tx.tenant() {
         tx.tell("destination", destination.to_string());
     }
-    let actor = tx.op().actor();
-    let params = Params::CopyAssets { assets: found, destination, set: Uuid::now_v7() };
-    let operation = operations::enqueue(tx, &params, &actor).await?;
-    let begun = operations::load(tx, operation).await?;
-    begun.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))
+    begin(tx, &Params::CopyAssets { assets: found, destination, set: Uuid::now_v7() }).await
 }
 
 /// Copies assets of a tenant, as the work of an operation.
@@ -163,6 +160,8 @@ pub(crate) struct Copying {
     pub set: Uuid,
     /// Who asked for it.
     pub actor: Actor,
+    /// Whether the asset itself goes, once its copy is there.
+    pub moves: bool,
 }
 
 impl Copying {
@@ -232,9 +231,11 @@ impl Copying {
             metadata: asset.metadata,
             call: asset.call,
         };
-        let input = (self.claim, self.destination, (new, received, copy), self.actor.clone());
-        let copied = self.app.db.change(here, "copy-asset", input, |tx, (claim, destination, copied, actor)| {
+        let moved = self.moves.then_some((asset.id, asset.creator));
+        let input = ((self.claim, self.destination), (new, received, copy), self.actor.clone(), moved);
+        let copied = self.app.db.change(here, "copy-asset", input, |tx, (where_to, copied, actor, moved)| {
             async move {
+                let (claim, destination) = where_to;
                 claims::fence(tx, claim).await?;
                 tx.switch(*destination).await?;
                 let tenant = receiving(tx).await?;
@@ -242,8 +243,16 @@ impl Copying {
                 uploads::dissolve(tx, &received.upload, received.last.as_ref()).await?;
                 let content = (&received.content, &received.sha256, received.bytes);
                 let blob = blobs::publish(tx, received.upload.blob, content.0, content.1, content.2).await?;
-                let creator = actor.name_in(tenant.uid, &tenant.code);
-                assets::insert(tx, *copy, new, (blob, received.bytes), &creator).await
+                let creator = match moved {
+                    Some((_, creator)) => creator.clone(),
+                    None => actor.name_in(tenant.uid, &tenant.code),
+                };
+                assets::insert(tx, *copy, new, (blob, received.bytes), &creator).await?;
+                if let Some((asset, _)) = moved {
+                    tx.switch(claim.tenant).await?;
+                    assets::delete(tx, *asset).await?;
+                }
+                Ok(())
             }
             .boxed()
         });

@@ -5,6 +5,7 @@ mod copy;
 mod download;
 mod participant;
 mod read;
+mod recordings;
 mod upload;
 
 pub use change::UpdateAsset;
@@ -23,8 +24,8 @@ use crate::store::{assets, privileges};
 /// The kinds of assets that whoever calls may have to do with. A service may with all, where it was given the call.
 async fn kinds(tx: &mut Tx) -> Result<BTreeSet<AssetKind>> {
     let op = tx.op().clone();
-    let Some((_, user)) = op.permit().subject() else { return Ok(AssetKind::ALL.iter().copied().collect()) };
-    let held = privileges::of_user(tx, user).await?;
+    let Some((tenant, user)) = op.permit().subject() else { return Ok(AssetKind::ALL.iter().copied().collect()) };
+    let held = privileges::of_user_in(tx, tenant, user).await?;
     Ok(AssetKind::ALL.iter().copied().filter(|kind| held.contains(&kind.privilege())).collect())
 }
 

@@ -25,6 +25,7 @@ impl App {
         announced: Announced,
         chunks: BoxStream<'static, Result<Chunk>>,
     ) -> Result<Option<Asset>> {
+        let op = if op.finds_tenant() { self.placed(op, &new).await? } else { op };
         if op.validate_only() {
             let input = (new, announced);
             let tried =
@@ -32,10 +33,9 @@ impl App {
             return tried.await.map(|()| None);
         }
         let sealed_with = self.sealing_key(op.target()?).await?.id;
-        let request = op.call().and_then(|call| call.request.clone());
-        let id = request.as_ref().map_or_else(UploadId::new, |request| UploadId(request.id));
-        let body_hash = request.map(|request| request.body_hash).unwrap_or_default();
-        let key = UploadKey { uploader: uploader(&op)?, id };
+        let key = key(&op)?;
+        let body_hash =
+            op.call().and_then(|call| call.request.clone()).map(|request| request.body_hash).unwrap_or_default();
         let input = (new.clone(), (key, body_hash), announced.clone(), (sealed_with, self.content.keep_uploads));
         let begun = self.db.prepare(op.clone(), "begin-upload", input, |tx, (new, upload, announced, content)| {
             async move {
@@ -62,6 +62,10 @@ impl App {
     /// How far an upload of the caller is.
     pub async fn get_upload(&self, op: OpContext, id: UploadId) -> Result<Progress> {
         let (absent, key) = (op.not_found(), UploadKey { uploader: uploader(&op)?, id });
+        let op = match self.place_of_upload(&op, key).await? {
+            Some(tenant) => op.on(tenant),
+            None => op,
+        };
         let found = self.db.read(op, "get-upload", key, |tx, key| {
             async move {
                 let Some(tenant) = tenants::load(tx).await? else { return Ok(None) };
@@ -71,6 +75,12 @@ impl App {
         });
         found.await?.ok_or(absent)
     }
+}
+
+/// What an upload by that call is known by.
+pub(super) fn key(op: &OpContext) -> Result<UploadKey> {
+    let request = op.call().and_then(|call| call.request.as_ref());
+    Ok(UploadKey { uploader: uploader(op)?, id: request.map_or_else(UploadId::new, |request| UploadId(request.id)) })
 }
 
 fn uploader(op: &OpContext) -> Result<Uuid> {

@@ -55,7 +55,8 @@ fn not_cancellable(operation: &Operation) -> Error {
         | Kind::BackUp
         | Kind::VerifyBackup
         | Kind::Restore
-        | Kind::CopyAssets => "it is stopping already".to_owned(),
+        | Kind::CopyAssets
+        | Kind::AssignRecordings => "it is stopping already".to_owned(),
     };
     let text = format!("{} can't be cancelled: {why}", operation.kind.name());
     Refusal::new(Reason::OperationNotCancellable, text).with("state", operation.state.name()).about(name).into()

@@ -11,7 +11,7 @@ use crate::store::tx::Tx;
 use crate::store::{operations, tenants, transitions, users};
 
 /// Adds an operation; gives it as it is now.
-pub(super) async fn begin(tx: &mut Tx, params: &Params) -> Result<Operation> {
+pub(in crate::app) async fn begin(tx: &mut Tx, params: &Params) -> Result<Operation> {
     let actor = tx.op().actor();
     let id = operations::enqueue(tx, params, &actor).await?;
     let found = operations::load(tx, id).await?;
@@ -62,7 +62,10 @@ pub(in crate::app) async fn begin_again(
             return backups::begin_again(tx, tenant, asked).await;
         }
         (
-            Params::CollectContent {} | Params::VerifyBackup { .. } | Params::CopyAssets { .. },
+            Params::CollectContent {}
+            | Params::VerifyBackup { .. }
+            | Params::CopyAssets { .. }
+            | Params::AssignRecordings { .. },
             Standing::Active(_) | Standing::Locked(_),
         ) => params.clone(),
         _ => return Ok(None),

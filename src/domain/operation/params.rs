@@ -56,6 +56,11 @@ pub enum Params {
         /// What the ids of the copies follow from: whoever begins again finds what was copied.
         set: Uuid,
     },
+    /// See [`Kind::AssignRecordings`].
+    AssignRecordings {
+        /// What the ids follow from that recordings have where they belong.
+        set: Uuid,
+    },
 }
 
 impl Params {
@@ -73,6 +78,7 @@ impl Params {
             Self::VerifyBackup { .. } => Kind::VerifyBackup,
             Self::Restore(_) => Kind::Restore,
             Self::CopyAssets { .. } => Kind::CopyAssets,
+            Self::AssignRecordings { .. } => Kind::AssignRecordings,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::names;
 use crate::app::assets::{CopyAssets, UpdateAsset};
 use crate::app::content::Chunk;
 use crate::domain::asset::{Asset, AssetKind, CallRecorded, NewAsset, metadata};
-use crate::domain::blob::{Sha256, hex};
+use crate::domain::blob::{Sha256, hex, parse_hex};
 use crate::domain::error::{Error, Result};
 use crate::domain::extension::Extension;
 use crate::domain::name::AssetName;
@@ -76,15 +76,11 @@ fn parse_kind(sent: i32) -> Result<AssetKind, String> {
     found.map(|(kind, _)| *kind).ok_or_else(|| format!("must be one of {}", names()))
 }
 
-fn parse_hex(text: &str) -> Result<Option<Sha256>, String> {
+fn sha256(text: &str) -> Result<Option<Sha256>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    let digit = |at: usize| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let digits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let bytes: Option<Vec<u8>> = (0..64).step_by(2).map(digit).collect();
-    let hash = bytes.filter(|_| digits).and_then(|bytes| bytes.try_into().ok());
-    hash.map(Some).ok_or_else(|| "must be 64 hexadecimal digits, or empty".to_owned())
+    parse_hex(text).map(Some).ok_or_else(|| "must be 64 hexadecimal digits, or empty".to_owned())
 }
 
 /// What the first message of an upload announces.
@@ -92,14 +88,14 @@ pub fn announced(first: v1::UploadAssetRequest) -> Result<(NewAsset, Announced)>
     let Some(Uploaded::Header(header)) = first.content else {
         return Err(Error::field("header", "must be the first message of the stream"));
     };
-    names::tenant("header.parent", &header.parent)?;
+    names::tenant_or_open("header.parent", &header.parent)?;
     let mut fields = Fields::default();
     let kind = fields.take("header.kind", parse_kind(header.kind));
     let display_name = fields.take("header.display_name", AssetName::parse(&header.display_name));
     let metadata = fields.take("header.metadata", metadata(header.metadata));
     let size = Some(header.size).filter(|size| (0..=MOST_BYTES).contains(size));
     let size = fields.take("header.size", size.ok_or_else(|| format!("must be from 0 to {MOST_BYTES}")));
-    let sha256 = fields.take("header.sha256", parse_hex(&header.sha256));
+    let sha256 = fields.take("header.sha256", sha256(&header.sha256));
     let call = header.call.map(|sent| call(&mut fields, sent));
     match (kind, &call) {
         (Some(AssetKind::Recording), None) => fields.refuse("header.call", "is required for a recording"),

@@ -41,6 +41,11 @@ fn is_tenant(text: &str) -> bool {
     !text.is_empty() && text != "-" && text.len() <= 64 && !text.contains('\0')
 }
 
+/// The tenant that a request names, or `tenants/-`, which leaves it open. The policy of the call says whether it may be left open.
+pub fn tenant_or_open(field: &str, name: &str) -> Result<()> {
+    if name == "tenants/-" { Ok(()) } else { tenant(field, name).map(|_| ()) }
+}
+
 /// `tenants/{tenant}/{collection}/{id}`.
 pub fn named<I: Resource>(field: &str, name: &str) -> Result<Named<I>> {
     let parsed = match name.split('/').collect::<Vec<_>>().as_slice() {
@@ -50,6 +55,14 @@ pub fn named<I: Resource>(field: &str, name: &str) -> Result<Named<I>> {
         _ => None,
     };
     parsed.ok_or_else(|| Error::field(field, format!("must be `tenants/{{tenant}}/{}/{{id}}`", I::COLLECTION)))
+}
+
+/// The id in `tenants/{tenant}/uploads/{request_id}`, where the tenant may be left open.
+pub fn upload(field: &str, name: &str) -> Result<UploadId> {
+    match name.strip_prefix("tenants/-/uploads/").and_then(UploadId::parse) {
+        Some(id) => Ok(id),
+        None => id(field, name),
+    }
 }
 
 /// `tenants/{tenant}/users/{user}/sessions/{session}`: the user, and its session.

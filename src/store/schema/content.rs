@@ -71,6 +71,7 @@ diesel::table! {
         extension -> Nullable<Int8>,
         user_id -> Nullable<Uuid>,
         born -> Int8,
+        assigned -> Bool,
     }
 }
 
