@@ -96,7 +96,7 @@ async fn an_exported_directory_is_imported_whole_under_the_new_tenants_name() {
     let bench = Bench::start().await;
     let directory = Directory::new(bench.db.clone());
     let (source, claimed) = bench.claimed("Source", Some("anna")).await;
-    let landlord::domain::operation::Params::Provision { admin } = &claimed.params else { panic!("{claimed:?}") };
+    let landlord::domain::operation::Params::Provision { admin, .. } = &claimed.params else { panic!("{claimed:?}") };
     assert_eq!(directory.provision(&source, admin.as_ref()).await.unwrap(), Answer::Done);
     let records = exported(&directory, &source).await;
     assert!(records.iter().any(|r| r.kind == "users" && r.body["user_name"] == "anna"));

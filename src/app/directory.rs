@@ -7,7 +7,7 @@ use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{RoleId, UserId};
+use crate::domain::id::{RoleId, UserId, UserRef};
 use crate::domain::name::DisplayName;
 use crate::domain::operation::{InitialAdmin, Units};
 use crate::domain::user::{BuiltInRole, SUPERUSER, UserState};
@@ -15,7 +15,7 @@ use crate::ports::{Answer, Participant, Record, StepCall, Usage};
 use crate::store::claims::{self, Claim};
 use crate::store::directory::{self, NewUser};
 use crate::store::tx::{Db, Tx};
-use crate::store::{records, roles};
+use crate::store::{impersonation_targets, memberships, records, roles};
 
 /// Rows that one batch of a purge removes.
 const BATCH: i64 = 1000;
@@ -159,8 +159,19 @@ pub(super) async fn start_directory(tx: &mut Tx, tenant_name: &DisplayName) -> R
     Ok(administrator)
 }
 
+/// Sees to it that the tenant has that account and that it can be acted for; what it may do is as it is.
+pub(super) async fn usable_superuser(tx: &mut Tx) -> Result<UserId> {
+    let user = match directory::find_user(tx, SUPERUSER).await? {
+        Some(user) => user,
+        None => insert_superuser(tx).await?,
+    };
+    memberships::insert(tx, &[UserRef { home: tx.tenant(), user }]).await?;
+    impersonation_targets::make_usable(tx, user).await?;
+    Ok(user)
+}
+
 /// The account that operators act for. In the infrastructure tenant nobody does.
-pub(super) async fn insert_superuser(tx: &mut Tx) -> Result<UserId> {
+async fn insert_superuser(tx: &mut Tx) -> Result<UserId> {
     let superuser = NewUser {
         user_name: SUPERUSER,
         user_name_key: SUPERUSER,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::asset::AssetKind;
 use super::blob::ObjectName;
 use super::error::{Error, Reason, Refusal, Result};
-use super::id::{BackupId, KeyId, OperationId, TenantUid};
+use super::id::{BackupId, BlobId, KeyId, OperationId, TenantUid};
 use super::names::names;
 use super::operation::Failure;
 use super::privilege::Privilege;
@@ -168,6 +168,19 @@ pub struct Backup {
     pub place: Option<(i64, KeyId)>,
     /// Grows with each change of what is said of it.
     pub version: i64,
+    /// The archive that it was uploaded as. Once it is read, that is there no more.
+    pub archive: Option<BlobId>,
+    /// Of what it was made, if that was uploaded and read.
+    pub source: Option<Source>,
+}
+
+/// The tenant that an archive is of, as it says itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Which.
+    pub tenant: TenantUid,
+    /// Its code, there.
+    pub tenant_code: String,
 }
 
 impl Backup {

@@ -116,6 +116,19 @@ impl Error {
         Refusal { fields, ..Refusal::new(Reason::FieldsInvalid, listed.join("; ")) }.into()
     }
 
+    /// The same, of fields that are those of a message in a field of the request.
+    #[must_use]
+    pub fn within(self, field: &str) -> Self {
+        match self {
+            Self::Refused(refusal) if !refusal.fields.is_empty() => {
+                let inside =
+                    |wrong: FieldViolation| FieldViolation::new(format!("{field}.{}", wrong.field), wrong.allowed);
+                Self::fields(refusal.fields.into_iter().map(inside).collect())
+            }
+            other => other,
+        }
+    }
+
     /// One field is wrong.
     pub fn field(field: impl Into<String>, allowed: impl Into<String>) -> Self {
         Self::fields(vec![FieldViolation::new(field, allowed)])

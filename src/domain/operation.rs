@@ -33,6 +33,8 @@ names! {
         CollectContent = "collect-content",
         /// Backs a tenant up.
         BackUp = "back-up",
+        /// Reads the archive of a backup that was uploaded.
+        ImportBackup = "import-backup",
         /// Reads all of a backup.
         VerifyBackup = "verify-backup",
         /// Makes a tenant's data those of a backup.
@@ -57,6 +59,7 @@ impl Kind {
             Self::DeliverMail
             | Self::CollectContent
             | Self::BackUp
+            | Self::ImportBackup
             | Self::VerifyBackup
             | Self::CopyAssets
             | Self::AssignRecordings => false,
@@ -70,6 +73,7 @@ impl Kind {
             | Self::DeliverMail
             | Self::CollectContent
             | Self::BackUp
+            | Self::ImportBackup
             | Self::VerifyBackup
             | Self::Restore
             | Self::CopyAssets
@@ -84,6 +88,7 @@ impl Kind {
             Self::DeliverMail
             | Self::CollectContent
             | Self::BackUp
+            | Self::ImportBackup
             | Self::VerifyBackup
             | Self::CopyAssets
             | Self::AssignRecordings => true,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::backup::Component;
-use super::id::BackupId;
+use super::id::{BackupId, TenantUid};
 
 /// A restore that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,19 @@ pub struct NewRestore {
     pub choices: Choices,
     /// Whether what there is now is backed up first.
     pub safety_backup: bool,
+}
+
+/// A backup that a new tenant is to have the data of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FromBackup {
+    /// The tenant that has it.
+    pub tenant: TenantUid,
+    /// Which.
+    pub backup: BackupId,
+    /// What of it.
+    pub components: Vec<Component>,
+    /// Whether users come that were deleted since.
+    pub revive_deleted_users: bool,
 }
 
 /// A restore that is under way.

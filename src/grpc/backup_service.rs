@@ -4,8 +4,8 @@ use futures::StreamExt as _;
 use futures::stream::once;
 
 use super::convert::operation::operation;
-use super::convert::{asset, backup, names, page};
-use super::guard::Answers;
+use super::convert::{asset, backup, names, page, tenant};
+use super::guard::{Answers, Messages};
 use super::guarded::BackupServiceHandler;
 use crate::app::App;
 use crate::app::backups::Download;
@@ -80,15 +80,41 @@ impl BackupServiceHandler for BackupService {
         Ok(header.chain(chunks.map(|chunk| chunk.map(backup::downloaded))).boxed())
     }
 
+    async fn upload_backup(
+        &self,
+        op: OpContext,
+        first: v1::UploadBackupRequest,
+        rest: Messages<v1::UploadBackupRequest>,
+    ) -> Result<v1::UploadBackupResponse> {
+        let new = backup::announced(first)?;
+        let chunks = rest.map(|message| message.and_then(backup::uploaded)).boxed();
+        let Some(arrived) = self.0.upload_backup(op, new, chunks).await? else { return Ok(Default::default()) };
+        Ok(v1::UploadBackupResponse {
+            operation: Some(operation(arrived.operation)),
+            backup: Some(backup::backup(arrived.backup)),
+        })
+    }
+
     async fn restore_backup(
         &self,
         op: OpContext,
         request: v1::RestoreBackupRequest,
     ) -> Result<v1::RestoreBackupResponse> {
-        let begun = self.0.restore_backup(op.clone(), backup::restore(request)?).await?;
+        let (new, to_new) = backup::restore(request)?;
+        let (begun, preview, made) = match to_new {
+            None => {
+                let begun = self.0.restore_backup(op.clone(), new).await?;
+                (begun.operation, begun.preview, None)
+            }
+            Some(make) => {
+                let begun = self.0.restore_to_new(op.clone(), new, make).await?;
+                (begun.created.operation, begun.preview, Some(tenant::tenant(begun.created.tenant)))
+            }
+        };
         Ok(v1::RestoreBackupResponse {
-            operation: Some(operation(begun.operation)).filter(|_| !op.validate_only()),
-            preview: Some(backup::preview(begun.preview)),
+            operation: Some(operation(begun)).filter(|_| !op.validate_only()),
+            preview: Some(backup::preview(preview)),
+            tenant: made,
         })
     }
 

@@ -17,11 +17,13 @@
 
 mod assign_recordings;
 mod back_up;
+mod backup_writer;
 mod collect_content;
 mod copy_assets;
 mod deliver_mail;
 mod engine;
 mod force_deletion;
+mod import_backup;
 mod metrics;
 mod participants;
 mod prepare_deletion;

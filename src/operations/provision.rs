@@ -11,6 +11,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::lifecycle::Standing;
 use crate::domain::names::names;
 use crate::domain::operation::{Failure, InitialAdmin, Mail, Params, Units};
+use crate::domain::restore::FromBackup;
 use crate::store::transitions::{self, Because};
 use crate::store::tx::Tx;
 use crate::store::{directory, operations, settings};
@@ -19,6 +20,8 @@ use crate::store::{directory, operations, settings};
 pub(super) struct Provision {
     pub app: App,
     pub admin: Option<InitialAdmin>,
+    /// What the tenant begins with.
+    pub from: Option<FromBackup>,
 }
 
 names! {
@@ -26,6 +29,8 @@ names! {
     ProvisionStep {
         /// Every participant sets its part up.
         Participants = "participants",
+        /// Its data become those of a backup, if that was asked for.
+        Data = "data",
         /// The tenant becomes active.
         Activate = "activate",
     }
@@ -41,13 +46,20 @@ impl Work for Provision {
             ProvisionStep::Participants => {
                 ask_each(&self.app, job, step.name(), Ask::Provision(self.admin.clone()), so_far).await
             }
+            ProvisionStep::Data => {
+                if let Some(from) = &self.from {
+                    self.app.fill_from_backup(job.claimed.claim, from).await?;
+                }
+                Ok(Outside::Done)
+            }
             ProvisionStep::Activate => Ok(Outside::Done),
         }
     }
 
     async fn inside(&self, tx: &mut Tx, job: &Job, step: ProvisionStep) -> Result<Next<ProvisionStep>> {
         match step {
-            ProvisionStep::Participants => Ok(Next::Step(ProvisionStep::Activate)),
+            ProvisionStep::Participants => Ok(Next::Step(ProvisionStep::Data)),
+            ProvisionStep::Data => Ok(Next::Step(ProvisionStep::Activate)),
             ProvisionStep::Activate => {
                 let tenant = tenant_of(tx).await?;
                 let Standing::Provisioning(standing) = tenant.standing() else { return Err(unexpected()) };

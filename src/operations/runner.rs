@@ -18,6 +18,7 @@ use super::copy_assets::CopyAssets;
 use super::deliver_mail::DeliverMail;
 use super::engine::Engine;
 use super::force_deletion::ForceDeletion;
+use super::import_backup::ImportBackup;
 use super::metrics::Metrics;
 use super::prepare_deletion::PrepareDeletion;
 use super::provision::Provision;
@@ -144,12 +145,15 @@ impl Runner {
     async fn dispatch(&self, job: Job) {
         let (engine, app) = (&self.engine, self.app.clone());
         match job.claimed.params.clone() {
-            Params::Provision { admin } => engine.run(job, Provision { app, admin }).await,
+            Params::Provision { admin, from } => engine.run(job, Provision { app, admin, from }).await,
             Params::PrepareDeletion {} => engine.run(job, PrepareDeletion { app }).await,
             Params::Thaw {} => engine.run(job, Thaw { app }).await,
             Params::Purge {} => engine.run(job, Purge { app }).await,
             Params::ForceDeletion {} => engine.run(job, ForceDeletion { app }).await,
             Params::BackUp { backup } => engine.run(job, BackUp { app, backup, made: Mutex::default() }).await,
+            Params::ImportBackup { backup } => {
+                engine.run(job, ImportBackup { app, backup, read: Mutex::default() }).await;
+            }
             Params::VerifyBackup { backup } => engine.run(job, VerifyBackup { app, backup }).await,
             Params::Restore(asked) => engine.run(job, Restore { app, asked, made: Mutex::default() }).await,
             Params::CopyAssets { assets, destination, set } => {

@@ -11,9 +11,9 @@ use super::clock::clock_timestamp;
 use super::error::failed;
 use super::schema::{backups as b, tenant_identities as ti, tenant_limits as l};
 use super::tx::Tx;
-use crate::domain::backup::{Amount, Backup, BackupState, Component, NewBackup};
+use crate::domain::backup::{Amount, Backup, BackupState, Component, NewBackup, Source};
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{BackupId, KeyId, OperationId, TenantUid};
+use crate::domain::id::{BackupId, BlobId, KeyId, OperationId, TenantUid};
 use crate::domain::operation::Failure;
 
 pub(super) type Row = (
@@ -21,6 +21,7 @@ pub(super) type Row = (
     (String, Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>),
     (i64, i64, i64, i64),
     (Option<i64>, Option<Uuid>, String, String, i64),
+    (Option<Uuid>, Option<Uuid>, Option<String>),
 );
 
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -30,6 +31,7 @@ pub(super) fn columns() -> _ {
         (b::created_by, b::operation_id, b::created_at, b::taken_at, b::ended_at, b::verified_at),
         (b::rows, b::objects, b::bytes, b::stored_bytes),
         (b::attempt, b::key_id, b::reason, b::message, b::version),
+        (b::archive_id, b::source_id, b::source_code),
     )
 }
 
@@ -40,6 +42,7 @@ pub(super) fn backup(row: Row) -> Result<Backup> {
         (creator, operation, created_at, taken_at, ended_at, verified_at),
         (rows, objects, bytes, stored_bytes),
         (attempt, key, reason, message, version),
+        (archive, source, source_code),
     ) = row;
     let parse = |names: Vec<String>| names.iter().map(|name| Component::parse(name)).collect::<Option<Vec<_>>>();
     Ok(Backup {
@@ -61,6 +64,8 @@ pub(super) fn backup(row: Row) -> Result<Backup> {
         failure: (!reason.is_empty()).then(|| Failure { reason, message, ..Failure::none() }),
         place: attempt.zip(key.map(KeyId)),
         version,
+        archive: archive.map(BlobId),
+        source: source.zip(source_code).map(|(tenant, tenant_code)| Source { tenant: TenantUid(tenant), tenant_code }),
     })
 }
 

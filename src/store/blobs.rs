@@ -1,5 +1,6 @@
 //! The blobs of tenants: which there are, how far each is, and its parts.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::clock::{LockClass, ago, clock_timestamp, pg_advisory_xact_lock};
 use super::error::failed;
+use super::operations;
 use super::schema::{backups as k, blob_parts as p, blobs as b, departed_content as d, uploads as u};
 use super::tx::{PlatformTx, Tx};
 use crate::domain::backup::BackupState;
@@ -129,7 +131,11 @@ pub async fn condemn_unused(tx: &mut Tx, grace: Duration, most: i64) -> Result<u
         .select(b::id)
         .for_update()
         .skip_locked();
-    let mut ids: Vec<Uuid> = unused.load(tx.conn()).await.map_err(failed)?;
+    // What comes with a restore has no assets before that is done.
+    let mut ids: Vec<Uuid> = match operations::exclusive(tx).await? {
+        Some(_) => Vec::new(),
+        None => unused.load(tx.conn()).await.map_err(failed)?,
+    };
     let under_way = u::table.filter(u::tenant_id.eq(tenant)).filter(u::result.eq("")).select(u::blob_id);
     let given_up = b::table
         .filter(b::tenant_id.eq(tenant))
@@ -142,6 +148,13 @@ pub async fn condemn_unused(tx: &mut Tx, grace: Duration, most: i64) -> Result<u
     ids.extend(given_up.load::<Uuid>(tx.conn()).await.map_err(failed)?);
     condemn(tx, &ids).await?;
     Ok(ids.len())
+}
+
+/// The SHA-256 of all content that can be referred to.
+pub async fn known(tx: &mut Tx) -> Result<HashSet<Sha256>> {
+    let live = b::table.filter(b::tenant_id.eq(tx.tenant().0)).filter(b::state.eq(BlobState::Live.name()));
+    let hashes: Vec<Option<Vec<u8>>> = live.select(b::sha256).load(tx.conn()).await.map_err(failed)?;
+    Ok(hashes.into_iter().filter_map(|hash| hash?.try_into().ok()).collect())
 }
 
 /// Forgets which content departed of which no backup is left that shows it.

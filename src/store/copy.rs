@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::OwnedSemaphorePermit;
@@ -164,6 +164,41 @@ impl RowReader {
         }
         let row = self.pending.split_to(all - rest.len()).freeze();
         Ok(Some(places.into_iter().map(|place| place.map(|place| row.slice(place))).collect()))
+    }
+}
+
+/// Writes rows as Postgres copies them.
+#[derive(Debug)]
+pub struct RowWriter {
+    written: BytesMut,
+}
+
+impl Default for RowWriter {
+    fn default() -> Self {
+        Self { written: BytesMut::from(HEADER) }
+    }
+}
+
+impl RowWriter {
+    /// Adds a row, of as many fields as another row has.
+    pub fn add(&mut self, row: &Fields) {
+        self.written.put_i16(i16::try_from(row.len()).unwrap_or(i16::MAX));
+        for field in row {
+            let length = field.as_ref().map_or(-1, |field| i32::try_from(field.len()).unwrap_or(i32::MAX));
+            self.written.put_i32(length);
+            self.written.extend_from_slice(field.as_deref().unwrap_or_default());
+        }
+    }
+
+    /// What was written since this was asked last.
+    pub fn take(&mut self) -> Bytes {
+        self.written.split().freeze()
+    }
+
+    /// The rest, and the end.
+    pub fn finish(mut self) -> Bytes {
+        self.written.put_i16(-1);
+        self.written.freeze()
     }
 }
 

@@ -67,6 +67,7 @@ pub mod tenant_list;
 pub mod tenants;
 pub mod transitions;
 pub mod tx;
+pub mod uploaded_backups;
 pub mod uploads;
 mod user_filter;
 pub mod user_identities;

@@ -8,7 +8,7 @@ use super::schema::operations as o;
 use super::tx::Tx;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::OperationId;
-use crate::domain::operation::{InitialAdmin, Kind, Params};
+use crate::domain::operation::{Kind, Params};
 
 /// What an operation was asked for; None: that is forgotten, with its tenant.
 pub async fn load(tx: &mut Tx, id: OperationId) -> Result<Option<Params>> {
@@ -16,8 +16,8 @@ pub async fn load(tx: &mut Tx, id: OperationId) -> Result<Option<Params>> {
     Ok(stored.optional().map_err(failed)?.and_then(|params| serde_json::from_value(params).ok()))
 }
 
-/// The administrator that the tenant's last provisioning was to make.
-pub async fn last_provisioned_admin(tx: &mut Tx) -> Result<Option<InitialAdmin>> {
+/// What the tenant's last provisioning was asked for.
+pub async fn last_provisioning(tx: &mut Tx) -> Result<Option<Params>> {
     let params: Option<serde_json::Value> = o::table
         .filter(o::tenant_id.eq(tx.tenant().0))
         .filter(o::kind.eq(Kind::Provision.name()))
@@ -27,10 +27,8 @@ pub async fn last_provisioned_admin(tx: &mut Tx) -> Result<Option<InitialAdmin>>
         .await
         .optional()
         .map_err(failed)?;
-    match params.map(serde_json::from_value).transpose().map_err(|e| Error::internal("stored parameters", e))? {
-        Some(Params::Provision { admin }) => Ok(admin),
-        _ => Ok(None),
-    }
+    let params = params.map(serde_json::from_value).transpose().map_err(|e| Error::internal("stored parameters", e))?;
+    Ok(params.filter(|params| matches!(params, Params::Provision { .. })))
 }
 
 /// Forgets what the ended operations of the transaction's tenant asked for: names and addresses of people among it.

@@ -5,7 +5,7 @@
 mod rules;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use itertools::Itertools as _;
 
@@ -16,6 +16,8 @@ use super::tx::Tx;
 use crate::domain::asset::AssetKind;
 use crate::domain::backup::{Component, Segment};
 use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::{TenantUid, UserId};
+use crate::domain::privilege::Privilege;
 use crate::domain::restore::{Change, Listed, NAMES};
 
 /// Rows that are laid out.
@@ -27,6 +29,8 @@ pub struct LaidOut {
     pub segments: Vec<Segment>,
     /// Whether users come back that somebody deleted.
     pub revive: bool,
+    /// The tenant that they were of, if that is another one: a new tenant gets them.
+    pub source: Option<TenantUid>,
 }
 
 impl LaidOut {
@@ -52,10 +56,12 @@ impl LaidOut {
     }
 }
 
-/// Whether a restore brings rows of that table back. Content is where it is; features, mail texts and how many licences there are are
-/// for operators to say.
-pub fn takes(table: &str) -> bool {
-    ["tenants", "user_licenses"].contains(&table) || RULES.iter().any(|rule| rule.table == table)
+/// Whether a restore takes rows of that table, to a new tenant or in place, where content is already. Features, mail texts and how many
+/// licences there are are for operators to say.
+pub fn takes(table: &str, to_new: bool) -> bool {
+    to_new && table == "blobs"
+        || ["tenants", "user_licenses"].contains(&table)
+        || RULES.iter().any(|rule| rule.table == table)
 }
 
 /// A rule, for rows that are laid out.
@@ -117,6 +123,9 @@ impl Applied<'_> {
         let Rule { table, key, born_with, own, instead, touch, anew, .. } = self.rule;
         let adds: Vec<_> = self.laid.columns(table).filter(|column| !own.contains(column)).collect();
         let value = |column: &&str| {
+            if *column == "tenant_id" {
+                return "current_tenant()".to_owned();
+            }
             let instead = instead.iter().find(|(of, _)| of == column);
             instead.map_or_else(|| format!("s.{column}"), |(_, value)| (*value).to_owned())
         };
@@ -145,11 +154,36 @@ impl Applied<'_> {
     }
 }
 
+/// Makes users that are laid out, and are of another tenant, those of the transaction's. Who was deleted there does not come.
+pub async fn adopt_users(tx: &mut Tx, laid: &LaidOut, deleted: &[UserId]) -> Result<()> {
+    let Some(source) = laid.source.filter(|_| laid.has("users")) else { return Ok(()) };
+    let deleted: Vec<_> = deleted.iter().map(|user| user.0).collect();
+    let gone = diesel::sql_query("DELETE FROM staged_users WHERE id = ANY ($1)").bind::<Array<SqlUuid>, _>(deleted);
+    gone.execute(tx.conn()).await.map_err(failed)?;
+    for statement in rules::ADOPT_USERS {
+        let adopt = diesel::sql_query(statement).bind::<SqlUuid, _>(source.0);
+        adopt.execute(tx.conn()).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Makes assets that are laid out, and are of another tenant, refer to the content that came to the transaction's.
+pub async fn adopt_content(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
+    if laid.source.is_some() && laid.has("assets") { run(tx, rules::ADOPT_CONTENT).await } else { Ok(()) }
+}
+
 /// Makes the rows of the transaction's tenant, which is held, those that are laid out.
 pub async fn replace(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
     check_content(tx, laid).await?;
     if laid.has("users") {
         run(tx, rules::REMOVE_WHAT_GOES_WITH_USERS).await?;
+    }
+    if laid.has("role_privileges") && !tx.tenant().is_infrastructure() {
+        // No backup that was made here has any.
+        let about_tenants: Vec<_> =
+            Privilege::ALL.into_iter().filter(|p| p.is_platform()).map(Privilege::name).collect();
+        let none = diesel::sql_query("DELETE FROM staged_role_privileges WHERE privilege = ANY ($1)");
+        none.bind::<Array<Text>, _>(about_tenants).execute(tx.conn()).await.map_err(failed)?;
     }
     for applied in laid.rules().rev() {
         run(tx, &applied.remove()).await?;
@@ -177,7 +211,9 @@ pub async fn replace(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
 }
 
 async fn replace_profile(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
-    let columns = laid.columns("tenants").filter(|column| rules::PROFILE.contains(column));
+    // A new tenant has a name of its own.
+    let own = |column: &&str| laid.source.is_some() && *column == "display_name";
+    let columns = laid.columns("tenants").filter(|column| rules::PROFILE.contains(column) && !own(column));
     let set = columns.map(|column| format!("{column} = s.{column}")).join(", ");
     let profile = format!("UPDATE tenants t SET {set} FROM staged_tenants s WHERE t.tenant_id = current_tenant()");
     run(tx, &profile).await
@@ -199,7 +235,10 @@ async fn check_content(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
 
 /// What [`replace`] would do, and does not.
 pub async fn preview(tx: &mut Tx, laid: &LaidOut) -> Result<Vec<Change>> {
-    check_content(tx, laid).await?;
+    // To a new tenant content comes when it is asked for in earnest.
+    if laid.source.is_none() {
+        check_content(tx, laid).await?;
+    }
     let mut changes = Vec::new();
     for applied in laid.rules() {
         let Some(Shown { subject, name }) = &applied.rule.shown else { continue };
@@ -253,14 +292,21 @@ async fn run(tx: &mut Tx, statement: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the tenant has of what no backup has can be in the way, such as a name.
+/// What the tenant has of what no backup has can be in the way, such as a name; and what was uploaded may be what no table takes.
 fn clash_or_failed(error: diesel::result::Error) -> Error {
+    use diesel::result::DatabaseErrorKind as Kind;
+    use diesel::result::Error::DatabaseError;
     match &error {
-        diesel::result::Error::DatabaseError(diesel::result::DatabaseErrorKind::UniqueViolation, info) => {
+        DatabaseError(Kind::UniqueViolation, info) => {
             let what = info.table_name().unwrap_or("the backup");
             let text =
                 format!("a row of {what} has a name that something has which stays; rename that and repeat the call");
             Refusal::new(Reason::ResourceExists, text).into()
+        }
+        DatabaseError(Kind::CheckViolation | Kind::NotNullViolation | Kind::ForeignKeyViolation, info) => {
+            let what = info.table_name().unwrap_or("the backup");
+            let text = format!("the rows of {what} are none that this version takes; the backup can't be restored");
+            Refusal::new(Reason::BackupCorrupt, text).with("damaged", format!("the rows of {what}")).into()
         }
         _ => failed(error),
     }

@@ -5,10 +5,10 @@ use diesel_async::RunQueryDsl;
 
 use super::clock::clock_timestamp;
 use super::error::failed;
-use super::schema::{operations as o, restores as r};
+use super::schema::{deleted_users as d, operations as o, restores as r};
 use super::tx::Tx;
 use crate::domain::error::Result;
-use crate::domain::id::{BackupId, OperationId};
+use crate::domain::id::{BackupId, OperationId, UserId};
 
 /// Notes that an operation restores a backup, which then stays until that has ended.
 pub async fn begin(tx: &mut Tx, operation: OperationId, backup: BackupId) -> Result<()> {
@@ -44,4 +44,11 @@ pub async fn of(tx: &mut Tx, backup: BackupId) -> Result<Option<OperationId>> {
         .select(r::operation_id);
     let found: Option<uuid::Uuid> = unfinished.first(tx.conn()).await.optional().map_err(failed)?;
     Ok(found.map(OperationId))
+}
+
+/// Users of the transaction's tenant whom somebody deleted. It need not be there any more.
+pub async fn deleted_users(tx: &mut Tx) -> Result<Vec<UserId>> {
+    let deleted = d::table.filter(d::tenant_id.eq(tx.tenant().0)).select(d::user_id);
+    let deleted: Vec<uuid::Uuid> = deleted.load(tx.conn()).await.map_err(failed)?;
+    Ok(deleted.into_iter().map(UserId).collect())
 }

@@ -4,42 +4,17 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::TryStreamExt as _;
 use landlord::proto::v1;
-use tonic::{Code, Status};
+use tonic::Code;
 use v1::asset::Kind;
-use v1::download_backup_response::Content as Downloaded;
 
 use crate::assets::collect::files;
 use crate::assets::kinds::of_kind;
 use crate::support::assets::{header, noise, sha256};
-use crate::support::client::{Api, assert_refused, fields};
+use crate::support::client::{assert_refused, fields};
 use crate::support::lifecycle::facts;
 use crate::support::server::TestServer;
-
-impl Api {
-    /// DownloadBackup: the header, and at most so many bytes from there on. Each chunk must be the next one and be whole.
-    async fn archive(
-        &self,
-        name: &str,
-        offset: i64,
-        most: usize,
-    ) -> Result<(v1::DownloadBackupHeader, Vec<u8>), Status> {
-        let request = v1::DownloadBackupRequest { name: name.into(), offset };
-        let mut stream = self.client.backups().download_backup(request).await?.into_inner();
-        let Some(Downloaded::Header(header)) = stream.try_next().await?.unwrap().content else { panic!("no header") };
-        let mut content = Vec::new();
-        while content.len() < most
-            && let Some(message) = stream.next().await
-        {
-            let Some(Downloaded::Chunk(chunk)) = message?.content else { panic!("another header") };
-            assert_eq!(chunk.offset, offset + i64::try_from(content.len()).unwrap());
-            assert_eq!(chunk.crc32c, Some(crc32c::crc32c(&chunk.data)));
-            content.extend_from_slice(&chunk.data);
-        }
-        Ok((header, content))
-    }
-}
 
 /// What is in the archive, unpacked by the system's own tar.
 fn unpacked(archive: &[u8], folder: &Path) -> PathBuf {

@@ -3,6 +3,7 @@
 mod crash;
 mod create;
 mod download;
+mod hostile;
 mod keep;
 mod last;
 mod list;
@@ -10,4 +11,6 @@ mod real;
 mod restore;
 mod restore_crash;
 mod restore_limits;
+mod restore_new;
+mod upload;
 mod verify;

@@ -1,16 +1,18 @@
 //! Real files, many of them: what a tenant of a gibibyte takes to be uploaded, backed up, downloaded and restored.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use landlord::proto::v1;
+use tokio_stream::wrappers::ReceiverStream;
 use v1::download_backup_response::Content as Downloaded;
+use v1::upload_backup_request::Content as Uploaded;
 
-use crate::support::assets::{header, sha256};
+use crate::support::assets::{CHUNK, header, sha256};
 use crate::support::backups::whole;
 use crate::support::client::{Api, eventually};
 use crate::support::lifecycle::ADMIN_PASSWORD;
@@ -115,6 +117,55 @@ fn peak(process: &Process) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
+/// A second Landlord takes the archive in and makes a tenant of it, which has all these contents under the same ids.
+async fn elsewhere(archive: &Path, size: u64, wanted: &Contents) {
+    let maker = TestServer::start().await;
+    let database = maker.database.clone();
+    maker.stop().await.unwrap();
+    let server = Process::with(&database, &[], &[("operations.lease_ms", "30000".into())]).await.unwrap();
+    let operator = server.operator().await;
+    let since = Instant::now();
+    let announced = v1::UploadBackupHeader {
+        parent: "tenants/infrastructure".into(),
+        size: i64::try_from(size).unwrap(),
+        ..Default::default()
+    };
+    let (sender, messages) = tokio::sync::mpsc::channel(4);
+    let path = archive.to_owned();
+    tokio::task::spawn_blocking(move || {
+        let message = |content| sender.blocking_send(v1::UploadBackupRequest { content: Some(content) });
+        message(Uploaded::Header(announced)).unwrap();
+        let (mut file, mut offset, mut data) = (std::fs::File::open(path).unwrap(), 0, vec![0; CHUNK]);
+        while let read @ 1.. = file.read(&mut data).unwrap() {
+            let chunk = v1::Chunk { offset, data: data[..read].to_vec(), crc32c: None };
+            message(Uploaded::Chunk(chunk)).unwrap();
+            offset += i64::try_from(read).unwrap();
+        }
+    });
+    let arrived = operator.client.backups().upload_backup(ReceiverStream::new(messages)).await.unwrap().into_inner();
+    told("uploaded elsewhere", since, size);
+    let since = Instant::now();
+    operator.succeed(arrived.operation).await;
+    told("read there", since, size);
+    let since = Instant::now();
+    let tenant = Some(v1::Tenant { display_name: "Moved".into(), ..Default::default() });
+    let new_tenant = Some(v1::NewTenant { tenant, ..Default::default() });
+    let request = v1::RestoreBackupRequest { new_tenant, ..whole(&arrived.backup.unwrap().name) };
+    let begun = operator.restore(request).await.unwrap();
+    operator.succeed(begun.operation).await;
+    told("restored to a new tenant there", since, size);
+    let anna = Api::connect(server.address).await.log_in("anna@moved", ADMIN_PASSWORD).await;
+    let moved = contents(&anna, "tenants/moved").await;
+    let wanted: Contents =
+        wanted.iter().map(|(name, hash)| (name.replace("tenants/acme/", "tenants/moved/"), hash.clone())).collect();
+    assert_eq!(moved, wanted);
+    for name in moved.keys().step_by(100) {
+        let (asset, content) = anna.download(name, 0).await.unwrap();
+        assert_eq!(sha256(&content), asset.sha256);
+    }
+    println!("{} MiB in memory at most there", peak(&server));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it takes minutes; make real-input runs it"]
 async fn what_a_tenant_of_real_files_had_comes_back_as_it_was() {
@@ -172,6 +223,8 @@ async fn what_a_tenant_of_real_files_had_comes_back_as_it_was() {
     wanted.dedup();
     assert!(have.lines().eq(wanted.iter().map(String::as_str)), "each content once, and nothing else");
     println!("an archive of {} MiB, {} MiB in memory at most", size >> 20, peak(&server));
+
+    elsewhere(&folder.path().join("backup.tar.zst"), size, &second).await;
 
     let since = Instant::now();
     let begun = anna.restore(whole(&before.name)).await.unwrap().operation.unwrap().name;

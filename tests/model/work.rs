@@ -41,6 +41,7 @@ pub const fn steps(kind: Kind) -> &'static [Step] {
         Kind::DeliverMail
         | Kind::CollectContent
         | Kind::BackUp
+        | Kind::ImportBackup
         | Kind::VerifyBackup
         | Kind::Restore
         | Kind::CopyAssets

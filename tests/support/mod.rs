@@ -1,5 +1,6 @@
 //! Starts what the tests need, once for the whole run where that is possible.
 
+pub mod archives;
 pub mod assets;
 pub mod backups;
 pub mod calls;

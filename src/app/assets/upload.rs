@@ -78,7 +78,7 @@ impl App {
 }
 
 /// What an upload by that call is known by.
-pub(super) fn key(op: &OpContext) -> Result<UploadKey> {
+pub(in crate::app) fn key(op: &OpContext) -> Result<UploadKey> {
     let request = op.call().and_then(|call| call.request.as_ref());
     Ok(UploadKey { uploader: uploader(op)?, id: request.map_or_else(UploadId::new, |request| UploadId(request.id)) })
 }

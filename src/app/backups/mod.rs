@@ -7,7 +7,10 @@ mod download;
 mod list;
 mod open;
 mod restore;
+mod restore_new;
 mod segments;
+pub(crate) mod unpack;
+mod upload;
 
 pub use change::UpdateBackup;
 pub use create::Begun;
@@ -15,7 +18,9 @@ pub use download::Download;
 pub use restore::Restoring;
 pub(super) use restore::begin_again;
 pub(crate) use restore::{land, put_back};
+pub use restore_new::NewlyRestored;
 pub(crate) use segments::segments;
+pub use upload::{Arrived, UploadBackup};
 
 use std::collections::BTreeSet;
 
@@ -32,6 +37,12 @@ pub(super) async fn permitted(tx: &mut Tx, wanted: Vec<Component>) -> Result<(Ve
     let Some((_, user)) = op.permit().subject() else { return Ok((wanted, Vec::new())) };
     let held = privileges::of_user(tx, user).await?;
     Ok(wanted.into_iter().partition(|component| held.contains(&component.privilege())))
+}
+
+/// The refusal of a backup that a later version made.
+pub(crate) fn format_unknown() -> Error {
+    let text = "the backup is of a newer form than this version knows; use the version that made it, or a later one";
+    Refusal::new(Reason::BackupFormatUnknown, text).into()
 }
 
 /// The refusal that names the privileges of these components, which are missing.

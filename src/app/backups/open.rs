@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::segments;
+use super::{format_unknown, segments};
 use crate::app::App;
 use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, SegmentPart};
 use crate::domain::blob::{Blob, ContentId, Part, Sha256};
@@ -48,9 +48,7 @@ impl App {
         let manifest = self.vault.part(key.clone(), place).await.map_err(|error| corrupt(error, "its manifest"))?;
         let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| Error::internal("manifest", e))?;
         if manifest.format > FORMAT || manifest.backup != backup.id {
-            let text =
-                "the backup is of a newer form than this version knows; use the version that made it, or a later one";
-            return Err(Refusal::new(Reason::BackupFormatUnknown, text).into());
+            return Err(format_unknown());
         }
         Ok(OpenBackup { app: self.clone(), backup, attempt, key, manifest })
     }
@@ -85,11 +83,18 @@ impl OpenBackup {
     }
 
     /// Lays out what a restore of these components brings back.
-    pub async fn lay_out(&self, components: &[Component], revive: bool, whose: Beside) -> Result<(Own, LaidOut)> {
+    pub async fn lay_out(
+        &self,
+        components: &[Component],
+        revive: bool,
+        to_new: bool,
+        whose: Beside,
+    ) -> Result<(Own, LaidOut)> {
         let wanted = segments(components);
-        let wanted = |table: &str| restoration::takes(table) && wanted.iter().any(|rows| rows.table == table);
+        let wanted = |table: &str| restoration::takes(table, to_new) && wanted.iter().any(|rows| rows.table == table);
         let segments = self.manifest.segments.iter().filter(|segment| wanted(&segment.table)).cloned();
-        let laid = LaidOut { components: components.to_vec(), segments: segments.collect(), revive };
+        let source = to_new.then_some(self.manifest.tenant);
+        let laid = LaidOut { components: components.to_vec(), segments: segments.collect(), revive, source };
         let staging = self.app.db.staging(whose).await?;
         for segment in &laid.segments {
             let mut laying = staging.lay(segment).await?;

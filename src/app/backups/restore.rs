@@ -9,7 +9,7 @@ use crate::app::administrators::Administrators;
 use crate::app::tenants::{reload, target, wrong_state};
 use crate::context::OpContext;
 use crate::domain::backup::{Backup, Component, NewBackup};
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{BackupId, OperationId};
 use crate::domain::lifecycle::Standing;
 use crate::domain::operation::{Operation, Params};
@@ -34,7 +34,8 @@ pub struct Restoring {
 impl App {
     /// Begins to make a tenant's data those of a backup. Who only tries is told what would come and go.
     pub async fn restore_backup(&self, op: OpContext, new: NewRestore) -> Result<Restoring> {
-        let wanted = self.db.prepare(op.clone(), "restore-wanted", new.clone(), |tx, new| wanted(tx, new).boxed());
+        let wanted =
+            self.db.prepare(op.clone(), "restore-wanted", new.clone(), |tx, new| wanted(tx, new, false).boxed());
         let wanted = match wanted.await? {
             Prepared::Goes(wanted) => wanted,
             Prepared::Answered(begun) => return Ok(begun),
@@ -46,7 +47,7 @@ impl App {
         if !trial {
             return Ok(begun);
         }
-        let (own, laid) = open.lay_out(&wanted.components, revive, Beside::Call).await?;
+        let (own, laid) = open.lay_out(&wanted.components, revive, false, Beside::Call).await?;
         let changes = self
             .db
             .read_on(own, op, "preview-restore", laid, |tx, laid| restoration::preview(tx, laid).boxed())
@@ -56,15 +57,22 @@ impl App {
 }
 
 /// What is asked for, as far as the caller may have it.
-struct Wanted {
-    backup: Backup,
-    components: Vec<Component>,
-    left_out: Vec<Component>,
+pub(super) struct Wanted {
+    pub backup: Backup,
+    pub components: Vec<Component>,
+    pub left_out: Vec<Component>,
 }
 
-async fn wanted(tx: &mut Tx, new: &NewRestore) -> Result<Wanted> {
+pub(super) async fn wanted(tx: &mut Tx, new: &NewRestore, to_new: bool) -> Result<Wanted> {
     let backup = found(tx, new.backup).await?;
     backup.usable()?;
+    if let Some(source) = backup.source.as_ref().filter(|source| !to_new && source.tenant != backup.tenant) {
+        let text = format!(
+            "the backup was made of tenants/{}, with whose data this tenant is not overwritten; restore it to a new one (new_tenant)",
+            source.tenant_code
+        );
+        return Err(Refusal::new(Reason::BackupOfAnotherTenant, text).about(backup.name()).into());
+    }
     let absent: Vec<_> = new.components.iter().filter(|named| !backup.components.contains(named)).collect();
     if !absent.is_empty() {
         let names = absent.iter().map(|component| component.name()).collect::<Vec<_>>().join(", ");
@@ -92,7 +100,7 @@ async fn restore(tx: &mut Tx, new: &NewRestore) -> Result<Restoring> {
         return Err(operations::in_progress(&running));
     }
     backups::hold(tx, new.backup).await?;
-    let Wanted { backup, components, left_out } = wanted(tx, new).await?;
+    let Wanted { backup, components, left_out } = wanted(tx, new, false).await?;
     tx.about(backup.name());
     tx.tell("components", components.iter().map(|component| component.name()).collect::<Vec<_>>().join(" "));
     let preview = Preview { components: components.clone(), left_out, changes: Vec::new() };

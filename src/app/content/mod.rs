@@ -4,6 +4,7 @@ mod collect;
 mod give;
 mod key;
 mod receive;
+mod take_in;
 
 use std::time::Duration;
 

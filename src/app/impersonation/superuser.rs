@@ -6,13 +6,13 @@ use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::app::directory::insert_superuser;
+use crate::app::directory::usable_superuser;
 use crate::app::tenants::{caller_facts, target};
 use crate::authz::decision::{Facts, is_operator};
 use crate::authz::impersonation::{Candidate, STATES, Whom};
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Result};
-use crate::domain::id::{UserId, UserRef};
+use crate::domain::id::UserId;
 use crate::domain::impersonation::{OF_ACTOR, OF_TARGET};
 use crate::domain::lifecycle::State;
 use crate::domain::name::UserName;
@@ -21,7 +21,7 @@ use crate::domain::privilege::Privilege;
 use crate::domain::role::Held;
 use crate::domain::user::{SUPERUSER, UserState};
 use crate::store::tx::Tx;
-use crate::store::{identities, impersonation, impersonation_targets, memberships, privileges, roles};
+use crate::store::{identities, impersonation, privileges, roles};
 
 /// What is missing for acting for a tenant's superuser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,14 +139,9 @@ fn of_actor(facts: &Facts) -> Vec<Obstacle> {
 }
 
 async fn repair(tx: &mut Tx, facts: &Facts) -> Result<Repair> {
-    let tenant = target(tx).await?;
+    target(tx).await?;
     let before = check(tx, facts).await?;
-    let user = match before.superuser {
-        Some(user) => user,
-        None => insert_superuser(tx).await?,
-    };
-    memberships::insert(tx, &[UserRef { home: tenant.uid, user }]).await?;
-    impersonation_targets::make_usable(tx, user).await?;
+    let user = usable_superuser(tx).await?;
     let missing: BTreeSet<_> = check(tx, facts).await?.in_tenant.into_iter().flat_map(|o| o.privileges).collect();
     let missing: Vec<_> = missing.iter().filter_map(|name| Privilege::parse(name)).map(Held::Function).collect();
     if !missing.is_empty() {

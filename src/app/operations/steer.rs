@@ -53,6 +53,7 @@ fn not_cancellable(operation: &Operation) -> Error {
         | Kind::DeliverMail
         | Kind::CollectContent
         | Kind::BackUp
+        | Kind::ImportBackup
         | Kind::VerifyBackup
         | Kind::Restore
         | Kind::CopyAssets

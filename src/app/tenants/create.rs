@@ -14,6 +14,7 @@ use crate::domain::lifecycle::{Standing, Transition};
 use crate::domain::limits::LimitsPatch;
 use crate::domain::name::TenantCode;
 use crate::domain::operation::{InitialAdmin, Operation, Params};
+use crate::domain::restore::FromBackup;
 use crate::domain::server::{DEFAULT_SERVER, Server};
 use crate::domain::tenant::{NewTenant, Tenant};
 use crate::store::settings::{self, Settings};
@@ -27,6 +28,8 @@ pub struct CreateTenant {
     pub tenant: NewTenant,
     /// Its first administrator.
     pub admin: Option<InitialAdmin>,
+    /// The data that it begins with.
+    pub from: Option<FromBackup>,
 }
 
 /// A tenant that is being set up.
@@ -55,7 +58,7 @@ impl App {
     }
 }
 
-async fn create(tx: &mut Tx, input: &CreateTenant) -> Result<Created> {
+pub(in crate::app) async fn create(tx: &mut Tx, input: &CreateTenant) -> Result<Created> {
     let new = &input.tenant;
     // Held, so that multi-tenancy is not switched off meanwhile.
     let settings = settings::hold(tx).await?;
@@ -78,7 +81,7 @@ async fn create(tx: &mut Tx, input: &CreateTenant) -> Result<Created> {
     if let Some(domain) = &new.domain {
         give(tx, domain).await?;
     }
-    begun(tx, &Params::Provision { admin: input.admin.clone() }).await
+    begun(tx, &Params::Provision { admin: input.admin.clone(), from: input.from.clone() }).await
 }
 
 /// The server to place the tenant on: the one named, or the default one.
@@ -126,6 +129,6 @@ async fn retry(tx: &mut Tx, etag: &str) -> Result<Created> {
     tenant.check_etag(etag)?;
     transitions::append(tx, failed.retry(), &because(tx, "")).await?;
     // The administrator that was asked for may have been made already; then the directory leaves it as it is.
-    let admin = operation_params::last_provisioned_admin(tx).await?;
-    begun(tx, &Params::Provision { admin }).await
+    let last = operation_params::last_provisioning(tx).await?;
+    begun(tx, &last.unwrap_or(Params::Provision { admin: None, from: None })).await
 }

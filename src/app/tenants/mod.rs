@@ -12,6 +12,7 @@ mod read;
 mod update;
 
 pub(super) use begin::{begin, begin_again};
+pub(super) use create::create;
 pub use create::{CreateTenant, Created};
 pub use deletion::{DeleteTenant, Deletion, Undeleted};
 pub use list::TenantPage;

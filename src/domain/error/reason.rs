@@ -167,6 +167,10 @@ names! {
         BackupFormatUnknown = "BACKUP_FORMAT_UNKNOWN",
         /// A backup is not done, or was given up.
         BackupStateInvalid = "BACKUP_STATE_INVALID",
+        /// A backup was made of another tenant than the one that it would be restored to.
+        BackupOfAnotherTenant = "BACKUP_OF_ANOTHER_TENANT",
+        /// What was uploaded is no archive of a backup, or not what it was.
+        ArchiveInvalid = "ARCHIVE_INVALID",
         /// Stored content is not what it was.
         ContentCorrupt = "CONTENT_CORRUPT",
         /// An upload goes on at another byte than the next one.
@@ -198,6 +202,7 @@ impl Reason {
             Self::MetadataInvalid
             | Self::FieldsInvalid
             | Self::FilterInvalid
+            | Self::ArchiveInvalid
             | Self::PageTokenInvalid
             | Self::TenantContextMismatch
             | Self::RequestIdReused => Class::InvalidArgument,
@@ -246,6 +251,7 @@ impl Reason {
             | Self::KeyUnavailable
             | Self::BackupFormatUnknown
             | Self::BackupStateInvalid
+            | Self::BackupOfAnotherTenant
             | Self::MailRefused => Class::FailedPrecondition,
             Self::LicensesExhausted
             | Self::UserLimitReached

@@ -7,7 +7,7 @@ use super::Kind;
 use crate::domain::id::{AssetId, BackupId, TenantUid, UserId};
 use crate::domain::name::{Email, PersonName, UserName};
 use crate::domain::names::names;
-use crate::domain::restore::Restore;
+use crate::domain::restore::{FromBackup, Restore};
 
 /// What an operation needs to know from the start. The variant is its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub enum Params {
     Provision {
         /// The first administrator, if one was asked for.
         admin: Option<InitialAdmin>,
+        /// What it begins with, if that is not nothing.
+        #[serde(default)]
+        from: Option<FromBackup>,
     },
     /// See [`Kind::PrepareDeletion`].
     PrepareDeletion {},
@@ -38,6 +41,11 @@ pub enum Params {
     /// See [`Kind::BackUp`].
     BackUp {
         /// Which backup is made.
+        backup: BackupId,
+    },
+    /// See [`Kind::ImportBackup`].
+    ImportBackup {
+        /// Which backup it becomes.
         backup: BackupId,
     },
     /// See [`Kind::VerifyBackup`].
@@ -75,6 +83,7 @@ impl Params {
             Self::DeliverMail { .. } => Kind::DeliverMail,
             Self::CollectContent {} => Kind::CollectContent,
             Self::BackUp { .. } => Kind::BackUp,
+            Self::ImportBackup { .. } => Kind::ImportBackup,
             Self::VerifyBackup { .. } => Kind::VerifyBackup,
             Self::Restore(_) => Kind::Restore,
             Self::CopyAssets { .. } => Kind::CopyAssets,

@@ -93,9 +93,7 @@ pub fn announced(first: v1::UploadAssetRequest) -> Result<(NewAsset, Announced)>
     let kind = fields.take("header.kind", parse_kind(header.kind));
     let display_name = fields.take("header.display_name", AssetName::parse(&header.display_name));
     let metadata = fields.take("header.metadata", metadata(header.metadata));
-    let size = Some(header.size).filter(|size| (0..=MOST_BYTES).contains(size));
-    let size = fields.take("header.size", size.ok_or_else(|| format!("must be from 0 to {MOST_BYTES}")));
-    let sha256 = fields.take("header.sha256", sha256(&header.sha256));
+    let announced = sized(&mut fields, header.size, &header.sha256);
     let call = header.call.map(|sent| call(&mut fields, sent));
     match (kind, &call) {
         (Some(AssetKind::Recording), None) => fields.refuse("header.call", "is required for a recording"),
@@ -106,7 +104,7 @@ pub fn announced(first: v1::UploadAssetRequest) -> Result<(NewAsset, Announced)>
     }
     let read = || {
         let new = NewAsset { kind: kind?, display_name: display_name?, metadata: metadata?, call: call.flatten() };
-        Some((new, Announced { bytes: size?, sha256: sha256? }))
+        Some((new, announced?))
     };
     fields.finish(read())
 }
@@ -144,15 +142,29 @@ fn time(sent: prost_types::Timestamp) -> Result<DateTime<Utc>, String> {
 /// A further message of an upload.
 pub fn uploaded(message: v1::UploadAssetRequest) -> Result<Chunk> {
     match message.content {
-        Some(Uploaded::Chunk(chunk)) if chunk.data.len() > LARGEST_CHUNK => {
-            Err(Error::field("chunk.data", format!("must have at most {LARGEST_CHUNK} bytes")))
-        }
-        Some(Uploaded::Chunk(v1::Chunk { offset, data, crc32c })) => Ok(Chunk { offset, data: data.into(), crc32c }),
-        Some(Uploaded::Header(_)) => {
-            Err(Error::field("header", "must be the first message of the stream, and no other"))
-        }
+        Some(Uploaded::Chunk(chunk)) => sent(Some(chunk)),
+        Some(Uploaded::Header(_)) => sent(None),
         None => Err(Error::field("chunk", "must be in each message that follows the header")),
     }
+}
+
+/// A chunk of an upload; none: another header came.
+pub(super) fn sent(chunk: Option<v1::Chunk>) -> Result<Chunk> {
+    match chunk {
+        Some(chunk) if chunk.data.len() > LARGEST_CHUNK => {
+            Err(Error::field("chunk.data", format!("must have at most {LARGEST_CHUNK} bytes")))
+        }
+        Some(v1::Chunk { offset, data, crc32c }) => Ok(Chunk { offset, data: data.into(), crc32c }),
+        None => Err(Error::field("header", "must be the first message of the stream, and no other")),
+    }
+}
+
+/// How much is announced of an upload.
+pub(super) fn sized(fields: &mut Fields, size: i64, hash: &str) -> Option<Announced> {
+    let bytes = Some(size).filter(|size| (0..=MOST_BYTES).contains(size));
+    let bytes = fields.take("header.size", bytes.ok_or_else(|| format!("must be from 0 to {MOST_BYTES}")));
+    let sha256 = fields.take("header.sha256", sha256(hash));
+    Some(Announced { bytes: bytes?, sha256: sha256? })
 }
 
 /// What begins a download.

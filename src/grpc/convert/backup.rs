@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::asset::chunk;
+use super::asset::{chunk, sent};
 use super::fields::{Fields, timestamp};
-use super::names;
-use crate::app::backups::UpdateBackup;
+use super::{names, tenant};
+use crate::app::backups::{UpdateBackup, UploadBackup};
 use crate::app::content::Chunk;
+use crate::app::tenants::CreateTenant;
 use crate::domain::backup::{Backup, BackupState, Component, LastBackup, NewBackup, name};
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::name::Note;
 use crate::domain::restore::{Change, Choices, Listed, NewRestore, Preview};
 use crate::proto::v1;
 use crate::proto::v1::download_backup_response::Content as Downloaded;
+use crate::proto::v1::upload_backup_request::Content as Uploaded;
 use crate::store::backups::BackupPatch;
 use crate::store::operations;
 
@@ -39,6 +41,7 @@ pub fn backup(backup: Backup) -> v1::Backup {
         verify_time: backup.verified_at.map(timestamp),
         reason,
         message,
+        source_tenant: backup.source.map(|source| format!("tenants/{}", source.tenant_code)).unwrap_or_default(),
     }
 }
 
@@ -108,12 +111,19 @@ pub fn update(request: v1::UpdateBackupRequest) -> Result<UpdateBackup> {
 }
 
 /// What RestoreBackup asks for.
-pub fn restore(request: v1::RestoreBackupRequest) -> Result<NewRestore> {
+pub fn restore(request: v1::RestoreBackupRequest) -> Result<(NewRestore, Option<CreateTenant>)> {
     let backup = names::id("name", &request.name)?;
+    let make = request.new_tenant.map(|new| {
+        let v1::NewTenant { tenant_id, tenant, limits, features } = new;
+        let make = v1::CreateTenantRequest { tenant_id, tenant, limits, features, ..Default::default() };
+        tenant::create(make).map_err(|error| error.within("new_tenant"))
+    });
+    let make = make.transpose()?;
     let mut fields = Fields::default();
     let components = components(&mut fields, "components", &request.components);
     let choices = Choices { stay_locked: request.stay_locked, revive_deleted_users: request.revive_deleted_users };
-    fields.finish(Some(NewRestore { backup, components, choices, safety_backup: request.safety_backup }))
+    let new = NewRestore { backup, components, choices, safety_backup: request.safety_backup };
+    fields.finish(Some((new, make)))
 }
 
 /// What a restore would do, as a message.
@@ -153,6 +163,27 @@ pub fn last(tenant_code: &str, last: Option<LastBackup>) -> v1::LastBackup {
         utc_offset: Some(prost_types::Duration { seconds, nanos: 0 }),
         reason: last.reason,
         missing_privileges: missing.into_iter().map(|privilege| format!("privileges/{privilege}")).collect(),
+    }
+}
+
+/// What UploadBackup announces.
+pub fn announced(first: v1::UploadBackupRequest) -> Result<UploadBackup> {
+    let Some(Uploaded::Header(header)) = first.content else {
+        return Err(Error::field("header", "must be the first message of the stream"));
+    };
+    names::tenant("header.parent", &header.parent)?;
+    let mut fields = Fields::default();
+    let announced = super::asset::sized(&mut fields, header.size, &header.sha256);
+    let note = fields.take("header.note", Note::parse(&header.note));
+    fields.finish(note.zip(announced).map(|(note, announced)| UploadBackup { note: note.to_string(), announced }))
+}
+
+/// A message that follows.
+pub fn uploaded(message: v1::UploadBackupRequest) -> Result<Chunk> {
+    match message.content {
+        Some(Uploaded::Chunk(chunk)) => sent(Some(chunk)),
+        Some(Uploaded::Header(_)) => sent(None),
+        None => Err(Error::field("chunk", "must be in each message that follows the header")),
     }
 }
 

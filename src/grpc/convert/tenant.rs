@@ -189,7 +189,7 @@ pub fn create(request: v1::CreateTenantRequest) -> Result<CreateTenant> {
             limits,
             features,
         };
-        Some(CreateTenant { tenant, admin: admin.flatten() })
+        Some(CreateTenant { tenant, admin: admin.flatten(), from: None })
     };
     let create = create();
     fields.finish(create)

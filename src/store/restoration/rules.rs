@@ -220,3 +220,15 @@ pub(super) const GUESTS: [(&str, &str); 2] = [
 pub(super) const LOST_CONTENT: &str = "
     SELECT count(*) AS n FROM staged_assets s
     WHERE NOT EXISTS (SELECT FROM blobs b WHERE b.tenant_id = current_tenant() AND b.id = s.blob_id AND b.state = 'LIVE')";
+
+/// Members of the tenant that it was are members of the one that it becomes.
+pub(super) const ADOPT_USERS: [&str; 2] = [
+    "UPDATE staged_memberships SET home_tenant_id = current_tenant() WHERE home_tenant_id = $1",
+    "UPDATE staged_users SET default_tenant_id = CASE default_tenant_id WHEN $1 THEN current_tenant() END",
+];
+
+/// Content is the same if everybody's hash of it is.
+pub(super) const ADOPT_CONTENT: &str = "
+    UPDATE staged_assets s SET blob_id = b.id
+    FROM staged_blobs was JOIN blobs b ON b.tenant_id = current_tenant() AND b.sha256 = was.sha256 AND b.state = 'LIVE'
+    WHERE was.id = s.blob_id";

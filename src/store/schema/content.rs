@@ -100,6 +100,9 @@ diesel::table! {
         reason -> Text,
         message -> Text,
         version -> Int8,
+        archive_id -> Nullable<Uuid>,
+        source_id -> Nullable<Uuid>,
+        source_code -> Nullable<Text>,
     }
 }
 
@@ -111,6 +114,7 @@ diesel::table! {
         blob_state -> Text,
         born -> Int8,
         died -> Int8,
+        kept_for -> Nullable<Uuid>,
     }
 }
 

@@ -1,0 +1,182 @@
+//! RestoreBackup to a new tenant: the tenant is provisioned, and begins with the data of the backup. Its content is sealed with the key of
+//! the new tenant first; then all rows come at once, before the tenant is in use.
+
+use std::collections::HashSet;
+
+use futures::FutureExt as _;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::open::{KeptBlob, OpenBackup};
+use super::restore::{Wanted, wanted};
+use crate::app::App;
+use crate::app::directory::usable_superuser;
+use crate::app::tenants::{CreateTenant, Created, create};
+use crate::authz::decision::{self, Target};
+use crate::authz::permit::Purpose;
+use crate::authz::policy;
+use crate::context::OpContext;
+use crate::domain::asset::AssetKind;
+use crate::domain::backup::{Backup, Component, name};
+use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::{TenantUid, UploadId, UserId};
+use crate::domain::restore::{Change, FromBackup, NewRestore, Preview};
+use crate::domain::upload::{Announced, UploadKey};
+use crate::store::claims::{self, Claim};
+use crate::store::connection::Beside;
+use crate::store::restoration::{self, LaidOut};
+use crate::store::tx::{Prepared, Tx};
+use crate::store::{backups, blobs, restores, tenants, uploads};
+
+/// A new tenant that gets the data of a backup.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewlyRestored {
+    /// The tenant, and its provisioning.
+    pub created: Created,
+    /// What would be, or is to be.
+    pub preview: Preview,
+}
+
+impl App {
+    /// Makes a tenant that begins with the data of a backup: for whoever may have these, and may make tenants.
+    pub async fn restore_to_new(&self, op: OpContext, new: NewRestore, make: CreateTenant) -> Result<NewlyRestored> {
+        let make_tenants = &policy::TENANT_SERVICE_CREATE_TENANT;
+        let facts = op.call().and_then(|call| call.facts.clone());
+        let facts = facts.ok_or_else(|| decision::missing(make_tenants, false))?;
+        let may = decision::decide(make_tenants, &facts, Target::Nothing, "")?;
+        let source = op.target()?;
+        let found = self.db.prepare(op.clone(), "restore-wanted", new.clone(), |tx, new| wanted(tx, new, true).boxed());
+        let Wanted { backup, components, left_out } = match found.await? {
+            Prepared::Goes(wanted) => wanted,
+            Prepared::Answered(begun) => return Ok(begun),
+        };
+        if !components.contains(&Component::Users) {
+            return Err(Error::field("components", "must have users: a tenant of its own is of somebody"));
+        }
+        let open = self.open_backup(backup).await?;
+        if open.manifest.tenant.is_infrastructure() {
+            let text = "the infrastructure tenant is one of a kind: no other one begins with its data";
+            return Err(Refusal::new(Reason::ResourceProtected, text).into());
+        }
+        let revive_deleted_users = new.choices.revive_deleted_users;
+        let from = FromBackup { tenant: source, backup: new.backup, components, revive_deleted_users };
+        let tenant = TenantUid::new();
+        let there = op.clone().by(may).on(tenant);
+        let make = CreateTenant { from: Some(from.clone()), ..make };
+        let preview = Preview { components: from.components.clone(), left_out, changes: Vec::new() };
+        let input = (make, open.backup.name(), source, preview);
+        let begun = self.db.change(there, "restore-to-new", input, |tx, (make, backup, source, preview)| {
+            async move {
+                let created = create(tx, make).await?;
+                tx.tell("backup", backup.clone());
+                tx.tell_elsewhere(*source, "restored_to", created.tenant.name());
+                Ok(NewlyRestored { created, preview: preview.clone() })
+            }
+            .boxed()
+        });
+        let mut begun = begun.await?;
+        self.notify();
+        if op.validate_only() {
+            begun.preview.changes = self.preview_new(&open, &from, tenant).await?;
+        }
+        Ok(begun)
+    }
+
+    async fn preview_new(&self, open: &OpenBackup, from: &FromBackup, tenant: TenantUid) -> Result<Vec<Change>> {
+        let (own, laid) = open.lay_out(&from.components, from.revive_deleted_users, true, Beside::Call).await?;
+        let deleted = self.deleted_users(open, from).await?;
+        let op = OpContext::system(Purpose::Content, Some(tenant));
+        let preview = self.db.read_on(own, op, "preview-restore", (laid, deleted), |tx, (laid, deleted)| {
+            async move {
+                restoration::adopt_users(tx, laid, deleted).await?;
+                restoration::preview(tx, laid).await
+            }
+            .boxed()
+        });
+        preview.await
+    }
+
+    /// Makes the data of the operation's tenant, which nobody uses yet, those of a backup.
+    pub(crate) async fn fill_from_backup(&self, claim: Claim, from: &FromBackup) -> Result<()> {
+        let there = OpContext::system(Purpose::Worker, Some(from.tenant));
+        let found = self.db.read(there, "backup-to-restore", from.backup, |tx, id| backups::one(tx, *id).boxed());
+        let gone = || Error::not_found(name(&from.tenant.to_string(), from.backup));
+        let backup: Backup = found.await?.ok_or_else(gone)?;
+        let open = self.open_backup(backup).await?;
+        self.bring_content(claim, &open, &from.components).await?;
+        fail::fail_point!("restore-new.content");
+        let (own, laid) = open.lay_out(&from.components, from.revive_deleted_users, true, Beside::Work).await?;
+        let deleted = self.deleted_users(&open, from).await?;
+        let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
+        let filled = self.db.change_on(own, op, "fill", (laid, deleted), move |tx, (laid, deleted)| {
+            async move {
+                fill(tx, laid, deleted).await?;
+                // Last, not first: what takes this long must not keep the lease from being renewed.
+                claims::fence_unless_cancelling(tx, &claim).await?;
+                fail::fail_point!("restore-new.filled");
+                Ok(())
+            }
+            .boxed()
+        });
+        filled.await
+    }
+
+    /// Users of the tenant that a backup is of who were deleted there and do not come, as far as that tenant is or was here.
+    async fn deleted_users(&self, open: &OpenBackup, from: &FromBackup) -> Result<Vec<UserId>> {
+        if from.revive_deleted_users {
+            return Ok(Vec::new());
+        }
+        let there = OpContext::system(Purpose::Content, Some(open.manifest.tenant));
+        self.db.read(there, "deleted-users", (), |tx, ()| restores::deleted_users(tx).boxed()).await
+    }
+
+    /// Copies the content that assets of these components have, unless it is there.
+    async fn bring_content(&self, claim: Claim, open: &OpenBackup, components: &[Component]) -> Result<()> {
+        let here = OpContext::system(Purpose::Worker, Some(claim.tenant));
+        let known = self.db.read(here.clone(), "known-content", (), |tx, ()| blobs::known(tx).boxed()).await?;
+        let used = used(open, components).await?;
+        let wanted = |kept: &KeptBlob| used.contains(&kept.blob.id.0) && !known.contains(&kept.sha256);
+        for KeptBlob { blob, sha256, .. } in open.blobs().await?.into_iter().filter(wanted) {
+            let key = UploadKey { uploader: claim.id.0, id: UploadId(blob.id.0) };
+            let announced = Announced { bytes: blob.bytes, sha256: Some(sha256) };
+            let there = OpContext::system(Purpose::Worker, Some(open.backup.tenant));
+            let chunks = self.give(there, blob, 0).await?;
+            let received = self.take_in(claim, key, announced, chunks).await?;
+            let kept = self.db.change(here.clone(), "bring-content", (claim, received), |tx, (claim, received)| {
+                async move {
+                    claims::fence(tx, claim).await?;
+                    uploads::dissolve(tx, &received.upload, received.last.as_ref()).await?;
+                    let content = (&received.content, &received.sha256, received.bytes);
+                    blobs::publish(tx, received.upload.blob, content.0, content.1, content.2).await
+                }
+                .boxed()
+            });
+            kept.await?;
+            fail::fail_point!("restore-new.brought");
+        }
+        Ok(())
+    }
+}
+
+/// The blobs of assets of these components.
+async fn used(open: &OpenBackup, components: &[Component]) -> Result<HashSet<Uuid>> {
+    let kinds: HashSet<_> = components.iter().filter_map(|component| component.assets()).map(AssetKind::name).collect();
+    let mut used = HashSet::new();
+    open.for_each("assets", |row| {
+        if kinds.contains(row.text("kind")?) {
+            used.insert(row.uuid("blob_id")?);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(used)
+}
+
+/// Makes the tenant's rows those that are laid out. Operators can act for its superuser as for that of any new tenant.
+async fn fill(tx: &mut Tx, laid: &LaidOut, deleted: &[UserId]) -> Result<()> {
+    tenants::load_for_change(tx).await?;
+    restoration::adopt_users(tx, laid, deleted).await?;
+    restoration::adopt_content(tx, laid).await?;
+    restoration::replace(tx, laid).await?;
+    usable_superuser(tx).await.map(|_| ())
+}

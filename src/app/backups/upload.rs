@@ -1,0 +1,155 @@
+//! UploadBackup: an archive comes in as content does. An operation reads it then, and the backup is there when that is done.
+
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
+use serde::{Deserialize, Serialize};
+
+use super::unpack::Unpacking;
+use crate::app::App;
+use crate::app::assets::key;
+use crate::app::content::{Chunk, Received, receive};
+use crate::app::tenants::{begin, target};
+use crate::authz::permit::Purpose;
+use crate::context::OpContext;
+use crate::domain::backup::{Backup, name};
+use crate::domain::blob::Sha256;
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{BackupId, BlobId, UploadId};
+use crate::domain::operation::{Operation, Params};
+use crate::domain::upload::{Announced, UploadKey};
+use crate::store::claims::{self, Claim};
+use crate::store::tx::{Prepared, Tx};
+use crate::store::{backups, blobs, limits, uploaded_backups, uploads};
+
+/// An archive to be taken in.
+#[derive(Clone, Debug)]
+pub struct UploadBackup {
+    /// What people say of the backup.
+    pub note: String,
+    /// What is to come.
+    pub announced: Announced,
+}
+
+/// A backup whose archive is there, and is read.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Arrived {
+    /// The reading.
+    pub operation: Operation,
+    /// The backup as it is now.
+    pub backup: Backup,
+}
+
+impl App {
+    /// Takes the archive of a backup in. None: that was only tried.
+    pub async fn upload_backup(
+        &self,
+        op: OpContext,
+        new: UploadBackup,
+        chunks: BoxStream<'static, Result<Chunk>>,
+    ) -> Result<Option<Arrived>> {
+        let UploadBackup { note, announced } = new;
+        if op.validate_only() {
+            let tried = self.db.change(op, "try-upload", announced, |tx, announced| check(tx, announced).boxed());
+            return tried.await.map(|()| None);
+        }
+        let sealed_with = self.sealing_key(op.target()?).await?.id;
+        let request = op.call().and_then(|call| call.request.clone());
+        let body_hash = request.map(|request| request.body_hash).unwrap_or_default();
+        let input = ((key(&op)?, body_hash), announced.clone(), (sealed_with, self.content.keep_uploads));
+        let begun = self.db.prepare(op.clone(), "begin-upload", input, |tx, (upload, announced, content)| {
+            async move {
+                check(tx, announced).await?;
+                let ((key, body_hash), (sealed_with, keep)) = (upload, content);
+                uploads::begin(tx, *key, body_hash, announced, *sealed_with, *keep).await
+            }
+            .boxed()
+        });
+        let upload = match begun.await? {
+            Prepared::Goes(upload) => upload,
+            Prepared::Answered(arrived) => return Ok(Some(arrived)),
+        };
+        let received = receive(self, op.clone(), upload, announced, chunks).await?;
+        let arrived = self
+            .db
+            .change(op, "upload-backup", (received, note), |tx, (received, note)| arrive(tx, received, note).boxed());
+        let arrived = arrived.await?;
+        self.notify();
+        Ok(Some(arrived))
+    }
+
+    /// Reads the archive of a backup from its beginning.
+    pub(crate) async fn unpack(&self, backup: &Backup) -> Result<Unpacking> {
+        let archive = backup.archive.ok_or_else(|| Error::internal("backup", "it was not uploaded"))?;
+        let op = OpContext::system(Purpose::Worker, Some(backup.tenant));
+        let blob = self.db.read(op.clone(), "archive-to-read", archive, |tx, id| blobs::load(tx, *id).boxed());
+        Ok(Unpacking::begin(self.give(op, blob.await?, 0).await?))
+    }
+
+    /// Keeps content for a backup that it comes with: all the bytes that `unpacking` has of the file at hand.
+    pub(crate) async fn keep_for_backup(
+        &self,
+        claim: Claim,
+        backup: BackupId,
+        unpacking: &mut Unpacking,
+        (sha256, bytes): (Sha256, i64),
+    ) -> Result<BlobId> {
+        // The same file at a later attempt is the same upload.
+        let key = UploadKey { uploader: backup.0, id: UploadId(uuid::Uuid::new_v5(&backup.0, &sha256)) };
+        let (sender, chunks) = tokio::sync::mpsc::channel(2);
+        let chunks = futures::stream::unfold(chunks, |mut chunks| async move { Some((chunks.recv().await?, chunks)) });
+        let announced = Announced { bytes, sha256: Some(sha256) };
+        let taking_in = self.take_in(claim, key, announced, chunks.boxed());
+        let (received, ()) = tokio::try_join!(taking_in, hand_over(unpacking, sender))?;
+        let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
+        let input = (claim, backup, received);
+        let kept = self.db.change(op, "keep-content", input, |tx, (claim, backup, received)| {
+            async move {
+                claims::fence(tx, claim).await?;
+                let Received { upload, last, content, sha256, bytes } = received;
+                uploads::dissolve(tx, upload, last.as_ref()).await?;
+                let blob = blobs::publish(tx, upload.blob, content, sha256, *bytes).await?;
+                uploaded_backups::keep(tx, *backup, blob).await?;
+                Ok(blob)
+            }
+            .boxed()
+        });
+        kept.await
+    }
+}
+
+/// Hands the bytes of a file over.
+async fn hand_over(unpacking: &mut Unpacking, to: tokio::sync::mpsc::Sender<Result<Chunk>>) -> Result<()> {
+    let mut offset = 0;
+    while let Some(data) = unpacking.bytes().await? {
+        let bytes = i64::try_from(data.len()).unwrap_or(i64::MAX);
+        // Who takes no more says why.
+        if to.send(Ok(Chunk { offset, data, crc32c: None })).await.is_err() {
+            break;
+        }
+        offset += bytes;
+    }
+    Ok(())
+}
+
+/// Refuses what can't be taken in, before a byte of it has come.
+async fn check(tx: &mut Tx, announced: &Announced) -> Result<()> {
+    target(tx).await?;
+    let limits = limits::load(tx).await?.ok_or_else(|| tx.op().not_found())?;
+    limits.check_room(announced.bytes)
+}
+
+async fn arrive(tx: &mut Tx, received: &Received, note: &str) -> Result<Arrived> {
+    let tenant = target(tx).await?;
+    let id = BackupId::new();
+    let name = name(&tenant.code, id);
+    tx.about(name.clone());
+    tx.tell("size", received.bytes.to_string());
+    let Received { upload, last, content, sha256, bytes } = received;
+    uploads::finish(tx, upload, last.as_ref(), &name).await?;
+    let archive = blobs::publish(tx, upload.blob, content, sha256, *bytes).await?;
+    let operation = begin(tx, &Params::ImportBackup { backup: id }).await?;
+    let creator = tx.op().actor().name_in(tenant.uid, &tenant.code);
+    uploaded_backups::begin(tx, id, operation.id, archive, note, &creator).await?;
+    let backup = backups::one(tx, id).await?;
+    Ok(Arrived { operation, backup: backup.ok_or_else(|| Error::internal("backup", "it went away as it came"))? })
+}
