@@ -1,38 +1,13 @@
-//! Object stores that can't be relied on, and those that can't be reached.
+//! An object store that can't be reached, or relied on, keeps nobody from anything else.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use axum::Router;
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::IntoResponse;
 use landlord::boot::BootError;
 use tonic::Code;
 
 use crate::support::assets::{header, noise};
+use crate::support::bucket::Bucket;
 use crate::support::client::assert_refused;
+use crate::support::proxy::{ALWAYS, Fault, Proxy};
 use crate::support::server::TestServer;
-
-/// An S3 service that forgets what it takes and so takes everything, while it works at all.
-async fn careless(works: Arc<AtomicBool>) -> Vec<(&'static str, String)> {
-    let answer = move |method: Method, headers: HeaderMap| {
-        let works = works.clone();
-        async move {
-            assert!(headers.contains_key("authorization"));
-            if !works.load(Ordering::Relaxed) {
-                return StatusCode::SERVICE_UNAVAILABLE.into_response();
-            }
-            match method {
-                Method::PUT => ([("etag", "\"1\"")], "").into_response(),
-                _ => StatusCode::NOT_FOUND.into_response(),
-            }
-        }
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
-    s3(&endpoint)
-}
 
 /// The options for an S3 service that lets everybody in.
 pub fn s3(endpoint: &str) -> Vec<(&'static str, String)> {
@@ -50,16 +25,18 @@ pub fn s3(endpoint: &str) -> Vec<(&'static str, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_writes_over_what_is_there_is_not_used() {
-    let options = careless(Arc::new(AtomicBool::new(true))).await;
-    let refused = TestServer::refused(&options).await;
+    let proxy = Proxy::start(&Bucket::start().await.address).await;
+    proxy.plan(Fault::WrittenOver, ALWAYS, |_, _| true);
+    let refused = TestServer::refused(&s3(&proxy.endpoint)).await;
     assert!(matches!(refused, BootError::Unreliable(_)), "{refused}");
     assert!(refused.to_string().contains("writes over what is there"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_store_everything_else_goes_on_and_one_that_comes_back_careless_gets_nothing() {
-    let works = Arc::new(AtomicBool::new(false));
-    let server = TestServer::with(&careless(works.clone()).await).await;
+    let proxy = Proxy::start(&Bucket::start().await.address).await;
+    proxy.plan(Fault::Unavailable, ALWAYS, |_, _| true);
+    let server = TestServer::with(&s3(&proxy.endpoint)).await;
     let (acme, anna) = server.administrator("Acme").await;
     let content = noise(1000, 1);
     let status = assert_refused(
@@ -71,7 +48,7 @@ async fn without_its_store_everything_else_goes_on_and_one_that_comes_back_carel
     assert!(anna.assets(&acme, "").await.unwrap().is_empty());
     server.operator().await.lock(&acme).await.unwrap();
     server.operator().await.unlock(&acme).await.unwrap();
-    works.store(true, Ordering::Relaxed);
+    proxy.plan(Fault::WrittenOver, ALWAYS, |_, _| true);
     let anna = server.anonymous().await.log_in("anna@acme", crate::support::lifecycle::ADMIN_PASSWORD).await;
     let careless = anna.upload(header(&acme, "report", &content), &content).await.unwrap_err();
     assert_eq!(careless.code(), Code::Internal);

@@ -3,6 +3,7 @@
 pub mod archives;
 pub mod assets;
 pub mod backups;
+pub mod bucket;
 pub mod calls;
 pub mod client;
 pub mod command;
@@ -17,6 +18,7 @@ pub mod lifecycle;
 pub mod mail;
 pub mod outage;
 pub mod process;
+pub mod proxy;
 pub mod random;
 pub mod raw;
 pub mod reaper;
