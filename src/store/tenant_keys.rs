@@ -28,10 +28,12 @@ pub async fn adopt(tx: &mut Tx, key: KeyId) -> Result<Option<KeyId>> {
     current(tx).await
 }
 
-/// Notes that the keys of the transaction's tenant are no more.
-pub async fn note_destruction(tx: &mut Tx) -> Result<()> {
-    let keys = k::table.filter(k::tenant_id.eq(tx.tenant().0)).filter(k::destroyed_at.is_null());
+/// Notes that the keys of the transaction's tenant are no more; gives all that it ever had.
+pub async fn note_destruction(tx: &mut Tx) -> Result<Vec<KeyId>> {
+    let keys = k::table.filter(k::tenant_id.eq(tx.tenant().0));
     let now = clock_timestamp().nullable();
-    diesel::update(keys).set(k::destroyed_at.eq(now)).execute(tx.conn()).await.map_err(failed)?;
-    Ok(())
+    let noted = diesel::update(keys.filter(k::destroyed_at.is_null())).set(k::destroyed_at.eq(now));
+    noted.execute(tx.conn()).await.map_err(failed)?;
+    let ids = keys.select(k::id).load::<Uuid>(tx.conn()).await.map_err(failed)?;
+    Ok(ids.into_iter().map(KeyId).collect())
 }

@@ -1,5 +1,7 @@
 //! What the object store says, in our words.
 
+use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
 use crate::domain::error::{Error, Reason, Refusal};
@@ -22,6 +24,9 @@ pub enum VaultError {
     /// The store takes a second object in the place of one that is there, although it was told not to.
     #[error("the object store writes over what is there even when told not to; backups would not be safe in it")]
     WritesOver,
+    /// The store has no room left.
+    #[error("the object store is full: {0}")]
+    Full(String),
     /// The store can't be reached, or does not do what it is asked.
     #[error("the object store: {0}")]
     Unavailable(String),
@@ -36,19 +41,29 @@ impl From<VaultError> for Error {
                     "the object store can't be reached or takes nothing; repeat the call with the same request_id";
                 Refusal::new(Reason::ObjectStoreUnavailable, text).retry_after(Duration::from_secs(1)).into()
             }
+            VaultError::Full(_) => {
+                tracing::error!(%error, "nothing more can be stored");
+                let text = "the object store has no room left: give it more, or delete assets and backups, whose room is free once \
+                            they are collected; then repeat the call with the same request_id";
+                Refusal::new(Reason::ObjectStoreFull, text).into()
+            }
             other => Self::internal("object store", other),
         }
     }
 }
 
-pub(super) fn failed(error: object_store::Error) -> VaultError {
-    match error {
-        object_store::Error::NotFound { path, .. } => VaultError::Missing { path },
-        object_store::Error::AlreadyExists { path, .. } | object_store::Error::Precondition { path, .. } => {
-            VaultError::Present { path }
-        }
-        other => VaultError::Unavailable(other.to_string()),
-    }
+/// What is told of a request that was not done, for no reason that the caller could do something about.
+pub(super) fn not_done(error: object_store::Error) -> VaultError {
+    if is_full(&error) { VaultError::Full(error.to_string()) } else { VaultError::Unavailable(error.to_string()) }
+}
+
+/// Whether it is for want of room, as the system says it of a folder.
+fn is_full(error: &(dyn StdError + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|cause| {
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    })
 }
 
 /// The refusal of content that is not what was stored. Its place in the store is for the log alone.
@@ -64,4 +79,20 @@ pub(super) fn lost(why: &'static str) -> Error {
     let text = "the tenant's key can't be opened, so nothing that is sealed with it can be read: bring back the root key that \
                 it was sealed with, or the objects below `keys/`";
     Refusal::new(Reason::KeyUnavailable, text).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_one_that_is_away_however_deep_it_stands() {
+        let of = |kind: io::ErrorKind| {
+            let within = |source| object_store::Error::Generic { store: "a test", source };
+            Error::from(not_done(within(Box::new(within(Box::new(io::Error::from(kind))))))).reason()
+        };
+        assert_eq!(of(io::ErrorKind::StorageFull), Some(Reason::ObjectStoreFull));
+        assert_eq!(of(io::ErrorKind::QuotaExceeded), Some(Reason::ObjectStoreFull));
+        assert_eq!(of(io::ErrorKind::PermissionDenied), Some(Reason::ObjectStoreUnavailable));
+    }
 }

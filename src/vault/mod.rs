@@ -69,7 +69,7 @@ impl Vault {
         self.proven.get_or_try_init(|| objects::prove(&self.objects)).await.copied()
     }
 
-    /// Makes a key for a tenant.
+    /// Makes a key for a tenant, which is there for sure: what was sealed with a lost one would be lost as well.
     pub async fn make_key(&self, tenant: TenantUid) -> Result<KeyId> {
         self.prove().await?;
         let (id, secret) = (KeyId::new(), TenantKey::secret()?);
@@ -104,10 +104,12 @@ impl Vault {
         Ok(key)
     }
 
-    /// Destroys all keys of a tenant, and with them all that it has here.
-    pub async fn destroy_keys(&self, tenant: TenantUid) -> Result<()> {
+    /// Destroys all keys of a tenant, those that are known and any other, and with them all that it has here. It is done when the
+    /// store has none any more.
+    pub async fn destroy_keys(&self, tenant: TenantUid, known: &[KeyId]) -> Result<()> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != tenant);
-        Ok(objects::remove_below(&self.objects, &Path::from(format!("keys/{tenant}"))).await?)
+        let known: Vec<_> = known.iter().map(|id| key_path(tenant, *id)).collect();
+        Ok(objects::erase_below(&self.objects, &Path::from(format!("keys/{tenant}")), &known).await?)
     }
 
     /// Writes a part of a blob or of a backup, and says how many bytes it takes in the store. It may be written again under the
@@ -153,10 +155,10 @@ impl Vault {
         Ok(objects::remove_below(&self.objects, &Path::from(format!("backups/{tenant}/{backup}"))).await?)
     }
 
-    /// Removes all blobs and backups of a tenant.
+    /// Removes all blobs and backups of a tenant. It is done when the store has none any more.
     pub async fn remove_all(&self, tenant: TenantUid) -> Result<()> {
         for path in ["blobs", "backups"] {
-            objects::remove_below(&self.objects, &Path::from(format!("{path}/{tenant}"))).await?;
+            objects::erase_below(&self.objects, &Path::from(format!("{path}/{tenant}")), &[]).await?;
         }
         Ok(())
     }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
-use super::error::{VaultError, failed};
+use super::error::{VaultError, not_done};
 
 type Store = Arc<dyn ObjectStore>;
 
@@ -27,42 +28,83 @@ pub(super) async fn prove(store: &Store) -> Result<(), VaultError> {
 
 async fn create(store: &Store, path: &Path, body: Bytes) -> Result<(), VaultError> {
     let options = PutOptions::from(PutMode::Create);
-    store.put_opts(path, PutPayload::from_bytes(body), options).await.map(|_| ()).map_err(failed)
+    let created = store.put_opts(path, PutPayload::from_bytes(body), options).await;
+    created.map(|_| ()).map_err(|error| match error {
+        Error::AlreadyExists { path, .. } | Error::Precondition { path, .. } => VaultError::Present { path },
+        other => not_done(other),
+    })
 }
 
-/// Writes an object that must not be there yet. An answer that was lost is found out about: what is there is read back.
+/// Writes an object that must not be there yet. Whatever is answered, what counts is what is there then: an answer may be lost, and
+/// may not be true.
 pub(super) async fn put_new(store: &Store, path: &Path, body: Bytes) -> Result<(), VaultError> {
-    match create(store, path, body.clone()).await {
-        Err(VaultError::Present { path: at }) => match get(store, path).await? {
-            known if known == body => Ok(()),
-            _ => Err(VaultError::Present { path: at }),
-        },
-        written => written,
+    let answer = create(store, path, body.clone()).await;
+    match get(store, path).await {
+        Ok(there) if there == body => Ok(()),
+        Ok(_) => Err(VaultError::Present { path: path.to_string() }),
+        Err(VaultError::Missing { path }) => {
+            answer.and(Err(VaultError::Unavailable(format!("it took {path} and does not have it"))))
+        }
+        Err(error) => answer.and(Err(error)),
     }
 }
 
 /// Writes an object, over what is there.
 pub(super) async fn put(store: &Store, path: &Path, body: Bytes) -> Result<(), VaultError> {
     fail::fail_point!("objects.put.before");
-    store.put(path, PutPayload::from_bytes(body)).await.map_err(failed)?;
+    store.put(path, PutPayload::from_bytes(body)).await.map_err(not_done)?;
     fail::fail_point!("objects.put.after");
     Ok(())
 }
 
 /// An object.
 pub(super) async fn get(store: &Store, path: &Path) -> Result<Bytes, VaultError> {
-    store.get(path).await.map_err(failed)?.bytes().await.map_err(failed)
+    let found = store.get(path).await.map_err(|error| match error {
+        Error::NotFound { path, .. } => VaultError::Missing { path },
+        other => not_done(other),
+    });
+    found?.bytes().await.map_err(not_done)
 }
 
 /// Removes all objects below a path.
 pub(super) async fn remove_below(store: &Store, path: &Path) -> Result<(), VaultError> {
-    let found = store.list(Some(path)).map_ok(|object| object.location).boxed();
-    let mut gone = store.delete_stream(found);
-    while let Some(gone) = gone.next().await {
-        match gone.map_err(failed) {
-            // Somebody else was faster.
-            Ok(_) | Err(VaultError::Missing { .. }) => {}
+    remove(store, list(store, path)).await
+}
+
+/// The same, with some that are there as far as is known; and makes sure that nothing is there any more.
+pub(super) async fn erase_below(store: &Store, path: &Path, known: &[Path]) -> Result<(), VaultError> {
+    let known_ones = futures::stream::iter(known.to_vec()).map(Ok);
+    remove(store, known_ones.chain(list(store, path)).boxed()).await?;
+    if let Some(left) = list(store, path).next().await {
+        return Err(still_there(&left.map_err(not_done)?));
+    }
+    for path in known {
+        match get(store, path).await {
+            Err(VaultError::Missing { .. }) => {}
+            Ok(_) => return Err(still_there(path)),
             Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn still_there(path: &Path) -> VaultError {
+    VaultError::Unavailable(format!("it was told to remove {path} and still has it"))
+}
+
+type Paths = BoxStream<'static, Result<Path, Error>>;
+
+fn list(store: &Store, path: &Path) -> Paths {
+    store.list(Some(path)).map_ok(|object| object.location).boxed()
+}
+
+async fn remove(store: &Store, paths: Paths) -> Result<(), VaultError> {
+    let mut gone = store.delete_stream(paths);
+    while let Some(gone) = gone.next().await {
+        match gone {
+            // Somebody else was faster.
+            Ok(_) | Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(not_done(error)),
         }
     }
     Ok(())

@@ -64,8 +64,8 @@ impl Participant for Assets {
             }
             .boxed()
         });
-        noted.await?;
-        self.vault.destroy_keys(tenant).await?;
+        let known = noted.await?;
+        self.vault.destroy_keys(tenant, &known).await?;
         let total = match call.so_far.total {
             0 => self.db.read(op.clone(), "assets-to-remove", (), |tx, ()| asset_removal::rows(tx).boxed()).await?,
             known => known,

@@ -159,6 +159,8 @@ names! {
         StoreUnavailable = "STORE_UNAVAILABLE",
         /// The object store can't be reached, or takes nothing.
         ObjectStoreUnavailable = "OBJECT_STORE_UNAVAILABLE",
+        /// The object store has no room left.
+        ObjectStoreFull = "OBJECT_STORE_FULL",
         /// The key that content is sealed with can't be had.
         KeyUnavailable = "KEY_UNAVAILABLE",
         /// What is in a backup is not what was written.
@@ -256,6 +258,7 @@ impl Reason {
             Self::LicensesExhausted
             | Self::UserLimitReached
             | Self::DiskQuotaExceeded
+            | Self::ObjectStoreFull
             | Self::RateLimited
             | Self::MessageTooLarge => Class::ResourceExhausted,
             Self::ParticipantUnreachable
