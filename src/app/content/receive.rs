@@ -115,11 +115,20 @@ impl Receiver {
         self.finish().await
     }
 
-    /// Reads what came with earlier connections again: what the whole content is found by has to be made of all of it.
+    /// Reads what came with earlier connections again: what the whole content is found by has to be made of all of it. What can't
+    /// be read any more never becomes whole, so the upload begins anew.
     async fn catch_up(&mut self) -> Result<()> {
         for part in self.upload.parts.clone() {
-            let plain = self.app.vault.part(self.key.clone(), self.name(part.part, part.attempt)?).await?;
-            self.content.update(&plain);
+            match self.app.vault.part(self.key.clone(), self.name(part.part, part.attempt)?).await {
+                Ok(plain) => self.content.update(&plain),
+                Err(error) if error.reason() == Some(Reason::ContentCorrupt) => {
+                    give_up(&self.app, self.op.clone(), self.upload.clone()).await?;
+                    let text = "what arrived before can't be read back from the object store, so the upload was given up; begin \
+                                again at byte 0, with the same request_id";
+                    return Err(Refusal::new(Reason::UploadInterrupted, text).into());
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
