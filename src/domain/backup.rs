@@ -253,6 +253,13 @@ pub struct Segment {
     pub sha256: String,
 }
 
+impl Segment {
+    /// What it is called where it is damaged.
+    pub fn what(&self) -> String {
+        format!("the rows of {}", self.table)
+    }
+}
+
 /// A part of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredPart {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
 use crate::app::assets::Copying;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Reason, Result};
 use crate::domain::id::{AssetId, TenantUid};
 use crate::domain::names::names;
 use crate::domain::operation::{Failure, Units};
@@ -55,7 +55,7 @@ impl Work for CopyAssets {
         let total = i64::try_from(self.assets.len()).unwrap_or(i64::MAX);
         let (mut done, mut bytes) = (0, 0);
         for asset in self.assets.iter().skip(usize::try_from(so_far.done).unwrap_or(0)).take(MOST) {
-            bytes += copying.copy(*asset).await?;
+            bytes += copying.copy(*asset).await.map_err(|error| of(*asset, error))?;
             done += 1;
             if bytes >= BATCH {
                 break;
@@ -80,5 +80,15 @@ impl Work for CopyAssets {
         tx.switch(self.destination).await?;
         uploads::give_up_all(tx, self.set).await?;
         tx.switch(source).await
+    }
+}
+
+/// The error of a copy, with the asset that it is about where that is damaged.
+fn of(asset: AssetId, error: Error) -> Error {
+    match error {
+        Error::Refused(refusal) if refusal.reason == Reason::ContentCorrupt => {
+            refusal.with("damaged", format!("the asset {asset}")).into()
+        }
+        other => other,
     }
 }

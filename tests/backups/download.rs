@@ -158,5 +158,6 @@ async fn a_download_ends_when_the_caller_may_have_no_more_and_where_something_is
     content[middle] ^= 1;
     std::fs::write(&part, content).unwrap();
     let broken = anna.archive(&backup.name, 0, usize::MAX).await.map(|_| ());
-    assert_refused(broken, Code::DataLoss, "CONTENT_CORRUPT");
+    let broken = assert_refused(broken, Code::DataLoss, "BACKUP_CORRUPT");
+    assert!(facts(&broken)["damaged"].starts_with("the content "), "{broken:?}");
 }

@@ -54,8 +54,8 @@ enum File {
 enum Piece {
     /// Here, not framed yet, and not more than a frame has.
     Here(Bytes),
-    /// In the store, as a frame of so many bytes.
-    Stored { key: KeyId, name: ObjectName, bytes: i64 },
+    /// In the store, as a frame of so many bytes; `what` is damaged if it can't be read.
+    Stored { key: KeyId, name: ObjectName, bytes: i64, what: String },
 }
 
 impl File {
@@ -87,13 +87,14 @@ impl File {
                     key: *key,
                     name: name.clone(),
                     bytes: part.frame,
+                    what: segment.what(),
                 };
                 parts.iter().zip(&segment.parts).map(piece).collect()
             }
             Self::Content(kept) => {
                 let piece = |part: &Part| {
                     let bytes = i64::from(part.stored_bytes) - length(OVERHEAD);
-                    Piece::Stored { key: kept.blob.key, name: kept.blob.part(part).into(), bytes }
+                    Piece::Stored { key: kept.blob.key, name: kept.blob.part(part).into(), bytes, what: kept.what() }
                 };
                 kept.blob.parts.iter().map(piece).collect()
             }
@@ -174,13 +175,12 @@ impl Archive {
 }
 
 async fn read(open: &OpenBackup, op: OpContext, piece: Piece) -> Result<Bytes> {
-    let (key, name, bytes) = match piece {
+    let (key, name, bytes, what) = match piece {
         Piece::Here(plain) => return Ok(frame(&plain)),
-        Piece::Stored { key, name, bytes } => (key, name, bytes),
+        Piece::Stored { key, name, bytes, what } => (key, name, bytes, what),
     };
     open.app.check_still_given(op).await?;
-    let key = open.app.vault.key(open.backup.tenant, key).await?;
-    let frame = open.app.vault.frame(key, name).await?;
+    let frame = open.frame(key, name, &what).await?;
     if length(frame.len()) == bytes {
         return Ok(frame);
     }

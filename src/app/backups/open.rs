@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{format_unknown, segments};
 use crate::app::App;
 use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, SegmentPart};
-use crate::domain::blob::{Blob, ContentId, Part, Sha256};
+use crate::domain::blob::{Blob, ContentId, ObjectName, Part, Sha256};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{BlobId, KeyId};
 use crate::store::connection::Beside;
@@ -39,6 +39,13 @@ pub(crate) struct KeptBlob {
     pub sha256: Sha256,
 }
 
+impl KeptBlob {
+    /// What it is called where it is damaged.
+    pub fn what(&self) -> String {
+        format!("the content {}", self.blob.id)
+    }
+}
+
 impl App {
     /// Opens a backup that can be used.
     pub(crate) async fn open_backup(&self, backup: Backup) -> Result<OpenBackup> {
@@ -58,7 +65,13 @@ impl OpenBackup {
     /// A part of a segment.
     pub async fn part(&self, segment: &Segment, part: usize) -> Result<Bytes> {
         let plain = self.app.vault.part(self.key.clone(), self.place(segment, part)).await;
-        plain.map_err(|error| corrupt(error, &format!("the rows of {}", segment.table)))
+        plain.map_err(|error| corrupt(error, &segment.what()))
+    }
+
+    /// A part of it, or of its content, as a frame of zstd; `what` is damaged if it can't be read.
+    pub async fn frame(&self, key: KeyId, name: ObjectName, what: &str) -> Result<Bytes> {
+        let key = self.app.vault.key(self.backup.tenant, key).await?;
+        self.app.vault.frame(key, name).await.map_err(|error| corrupt(error, what))
     }
 
     /// Where a part of a segment is.
@@ -144,7 +157,7 @@ impl OpenBackup {
                 reader.take(&self.part(segment, part).await?, |_| Ok(()))?;
             }
             if reader.finish()? != segment.rows {
-                return Err(broken(&format!("the rows of {}", segment.table), "are not as many as there were"));
+                return Err(broken(&segment.what(), "are not as many as there were"));
             }
         }
         Ok(())
@@ -156,16 +169,12 @@ impl OpenBackup {
         let mut content = key.content()?;
         for part in &kept.blob.parts {
             let plain = self.app.vault.part(key.clone(), kept.blob.part(part)).await;
-            content.update(&plain.map_err(|error| corrupt(error, &self.what(kept)))?);
+            content.update(&plain.map_err(|error| corrupt(error, &kept.what()))?);
         }
         if content.finish().0 != kept.content {
-            return Err(broken(&self.what(kept), "is not what it was"));
+            return Err(broken(&kept.what(), "is not what it was"));
         }
         Ok(())
-    }
-
-    fn what(&self, kept: &KeptBlob) -> String {
-        format!("the content {}", kept.blob.id)
     }
 }
 
