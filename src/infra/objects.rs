@@ -63,7 +63,39 @@ pub fn open(address: &StoreAddress) -> Result<Arc<dyn ObjectStore>, StoreError> 
 fn folder(path: &Path) -> Result<Arc<dyn ObjectStore>, StoreError> {
     std::fs::create_dir_all(path).map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
     let store = LocalFileSystem::new_with_prefix(path)?;
+    let path = path.to_owned();
+    // Nothing waits for it: a large folder takes a while.
+    std::thread::spawn(move || remove_drafts(&path));
     Ok(Arc::new(store.with_fsync(true).with_automatic_cleanup(true)))
+}
+
+/// Nobody writes an object for so long.
+const OLD_DRAFT: Duration = Duration::from_secs(60 * 60);
+
+/// Removes what writers left that were killed: an object is written as `{object}#{number}` and gets its name when it is whole. If
+/// one were being written after all, its writer would be told that it failed.
+fn remove_drafts(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+        if path.is_dir() {
+            remove_drafts(&path);
+        } else if is_draft(&path)
+            && is_old(&path)
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::debug!(%error, "a draft stays");
+        }
+    }
+}
+
+fn is_draft(path: &Path) -> bool {
+    let number = path.to_str().and_then(|path| path.rsplit_once('#')).map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn is_old(path: &Path) -> bool {
+    let written = path.metadata().and_then(|known| known.modified()).ok();
+    written.and_then(|written| written.elapsed().ok()).is_some_and(|age| age > OLD_DRAFT)
 }
 
 fn bucket(address: &StoreAddress, url: &Url) -> Result<Arc<dyn ObjectStore>, StoreError> {
