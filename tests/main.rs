@@ -42,6 +42,7 @@ mod sessions;
 mod shutdown;
 mod smoke;
 mod steering;
+mod stores;
 mod tenants;
 mod tour;
 mod users;

@@ -13,7 +13,7 @@ use crate::support::server::TestServer;
 
 impl Api {
     /// CopyAssets.
-    async fn copy(&self, parent: &str, names: &[&str], destination: &str) -> Result<v1::Operation, Status> {
+    pub async fn copy(&self, parent: &str, names: &[&str], destination: &str) -> Result<v1::Operation, Status> {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         let (parent, destination) = (parent.into(), destination.into());
         let request = v1::CopyAssetsRequest { parent, names, destination, ..Default::default() };
@@ -22,7 +22,7 @@ impl Api {
 }
 
 /// Acme with its administrator, and Beta, in which she works as an administrator, too.
-async fn two_tenants(server: &TestServer) -> (String, Api, String, Api) {
+pub async fn two_tenants(server: &TestServer) -> (String, Api, String, Api) {
     let (acme, anna) = server.administrator("Acme").await;
     let (beta, bert) = server.another("Beta", "bert").await;
     let name = anna.user_named(&acme, "anna").await;

@@ -2,13 +2,13 @@
 
 mod change;
 pub mod collect;
-mod copy;
+pub mod copy;
 pub mod kinds;
 mod list;
 mod quota;
 mod recordings;
 mod resume;
-mod s3;
+pub mod s3;
 mod sealed;
 pub mod store;
 mod upload;

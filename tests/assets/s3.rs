@@ -16,13 +16,13 @@ use crate::support::client::assert_refused;
 use crate::support::server::TestServer;
 
 /// A service that runs as long as the test, with a bucket.
-struct Moto {
-    address: String,
+pub struct Moto {
+    pub address: String,
     _process: Child,
 }
 
 impl Moto {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/bin/moto_server");
         let mut process = Command::new(program)
             .args(["-H", "127.0.0.1", "-p", "0"])
@@ -60,7 +60,7 @@ impl Moto {
     }
 
     /// The keys of all objects.
-    async fn keys(&self) -> Vec<String> {
+    pub async fn keys(&self) -> Vec<String> {
         let listed = self.ask("GET", "/landlord?list-type=2").await;
         listed.split("<Key>").skip(1).map(|rest| rest.split("</Key>").next().unwrap().to_owned()).collect()
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -41,8 +41,30 @@ impl Process {
         environment: &[(&str, &str)],
         options: &[(&'static str, String)],
     ) -> Option<Self> {
+        Self::run(Command::new(program()), database, environment, options).await
+    }
+
+    /// Starts one whose object store is on a disk of its own, of so many MiB, which goes with the process. Elsewhere that folder
+    /// looks as before.
+    pub async fn on_small_disk(database: &Database, mebibytes: u32, options: &[(&'static str, String)]) -> Self {
+        let mount = "mount -t tmpfs -o size=$0 tmpfs \"$1\" && shift && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        // Who may not mount may in a namespace of users of its own; who may would lose what other users let it see.
+        if !rustix::process::geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--mount", "sh", "-c", mount]);
+        command.arg(format!("{mebibytes}m")).arg(database.objects()).arg(program());
+        Self::run(command, database, &[], options).await.expect("a process that serves")
+    }
+
+    async fn run(
+        mut command: Command,
+        database: &Database,
+        environment: &[(&str, &str)],
+        options: &[(&'static str, String)],
+    ) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(program());
         command.arg("serve").env_clear().envs(environment.iter().copied()).kill_on_drop(true);
         let quick = quick_options(folder.path(), database).await;
         for (option, value) in quick.iter().chain(options) {
@@ -123,6 +145,11 @@ impl Process {
     pub fn is_stopped(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
         stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+    }
+
+    /// A path as the process sees it.
+    pub fn sees(&self, path: &Path) -> PathBuf {
+        Path::new(&format!("/proc/{}/root", self.pid())).join(path.strip_prefix("/").unwrap())
     }
 
     /// Where its mails land, unless it was told another place.
