@@ -71,6 +71,16 @@ pub async fn load(tx: &mut Tx, id: BlobId) -> Result<Blob> {
     Ok(Blob { tenant, id, key: KeyId(key), bytes, parts: parts(tx, id).await? })
 }
 
+/// The blob of the transaction's tenant that has this content and can be read, if there is one.
+pub async fn with(tx: &mut Tx, content: &ContentId) -> Result<Option<Blob>> {
+    let live = b::table.filter(b::tenant_id.eq(tx.tenant().0)).filter(b::state.eq(BlobState::Live.name()));
+    let found = live.filter(b::content.eq(&content.0[..])).select(b::id);
+    match found.first::<Uuid>(tx.conn()).await.optional().map_err(failed)? {
+        Some(id) => load(tx, BlobId(id)).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Makes a blob that is written one that can be referred to; or, if there is one with that content already, condemns it. Gives
 /// the one to refer to.
 pub async fn publish(tx: &mut Tx, id: BlobId, content: &ContentId, sha256: &Sha256, bytes: i64) -> Result<BlobId> {

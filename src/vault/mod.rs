@@ -112,8 +112,8 @@ impl Vault {
         Ok(objects::erase_below(&self.objects, &Path::from(format!("keys/{tenant}")), &known).await?)
     }
 
-    /// Writes a part of a blob or of a backup, and says how many bytes it takes in the store. It may be written again under the
-    /// same name as long as nobody refers to it.
+    /// Writes a part of a blob or of a backup, and says how many bytes it takes in the store. Under the same name nothing but the
+    /// same may be written again once somebody refers to it.
     pub async fn put_part(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>, plain: Bytes) -> Result<i64> {
         let path = Path::from(name.into().as_str());
         self.prove().await?;

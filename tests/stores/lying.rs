@@ -92,6 +92,32 @@ async fn what_the_store_took_and_does_not_have_is_missed_when_it_is_read_and_nam
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_lost_is_whole_again_for_all_that_have_it_once_its_content_comes_again() {
+    let mut stage = Stage::start().await;
+    let content = noise((8 << 20) + 300_000, 9);
+    stage.proxy.plan(Fault::Dropped, ALWAYS, |method, path| *method == Method::PUT && path.ends_with("/1.2"));
+    // In other pieces than those in which it comes the second time.
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let announced = v1::UploadAssetHeader { request_id, ..header(&stage.acme, "first", &content) };
+    let some = messages(announced.clone(), &content[..500_000], 0);
+    assert_refused(stage.anna.send(stream::iter(some)).await, Code::Aborted, "UPLOAD_INTERRUPTED");
+    let first = stage.anna.send(stream::iter(messages(announced, &content, 500_000))).await.unwrap().unwrap();
+    stage.proxy.heal();
+    assert_refused(stage.anna.download(&first.name, 0).await, Code::DataLoss, "CONTENT_CORRUPT");
+    let backup = stage.anna.back_up(&stage.acme).await;
+    assert_eq!(stage.anna.verify(&backup.name).await.unwrap().error.unwrap().reason, "BACKUP_CORRUPT");
+    let used = stage.anna.limits(&stage.acme).await.unwrap().storage_bytes;
+    let second = stage.anna.new_asset(&stage.acme, "second", &content).await;
+    assert_eq!(stage.anna.limits(&stage.acme).await.unwrap().storage_bytes, used, "it is there once");
+    for asset in [&first, &second] {
+        assert!(stage.anna.download(&asset.name, 0).await.unwrap().1 == content, "{asset:?}");
+    }
+    assert_eq!(stage.anna.verify(&backup.name).await.unwrap().error, None);
+    stage.anna.archive(&backup.name, 0, usize::MAX).await.unwrap();
+    stage.all_is_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_gets_no_key_that_the_store_does_not_have() {
     let mut stage = Stage::start().await;
     stage.proxy.plan(Fault::Dropped, ALWAYS, |method, path| *method == Method::PUT && path.contains("/keys/"));

@@ -3,6 +3,7 @@
 mod collect;
 mod give;
 mod key;
+mod mend;
 mod receive;
 mod take_in;
 

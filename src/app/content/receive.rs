@@ -10,7 +10,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use super::Chunk;
 use crate::app::App;
 use crate::context::OpContext;
-use crate::domain::blob::{ContentId, Part, PartName, Sha256};
+use crate::domain::blob::{Blob, ContentId, Part, PartName, Sha256};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::upload::{Announced, Upload, interrupted, wrong_offset};
 use crate::store::tx::Prepared;
@@ -213,6 +213,10 @@ impl Receiver {
                 "is not that of the content that arrived; nothing of it is kept",
             ));
         }
-        Ok(Received { upload: self.upload, last, content, sha256, bytes: self.received })
+        let (upload, bytes) = (self.upload, self.received);
+        let parts = upload.parts.clone();
+        let fresh = Blob { tenant: self.op.target()?, id: upload.blob, key: upload.sealed_with, bytes, parts };
+        self.app.mend(content, &fresh).await?;
+        Ok(Received { upload, last, content, sha256, bytes })
     }
 }
