@@ -172,6 +172,8 @@ pub struct Backup {
     pub archive: Option<BlobId>,
     /// Of what it was made, if that was uploaded and read.
     pub source: Option<Source>,
+    /// Whether it has some assets of its components, and not all.
+    pub selected: bool,
 }
 
 /// The tenant that an archive is of, as it says itself.
@@ -288,6 +290,9 @@ pub struct Manifest {
     pub left_out: Vec<Component>,
     /// How much it shows.
     pub amount: Amount,
+    /// Whether it has some assets of its components, and not all.
+    #[serde(default)]
+    pub selected: bool,
     /// The rows.
     pub segments: Vec<Segment>,
 }

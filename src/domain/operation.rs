@@ -41,6 +41,8 @@ names! {
         Restore = "restore",
         /// Copies assets, within a tenant or to another one.
         CopyAssets = "copy-assets",
+        /// Brings assets back that a backup has.
+        RestoreAssets = "restore-assets",
         /// Finds whose recordings are.
         AssignRecordings = "assign-recordings",
     }
@@ -62,6 +64,7 @@ impl Kind {
             | Self::ImportBackup
             | Self::VerifyBackup
             | Self::CopyAssets
+            | Self::RestoreAssets
             | Self::AssignRecordings => false,
         }
     }
@@ -77,6 +80,7 @@ impl Kind {
             | Self::VerifyBackup
             | Self::Restore
             | Self::CopyAssets
+            | Self::RestoreAssets
             | Self::AssignRecordings => true,
             Self::PrepareDeletion | Self::Thaw | Self::Purge | Self::ForceDeletion => false,
         }
@@ -91,6 +95,7 @@ impl Kind {
             | Self::ImportBackup
             | Self::VerifyBackup
             | Self::CopyAssets
+            | Self::RestoreAssets
             | Self::AssignRecordings => true,
             Self::Provision
             | Self::PrepareDeletion

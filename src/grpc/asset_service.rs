@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use futures::stream::once;
 
 use super::convert::operation::operation;
-use super::convert::{asset, names, page};
+use super::convert::{asset, backup, names, page};
 use super::guard::{Answers, Messages};
 use super::guarded::AssetServiceHandler;
 use crate::app::App;
@@ -82,6 +82,23 @@ impl AssetServiceHandler for AssetService {
     async fn copy_assets(&self, op: OpContext, request: v1::CopyAssetsRequest) -> Result<v1::CopyAssetsResponse> {
         let begun = self.0.copy_assets(op.clone(), asset::copy(request)?).await?;
         Ok(v1::CopyAssetsResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
+    }
+
+    async fn backup_assets(&self, op: OpContext, request: v1::BackupAssetsRequest) -> Result<v1::BackupAssetsResponse> {
+        let begun = self.0.backup_assets(op.clone(), asset::back_up(request)?).await?;
+        Ok(v1::BackupAssetsResponse {
+            operation: Some(operation(begun.operation)).filter(|_| !op.validate_only()),
+            backup: Some(backup::backup(begun.backup)),
+        })
+    }
+
+    async fn restore_assets(
+        &self,
+        op: OpContext,
+        request: v1::RestoreAssetsRequest,
+    ) -> Result<v1::RestoreAssetsResponse> {
+        let begun = self.0.restore_assets(op.clone(), asset::restore(request)?).await?;
+        Ok(v1::RestoreAssetsResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
     }
 
     async fn assign_recordings(

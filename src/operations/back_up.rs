@@ -12,12 +12,12 @@ use futures::FutureExt as _;
 use super::backup_writer::BackupWriter;
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
-use crate::app::backups::segments;
+use crate::app::backups::segments_of;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::backup::{Amount, FORMAT, Manifest};
 use crate::domain::error::{Error, Result};
-use crate::domain::id::BackupId;
+use crate::domain::id::{AssetId, BackupId};
 use crate::domain::names::names;
 use crate::domain::operation::Units;
 use crate::store::backups::{self, Made};
@@ -27,6 +27,8 @@ use crate::store::tx::Tx;
 pub(super) struct BackUp {
     pub app: App,
     pub backup: BackupId,
+    /// The assets that it has, if these are not all.
+    pub assets: Vec<AssetId>,
     /// What the outside part has made, for the inside part.
     pub made: Mutex<Option<Made>>,
 }
@@ -45,7 +47,7 @@ impl Work for BackUp {
     type Step = BackUpStep;
 
     async fn outside(&self, job: &Job, _: BackUpStep, _: Units) -> Result<Outside> {
-        let made = copy(&self.app, job, self.backup).await?;
+        let made = copy(&self.app, job, self.backup, &self.assets).await?;
         *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         Ok(Outside::Done)
     }
@@ -60,21 +62,21 @@ impl Work for BackUp {
 }
 
 /// Makes a backup that has begun, which nobody sees before it is published.
-pub(super) async fn copy(app: &App, job: &Job, backup: BackupId) -> Result<Made> {
+pub(super) async fn copy(app: &App, job: &Job, backup: BackupId, assets: &[AssetId]) -> Result<Made> {
     let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
     let found = app.db.read(op.clone(), "backup-to-make", backup, |tx, id| backups::one(tx, *id).boxed());
     let backup = found.await?.ok_or_else(|| Error::internal("backup", "there is no such backup"))?;
     let mut writer = BackupWriter::new(app, job, &backup).await?;
     let moment = app.db.moment(&op).await?;
     let mut written = Vec::new();
-    for rows in segments(&backup.components) {
+    for rows in segments_of(&backup.components, assets) {
         let columns = moment.columns(rows.table).await?;
         let pieces = moment.rows(rows.table, &columns, &rows.condition).await?;
         written.push(writer.segment(rows.table, columns, pieces).await?);
     }
     let rows = written.iter().map(|segment| segment.rows).sum();
     let kinds: Vec<_> = backup.components.iter().filter_map(|component| component.assets()).collect();
-    let (objects, bytes) = moment.assets(&kinds).await?;
+    let (objects, bytes) = moment.assets(&kinds, assets).await?;
     let manifest = Manifest {
         format: FORMAT,
         tenant: backup.tenant,
@@ -84,6 +86,7 @@ pub(super) async fn copy(app: &App, job: &Job, backup: BackupId) -> Result<Made>
         components: backup.components.clone(),
         left_out: backup.left_out.clone(),
         amount: Amount { rows, objects, bytes, stored_bytes: 0 },
+        selected: backup.selected,
         segments: written,
     };
     let made = writer.manifest(manifest).await?;

@@ -29,6 +29,7 @@ use crate::domain::operation::{Failure, Units};
 use crate::store::backups::{self, Made};
 use crate::store::copy::{Fields, Moment, Record, RowReader, RowWriter};
 use crate::store::tx::Tx;
+use crate::store::uploaded_backups::Has;
 use crate::store::{uploaded_backups, uploads};
 
 /// What it needs.
@@ -45,6 +46,7 @@ pub(super) struct Imported {
     made: Made,
     components: Vec<Component>,
     left_out: Vec<Component>,
+    selected: bool,
     source: Source,
 }
 
@@ -82,8 +84,8 @@ impl Work for ImportBackup {
         }
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let read = read.ok_or_else(|| Error::internal("import", "nothing was read"))?;
-        let has = (&read.components[..], &read.left_out[..]);
-        uploaded_backups::publish(tx, self.backup, &read.made, has, &read.source).await?;
+        let has = Has { components: &read.components, left_out: &read.left_out, selected: read.selected };
+        uploaded_backups::publish(tx, self.backup, &read.made, &has, &read.source).await?;
         let backup = backups::one(tx, self.backup).await?;
         Ok(Next::Done(backup.map(|backup| backup.name()).into_iter().collect()))
     }
@@ -149,12 +151,13 @@ impl<'a> Rows<'a> {
         }
         let (objects, bytes) = rows.assets;
         let (components, left_out) = (manifest.components.clone(), manifest.left_out.clone());
+        let selected = manifest.selected;
         let source = Source { tenant: manifest.tenant, tenant_code: manifest.tenant_code.clone() };
         let amount = Amount { rows: written.iter().map(|segment| segment.rows).sum(), objects, bytes, stored_bytes: 0 };
         let taken_at = manifest.taken_at.min(rows.moment.at);
         let manifest = Manifest { format: FORMAT, backup: backup.id, taken_at, amount, segments: written, ..manifest };
         let made = rows.writer.manifest(manifest).await?;
-        Ok(Imported { made, components, left_out, source })
+        Ok(Imported { made, components, left_out, selected, source })
     }
 
     /// Takes the rows of the table that comes next, which must be that of the segment.

@@ -30,6 +30,7 @@ mod prepare_deletion;
 mod provision;
 mod purge;
 mod restore;
+mod restore_assets;
 pub mod runner;
 mod thaw;
 mod verify_backup;

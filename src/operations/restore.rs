@@ -51,7 +51,7 @@ impl Work for Restore {
         match step {
             RestoreStep::SafetyBackup => {
                 if let Some(safety) = self.asked.safety {
-                    let made = copy(&self.app, job, safety).await?;
+                    let made = copy(&self.app, job, safety, &[]).await?;
                     *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
                 }
             }

@@ -24,6 +24,7 @@ use super::prepare_deletion::PrepareDeletion;
 use super::provision::Provision;
 use super::purge::Purge;
 use super::restore::Restore;
+use super::restore_assets::RestoreAssets;
 use super::thaw::Thaw;
 use super::verify_backup::VerifyBackup;
 use crate::app::App;
@@ -150,7 +151,9 @@ impl Runner {
             Params::Thaw {} => engine.run(job, Thaw { app }).await,
             Params::Purge {} => engine.run(job, Purge { app }).await,
             Params::ForceDeletion {} => engine.run(job, ForceDeletion { app }).await,
-            Params::BackUp { backup } => engine.run(job, BackUp { app, backup, made: Mutex::default() }).await,
+            Params::BackUp { backup, assets } => {
+                engine.run(job, BackUp { app, backup, assets, made: Mutex::default() }).await;
+            }
             Params::ImportBackup { backup } => {
                 engine.run(job, ImportBackup { app, backup, read: Mutex::default() }).await;
             }
@@ -158,6 +161,9 @@ impl Runner {
             Params::Restore(asked) => engine.run(job, Restore { app, asked, made: Mutex::default() }).await,
             Params::CopyAssets { assets, destination, set } => {
                 engine.run(job, CopyAssets { app, assets, destination, set }).await;
+            }
+            Params::RestoreAssets { backup, assets } => {
+                engine.run(job, RestoreAssets { app, backup, assets }).await;
             }
             Params::AssignRecordings { set } => {
                 engine.run(job, AssignRecordings { app, set, after: Mutex::default() }).await;

@@ -21,7 +21,7 @@ pub(super) type Row = (
     (String, Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>),
     (i64, i64, i64, i64),
     (Option<i64>, Option<Uuid>, String, String, i64),
-    (Option<Uuid>, Option<Uuid>, Option<String>),
+    (Option<Uuid>, Option<Uuid>, Option<String>, bool),
 );
 
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -31,7 +31,7 @@ pub(super) fn columns() -> _ {
         (b::created_by, b::operation_id, b::created_at, b::taken_at, b::ended_at, b::verified_at),
         (b::rows, b::objects, b::bytes, b::stored_bytes),
         (b::attempt, b::key_id, b::reason, b::message, b::version),
-        (b::archive_id, b::source_id, b::source_code),
+        (b::archive_id, b::source_id, b::source_code, b::selected),
     )
 }
 
@@ -42,7 +42,7 @@ pub(super) fn backup(row: Row) -> Result<Backup> {
         (creator, operation, created_at, taken_at, ended_at, verified_at),
         (rows, objects, bytes, stored_bytes),
         (attempt, key, reason, message, version),
-        (archive, source, source_code),
+        (archive, source, source_code, selected),
     ) = row;
     let parse = |names: Vec<String>| names.iter().map(|name| Component::parse(name)).collect::<Option<Vec<_>>>();
     Ok(Backup {
@@ -64,6 +64,7 @@ pub(super) fn backup(row: Row) -> Result<Backup> {
         failure: (!reason.is_empty()).then(|| Failure { reason, message, ..Failure::none() }),
         place: attempt.zip(key.map(KeyId)),
         version,
+        selected,
         archive: archive.map(BlobId),
         source: source.zip(source_code).map(|(tenant, tenant_code)| Source { tenant: TenantUid(tenant), tenant_code }),
     })
@@ -96,6 +97,13 @@ pub async fn begin(
         ),
     );
     diesel::insert_into(b::table).values(row).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Notes that a backup that has begun has some assets of its components, and not all.
+pub async fn select(tx: &mut Tx, id: BackupId) -> Result<()> {
+    let row = b::table.find((tx.tenant().0, id.0));
+    diesel::update(row).set(b::selected.eq(true)).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use crate::context::OpContext;
 use crate::domain::asset::AssetKind;
 use crate::domain::backup::Column;
 use crate::domain::error::{Error, Result};
+use crate::domain::id::AssetId;
 
 /// One moment of a tenant. It lasts as long as this value, on a connection of its own.
 pub struct Moment {
@@ -66,12 +67,14 @@ impl Moment {
         Ok(rows.map(|piece| piece.map_err(failed)).boxed())
     }
 
-    /// How many assets the tenant has of these kinds, and how many bytes their content has.
-    pub async fn assets(&self, kinds: &[AssetKind]) -> Result<(i64, i64)> {
+    /// How many assets the tenant has of these kinds, or among these if any are named, and how many bytes their content has.
+    pub async fn assets(&self, kinds: &[AssetKind], named: &[AssetId]) -> Result<(i64, i64)> {
         const AMOUNT: &str = "SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM assets
-                              WHERE tenant_id = current_tenant() AND kind = ANY ($1)";
+                              WHERE tenant_id = current_tenant() AND kind = ANY ($1)
+                                  AND (id::text = ANY ($2) OR cardinality($2) = 0)";
         let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-        let row = self.client.query_one(AMOUNT, &[&kinds]).await.map_err(failed)?;
+        let named: Vec<_> = named.iter().map(ToString::to_string).collect();
+        let row = self.client.query_one(AMOUNT, &[&kinds, &named]).await.map_err(failed)?;
         Ok((row.get(0), row.get(1)))
     }
 }

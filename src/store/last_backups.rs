@@ -39,7 +39,7 @@ const FOUND: &str = "
     LEFT JOIN LATERAL (SELECT sum(stored_bytes)::bigint AS bytes FROM backups b
                        WHERE b.tenant_id = t.id AND b.state IN ('COMPLETE', 'PARTIAL')) all_of ON true
     LEFT JOIN LATERAL (SELECT b.id, b.state, coalesce(b.taken_at, b.ended_at, b.created_at) AS at, b.reason, b.left_out
-                       FROM backups b WHERE b.tenant_id = t.id AND b.state <> 'CONDEMNED' AND b.archive_id IS NULL
+                       FROM backups b WHERE b.tenant_id = t.id AND b.state <> 'CONDEMNED' AND b.archive_id IS NULL AND NOT b.selected
                        ORDER BY b.created_at DESC, b.id DESC LIMIT 1) last ON true";
 
 /// The backups of these tenants, each with the time zone of its server.

@@ -16,7 +16,7 @@ use super::tx::Tx;
 use crate::domain::asset::AssetKind;
 use crate::domain::backup::{Component, Segment};
 use crate::domain::error::{Error, Reason, Refusal, Result};
-use crate::domain::id::{TenantUid, UserId};
+use crate::domain::id::{AssetId, TenantUid, UserId};
 use crate::domain::privilege::Privilege;
 use crate::domain::restore::{Change, Listed, NAMES};
 
@@ -170,6 +170,18 @@ pub async fn adopt_users(tx: &mut Tx, laid: &LaidOut, deleted: &[UserId]) -> Res
 /// Makes assets that are laid out, and are of another tenant, refer to the content that came to the transaction's.
 pub async fn adopt_content(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
     if laid.source.is_some() && laid.has("assets") { run(tx, rules::ADOPT_CONTENT).await } else { Ok(()) }
+}
+
+/// Brings some of the assets that are laid out back, and leaves all others as they are.
+pub async fn bring_back(tx: &mut Tx, laid: &LaidOut, assets: &[AssetId]) -> Result<()> {
+    let assets: Vec<_> = assets.iter().map(|asset| asset.0).collect();
+    let others = diesel::sql_query("DELETE FROM staged_assets WHERE id <> ALL ($1)").bind::<Array<SqlUuid>, _>(assets);
+    others.execute(tx.conn()).await.map_err(failed)?;
+    check_content(tx, laid).await?;
+    for applied in laid.rules() {
+        run(tx, &applied.add()).await?;
+    }
+    Ok(())
 }
 
 /// Makes the rows of the transaction's tenant, which is held, those that are laid out.

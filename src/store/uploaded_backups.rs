@@ -73,21 +73,30 @@ pub fn is_content(column: &str, id: BackupId, archive: BlobId) -> String {
     )
 }
 
+/// What an archive says of what is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Has<'a> {
+    /// What it has.
+    pub components: &'a [Component],
+    /// What it does not have for want of a privilege.
+    pub left_out: &'a [Component],
+    /// Whether it has some assets of its components, and not all.
+    pub selected: bool,
+}
+
 /// Makes it visible, with what its archive says of it, and keeps the archive no longer.
-pub async fn publish(
-    tx: &mut Tx,
-    id: BackupId,
-    made: &Made,
-    (components, left_out): (&[Component], &[Component]),
-    source: &Source,
-) -> Result<()> {
+pub async fn publish(tx: &mut Tx, id: BackupId, made: &Made, has: &Has<'_>, source: &Source) -> Result<()> {
     let row = b::table.find((tx.tenant().0, id.0));
     let archive: Option<Uuid> = row.select(b::archive_id).first(tx.conn()).await.map_err(failed)?;
     let archive = archive.ok_or_else(|| Error::internal("backup", "it was not uploaded"))?;
     let names = |components: &[Component]| components.iter().map(|component| component.name()).collect::<Vec<_>>();
     diesel::update(row)
         .set((
-            (b::components.eq(names(components)), b::left_out.eq(names(left_out))),
+            (
+                b::components.eq(names(has.components)),
+                b::left_out.eq(names(has.left_out)),
+                b::selected.eq(has.selected),
+            ),
             (b::source_id.eq(source.tenant.0), b::source_code.eq(&source.tenant_code)),
         ))
         .execute(tx.conn())

@@ -1,5 +1,6 @@
 //! What tenants keep here: assets and their content.
 
+mod back_up;
 mod change;
 pub mod collect;
 pub mod copy;

@@ -45,6 +45,7 @@ pub const fn steps(kind: Kind) -> &'static [Step] {
         | Kind::VerifyBackup
         | Kind::Restore
         | Kind::CopyAssets
+        | Kind::RestoreAssets
         | Kind::AssignRecordings => &[],
     }
 }

@@ -123,7 +123,7 @@ fn takes_assets(tenant: &Tenant, begun: bool) -> Result<()> {
 }
 
 /// The assets that are named, all of which the caller may have to do with.
-async fn wanted(tx: &mut Tx, named: &[Named<AssetId>]) -> Result<Vec<Asset>> {
+pub(super) async fn wanted(tx: &mut Tx, named: &[Named<AssetId>]) -> Result<Vec<Asset>> {
     let tenant = tenants::load(tx).await?.ok_or_else(|| tx.op().not_found())?;
     let ids = named.iter().map(|asset| asset.within(&tenant)).collect::<Result<Vec<_>>>()?;
     let found = assets::some(tx, &ids).await?;

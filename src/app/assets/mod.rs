@@ -1,5 +1,6 @@
 //! Use cases on the assets of a tenant.
 
+mod back_up;
 mod change;
 mod copy;
 mod download;
@@ -8,6 +9,7 @@ mod read;
 mod recordings;
 mod upload;
 
+pub use back_up::{BackupAssets, RestoreAssets};
 pub use change::UpdateAsset;
 pub use copy::CopyAssets;
 pub(crate) use copy::Copying;

@@ -39,7 +39,7 @@ async fn create(tx: &mut Tx, new: &NewBackup) -> Result<Begun> {
         return Err(lacking("what was asked for", &left_out));
     }
     let (id, actor) = (BackupId::new(), tx.op().actor());
-    let operation = operations::enqueue(tx, &Params::BackUp { backup: id }, &actor).await?;
+    let operation = operations::enqueue(tx, &Params::BackUp { backup: id, assets: Vec::new() }, &actor).await?;
     let new = NewBackup { components, note: new.note.clone() };
     backups::begin(tx, id, operation, &new, &left_out, &actor.name_in(tenant.uid, &tenant.code)).await?;
     let gone = || Error::internal("backup", "it went away in its own transaction");

@@ -19,7 +19,7 @@ pub use restore::Restoring;
 pub(super) use restore::begin_again;
 pub(crate) use restore::{land, put_back};
 pub use restore_new::NewlyRestored;
-pub(crate) use segments::segments;
+pub(crate) use segments::{segments, segments_of};
 pub use upload::{Arrived, UploadBackup};
 
 use std::collections::BTreeSet;
@@ -61,6 +61,6 @@ pub(super) fn meant(named: &[Component]) -> Vec<Component> {
 }
 
 /// A backup of the tenant that the call is on.
-async fn found(tx: &mut Tx, id: BackupId) -> Result<Backup> {
+pub(super) async fn found(tx: &mut Tx, id: BackupId) -> Result<Backup> {
     backups::one(tx, id).await?.ok_or_else(|| tx.op().not_found())
 }

@@ -1,6 +1,6 @@
 //! Reads what is in a backup, as it stands in the object store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::{format_unknown, segments};
 use crate::app::App;
+use crate::domain::asset::AssetKind;
 use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, SegmentPart};
 use crate::domain::blob::{Blob, ContentId, ObjectName, Part, Sha256};
 use crate::domain::error::{Error, Reason, Refusal, Result};
-use crate::domain::id::{BlobId, KeyId};
+use crate::domain::id::{AssetId, BlobId, KeyId};
 use crate::store::connection::Beside;
 use crate::store::copy::{Record, RowReader};
 use crate::store::restoration::{self, LaidOut};
@@ -117,6 +118,19 @@ impl OpenBackup {
             laying.finish().await?;
         }
         Ok((staging.done().await?, laid))
+    }
+
+    /// The assets that it has, with their kinds.
+    pub async fn assets(&self) -> Result<BTreeMap<AssetId, AssetKind>> {
+        let mut assets = BTreeMap::new();
+        let each = |row: Record<'_>| {
+            let kind = AssetKind::parse(row.text("kind")?);
+            let kind = kind.ok_or_else(|| Error::internal("backup", "an asset is of no kind that is known"))?;
+            assets.insert(AssetId(row.uuid("id")?), kind);
+            Ok(())
+        };
+        self.for_each("assets", each).await?;
+        Ok(assets)
     }
 
     /// The blobs that it refers to, in the order of their ids.

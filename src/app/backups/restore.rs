@@ -73,6 +73,10 @@ pub(super) async fn wanted(tx: &mut Tx, new: &NewRestore, to_new: bool) -> Resul
         );
         return Err(Refusal::new(Reason::BackupOfAnotherTenant, text).about(backup.name()).into());
     }
+    if backup.selected {
+        let text = "the backup has some assets and not all; AssetService.RestoreAssets brings them back";
+        return Err(Refusal::new(Reason::BackupStateInvalid, text).about(backup.name()).into());
+    }
     let absent: Vec<_> = new.components.iter().filter(|named| !backup.components.contains(named)).collect();
     if !absent.is_empty() {
         let names = absent.iter().map(|component| component.name()).collect::<Vec<_>>().join(", ");

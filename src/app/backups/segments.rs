@@ -1,6 +1,9 @@
 //! Which rows each component of a backup has.
 
+use itertools::Itertools as _;
+
 use crate::domain::backup::Component;
+use crate::domain::id::AssetId;
 
 /// Rows of a table of the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,11 @@ const DIRECTORY: [&str; 11] = [
 
 /// What these components have, in an order in which it can be added.
 pub(crate) fn segments(components: &[Component]) -> Vec<Rows> {
+    segments_of(components, &[])
+}
+
+/// The same with these assets alone, if any are named.
+pub(crate) fn segments_of(components: &[Component], assets: &[AssetId]) -> Vec<Rows> {
     let all = |table| Rows { table, condition: "true".into() };
     let mut segments = Vec::new();
     if components.contains(&Component::Settings) {
@@ -41,7 +49,10 @@ pub(crate) fn segments(components: &[Component]) -> Vec<Rows> {
     }
     let kinds: Vec<_> = components.iter().filter_map(|component| component.assets()).map(|kind| kind.name()).collect();
     if !kinds.is_empty() {
-        let kinds = format!("kind IN ('{}')", kinds.join("', '"));
+        let mut kinds = format!("kind IN ('{}')", kinds.join("', '"));
+        if !assets.is_empty() {
+            kinds.push_str(&format!(" AND id IN ('{}')", assets.iter().join("', '")));
+        }
         let of_these = format!("(SELECT blob_id FROM assets WHERE tenant_id = current_tenant() AND {kinds})");
         segments.push(Rows { table: "blobs", condition: format!("id IN {of_these}") });
         segments.push(Rows { table: "blob_parts", condition: format!("blob_id IN {of_these}") });

@@ -57,6 +57,7 @@ fn not_cancellable(operation: &Operation) -> Error {
         | Kind::VerifyBackup
         | Kind::Restore
         | Kind::CopyAssets
+        | Kind::RestoreAssets
         | Kind::AssignRecordings => "it is stopping already".to_owned(),
     };
     let text = format!("{} can't be cancelled: {why}", operation.kind.name());

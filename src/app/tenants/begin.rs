@@ -65,6 +65,7 @@ pub(in crate::app) async fn begin_again(
             Params::CollectContent {}
             | Params::VerifyBackup { .. }
             | Params::CopyAssets { .. }
+            | Params::RestoreAssets { .. }
             | Params::AssignRecordings { .. },
             Standing::Active(_) | Standing::Locked(_),
         ) => params.clone(),

@@ -42,6 +42,9 @@ pub enum Params {
     BackUp {
         /// Which backup is made.
         backup: BackupId,
+        /// Of which assets; none: of all.
+        #[serde(default)]
+        assets: Vec<AssetId>,
     },
     /// See [`Kind::ImportBackup`].
     ImportBackup {
@@ -63,6 +66,13 @@ pub enum Params {
         destination: TenantUid,
         /// What the ids of the copies follow from: whoever begins again finds what was copied.
         set: Uuid,
+    },
+    /// See [`Kind::RestoreAssets`].
+    RestoreAssets {
+        /// The backup that has them.
+        backup: BackupId,
+        /// Which.
+        assets: Vec<AssetId>,
     },
     /// See [`Kind::AssignRecordings`].
     AssignRecordings {
@@ -87,6 +97,7 @@ impl Params {
             Self::VerifyBackup { .. } => Kind::VerifyBackup,
             Self::Restore(_) => Kind::Restore,
             Self::CopyAssets { .. } => Kind::CopyAssets,
+            Self::RestoreAssets { .. } => Kind::RestoreAssets,
             Self::AssignRecordings { .. } => Kind::AssignRecordings,
         }
     }

@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 
 use super::fields::{Fields, bounded, duration, timestamp};
 use super::names;
-use crate::app::assets::{CopyAssets, UpdateAsset};
+use crate::app::assets::{BackupAssets, CopyAssets, RestoreAssets, UpdateAsset};
 use crate::app::content::Chunk;
 use crate::domain::asset::{Asset, AssetKind, CallRecorded, NewAsset, metadata};
 use crate::domain::blob::{Sha256, hex, parse_hex};
 use crate::domain::error::{Error, Result};
 use crate::domain::extension::Extension;
-use crate::domain::name::AssetName;
+use crate::domain::name::{AssetName, Note};
 use crate::domain::upload::{Announced, MOST_BYTES, Progress};
 use crate::proto::v1;
 use crate::store::assets::AssetPatch;
@@ -190,6 +190,20 @@ pub fn copy(request: v1::CopyAssetsRequest) -> Result<CopyAssets> {
     let destination = Some(request.destination).filter(|destination| !destination.is_empty());
     let destination = destination.map(|destination| names::tenant("destination", &destination)).transpose()?;
     Ok(CopyAssets { assets, destination })
+}
+
+/// What BackupAssets asks for.
+pub fn back_up(request: v1::BackupAssetsRequest) -> Result<BackupAssets> {
+    names::tenant("parent", &request.parent)?;
+    let assets = names::all("names", &request.names, 1)?;
+    let note = Note::parse(&request.note).map_err(|allowed| Error::field("note", allowed))?;
+    Ok(BackupAssets { assets, note: note.to_string() })
+}
+
+/// What RestoreAssets asks for.
+pub fn restore(request: v1::RestoreAssetsRequest) -> Result<RestoreAssets> {
+    let backup = names::id("name", &request.name)?;
+    Ok(RestoreAssets { backup, assets: names::all("assets", &request.assets, 0)? })
 }
 
 /// How far an upload is, as a message.

@@ -41,6 +41,7 @@ pub fn backup(backup: Backup) -> v1::Backup {
         verify_time: backup.verified_at.map(timestamp),
         reason,
         message,
+        selected_assets: backup.selected,
         source_tenant: backup.source.map(|source| format!("tenants/{}", source.tenant_code)).unwrap_or_default(),
     }
 }

@@ -103,6 +103,7 @@ diesel::table! {
         archive_id -> Nullable<Uuid>,
         source_id -> Nullable<Uuid>,
         source_code -> Nullable<Text>,
+        selected -> Bool,
     }
 }
 
