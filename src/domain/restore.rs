@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::Component;
 use super::id::{BackupId, TenantUid};
+use super::operation::Actor;
 
 /// A restore that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct FromBackup {
     pub components: Vec<Component>,
     /// Whether users come that were deleted since.
     pub revive_deleted_users: bool,
+    /// Who asked for it, and for whom: it is asked again whether that may be.
+    pub by: Actor,
 }
 
 /// A restore that is under way.

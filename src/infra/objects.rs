@@ -76,8 +76,9 @@ const OLD_DRAFT: Duration = Duration::from_secs(60 * 60);
 /// one were being written after all, its writer would be told that it failed.
 fn remove_drafts(folder: &Path) {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
-    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
-        if path.is_dir() {
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove_drafts(&path);
         } else if is_draft(&path)
             && is_old(&path)

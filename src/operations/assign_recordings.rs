@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
 use crate::app::assets::Copying;
-use crate::domain::error::{Error, Reason, Result};
+use crate::domain::error::{Class, Error, Result};
 use crate::domain::id::AssetId;
 use crate::domain::names::names;
 use crate::domain::operation::Units;
@@ -80,7 +80,8 @@ impl AssignRecordings {
     }
 }
 
-/// Whether what is in the way is the tenant's, and in no other recording's.
+/// Whether it is that one recording which can't go where it belongs, rather than nothing can go anywhere now.
 fn must_wait(error: &Error) -> bool {
-    matches!(error.reason(), Some(Reason::DiskQuotaExceeded | Reason::TenantStateInvalid))
+    let passing = [Class::Unavailable, Class::Aborted, Class::DeadlineExceeded];
+    error.reason().is_some_and(|reason| !passing.contains(&reason.class()))
 }

@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::Utc;
 use futures::{FutureExt as _, Stream};
+use itertools::Itertools as _;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -27,7 +29,7 @@ use crate::domain::name::TenantCode;
 use crate::domain::names::names;
 use crate::domain::operation::{Failure, Units};
 use crate::store::backups::{self, Made};
-use crate::store::copy::{Fields, Moment, Record, RowReader, RowWriter};
+use crate::store::copy::{Fields, Record, RowReader, RowWriter};
 use crate::store::tx::Tx;
 use crate::store::uploaded_backups::Has;
 use crate::store::{uploaded_backups, uploads};
@@ -129,8 +131,7 @@ struct Rows<'a> {
     backup: &'a Backup,
     archive: Unpacking,
     writer: BackupWriter<'a>,
-    /// What the tenant has now: the content that came.
-    moment: Moment,
+    app: &'a App,
     content: HashMap<Sha256, (BlobId, i64)>,
     /// Which content the blobs of then had.
     blobs: HashMap<Uuid, Sha256>,
@@ -143,8 +144,7 @@ impl<'a> Rows<'a> {
         let mut archive = app.unpack(backup).await?;
         let manifest = manifest(&mut archive).await?;
         let writer = BackupWriter::new(app, job, backup).await?;
-        let moment = app.db.moment(&OpContext::system(Purpose::Worker, Some(backup.tenant))).await?;
-        let mut rows = Self { backup, archive, writer, moment, content, blobs: HashMap::new(), assets: (0, 0) };
+        let mut rows = Self { app, backup, archive, writer, content, blobs: HashMap::new(), assets: (0, 0) };
         let mut written = Vec::new();
         for segment in &manifest.segments {
             written.push(rows.segment(segment).await?);
@@ -154,7 +154,7 @@ impl<'a> Rows<'a> {
         let selected = manifest.selected;
         let source = Source { tenant: manifest.tenant, tenant_code: manifest.tenant_code.clone() };
         let amount = Amount { rows: written.iter().map(|segment| segment.rows).sum(), objects, bytes, stored_bytes: 0 };
-        let taken_at = manifest.taken_at.min(rows.moment.at);
+        let taken_at = manifest.taken_at.min(Utc::now());
         let manifest = Manifest { format: FORMAT, backup: backup.id, taken_at, amount, segments: written, ..manifest };
         let made = rows.writer.manifest(manifest).await?;
         Ok(Imported { made, components, left_out, selected, source })
@@ -189,6 +189,10 @@ impl<'a> Rows<'a> {
         let mut reader = RowReader::default();
         while let Some(piece) = self.archive.bytes().await? {
             let each = |row: &Fields| {
+                // Each blob has content of its own.
+                if self.blobs.len() >= self.content.len() {
+                    return Err(invalid("it has more blobs than content"));
+                }
                 let row = Record::new(columns, row);
                 let sha256 = <Sha256>::try_from(row.bytes("sha256")?);
                 let sha256 = sha256.map_err(|_| invalid("a hash is none"))?;
@@ -203,9 +207,11 @@ impl<'a> Rows<'a> {
     /// Writes what is known of the content that came, from what there is.
     async fn content_of_now(&mut self, table: &str, column: &str) -> Result<Segment> {
         let archive = self.backup.archive.ok_or_else(|| Error::internal("backup", "it was not uploaded"))?;
-        let columns = self.moment.columns(table).await?;
+        // For as long as it takes to write that: few have such a connection at the same time.
+        let moment = self.app.db.moment(&OpContext::system(Purpose::Worker, Some(self.backup.tenant))).await?;
+        let columns = moment.columns(table).await?;
         let condition = uploaded_backups::is_content(column, self.backup.id, archive);
-        let rows = self.moment.rows(table, &columns, &condition).await?;
+        let rows = moment.rows(table, &columns, &condition).await?;
         self.writer.segment(table, columns, rows).await
     }
 }
@@ -276,10 +282,19 @@ async fn manifest(archive: &mut Unpacking) -> Result<Manifest> {
     }
     let manifest: Manifest = serde_json::from_slice(&text).map_err(wrong)?;
     TenantCode::parse(&manifest.tenant_code).map_err(|_| invalid("its manifest names no tenant"))?;
-    let tables = segments(&manifest.components);
-    let known = |segment: &Segment| tables.iter().any(|rows| rows.table == segment.table);
-    if manifest.components.is_empty() || !manifest.segments.iter().all(known) {
+    let mut tables = segments(&manifest.components).into_iter();
+    let in_order = |segment: &Segment| tables.any(|rows| rows.table == segment.table);
+    if manifest.components.is_empty() || !manifest.segments.iter().all(in_order) {
         return Err(invalid("its manifest names other rows than its components have"));
+    }
+    let has = |table: &str| manifest.segments.iter().any(|segment| segment.table == table);
+    let together = [("users", "memberships"), ("assets", "blobs"), ("assets", "blob_parts")];
+    if together.iter().any(|(one, other)| has(one) != has(other)) {
+        return Err(invalid("its manifest names rows without those that they refer to"));
+    }
+    let repeats = |segment: &Segment| !segment.columns.iter().map(|column| &column.name).all_unique();
+    if manifest.segments.iter().any(repeats) {
+        return Err(invalid("its manifest names a column twice"));
     }
     Ok(manifest)
 }

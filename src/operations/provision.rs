@@ -58,7 +58,8 @@ impl Work for Provision {
 
     async fn inside(&self, tx: &mut Tx, job: &Job, step: ProvisionStep) -> Result<Next<ProvisionStep>> {
         match step {
-            ProvisionStep::Participants => Ok(Next::Step(ProvisionStep::Data)),
+            ProvisionStep::Participants if self.from.is_some() => Ok(Next::Step(ProvisionStep::Data)),
+            ProvisionStep::Participants => Ok(Next::Step(ProvisionStep::Activate)),
             ProvisionStep::Data => Ok(Next::Step(ProvisionStep::Activate)),
             ProvisionStep::Activate => {
                 let tenant = tenant_of(tx).await?;

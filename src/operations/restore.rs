@@ -116,7 +116,7 @@ impl Restore {
             }
             .boxed()
         });
-        put.await?;
+        put.await.map_err(|error| open.judge(error))?;
         fail::fail_point!("restore.done");
         Ok(())
     }

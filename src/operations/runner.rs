@@ -162,8 +162,8 @@ impl Runner {
             Params::CopyAssets { assets, destination, set } => {
                 engine.run(job, CopyAssets { app, assets, destination, set }).await;
             }
-            Params::RestoreAssets { backup, assets } => {
-                engine.run(job, RestoreAssets { app, backup, assets }).await;
+            Params::RestoreAssets { backup, assets, kinds } => {
+                engine.run(job, RestoreAssets { app, backup, assets, kinds, brought: Mutex::default() }).await;
             }
             Params::AssignRecordings { set } => {
                 engine.run(job, AssignRecordings { app, set, after: Mutex::default() }).await;

@@ -1,5 +1,6 @@
 //! The assets of a tenant, one by one.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -135,8 +136,8 @@ pub async fn some(tx: &mut Tx, ids: &[AssetId]) -> Result<Vec<Asset>> {
 
 /// The names of those that are there.
 pub async fn names(tx: &mut Tx, ids: &[AssetId]) -> Result<Vec<String>> {
-    let found = some(tx, ids).await?;
-    Ok(ids.iter().filter_map(|id| found.iter().find(|asset| asset.id == *id)).map(Asset::name).collect())
+    let found: HashMap<_, _> = some(tx, ids).await?.into_iter().map(|asset| (asset.id, asset.name())).collect();
+    Ok(ids.iter().filter_map(|id| found.get(id).cloned()).collect())
 }
 
 /// Adds an asset with the content and all that is said of another one, unless it is there or that is gone.
@@ -199,8 +200,8 @@ pub async fn update(tx: &mut Tx, id: AssetId, patch: &AssetPatch) -> Result<()> 
     Ok(())
 }
 
-/// Removes an asset. Its content goes when nothing has it any more.
-pub async fn delete(tx: &mut Tx, id: AssetId) -> Result<()> {
-    diesel::delete(a::table.find((tx.tenant().0, id.0))).execute(tx.conn()).await.map_err(failed)?;
-    Ok(())
+/// Removes an asset; says whether it was there. Its content goes when nothing has it any more.
+pub async fn delete(tx: &mut Tx, id: AssetId) -> Result<bool> {
+    let gone = diesel::delete(a::table.find((tx.tenant().0, id.0))).execute(tx.conn()).await.map_err(failed)?;
+    Ok(gone == 1)
 }

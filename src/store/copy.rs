@@ -112,6 +112,9 @@ enum Reading {
     End,
 }
 
+/// Bytes of a row at most: what is longer is none that a tenant has.
+const LONGEST_ROW: usize = 32 << 20;
+
 /// What a copy begins with, with the length of an extension that it has not.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
@@ -134,7 +137,8 @@ impl RowReader {
             self.rows += 1;
             each(&row)?;
         }
-        if self.at == Reading::End && !self.pending.is_empty() { Err(not_a_copy()) } else { Ok(()) }
+        let too_long = self.pending.len() > LONGEST_ROW;
+        if too_long || self.at == Reading::End && !self.pending.is_empty() { Err(not_a_copy()) } else { Ok(()) }
     }
 
     /// How many rows there were, if the copy is whole.

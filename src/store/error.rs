@@ -44,6 +44,16 @@ pub fn is_reference(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _))
 }
 
+/// Whether the database refused a statement for what it says, and would again.
+pub fn is_of_statement(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    match source.downcast_ref::<DieselError>() {
+        Some(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => false,
+        Some(DieselError::DatabaseError(_, told)) => !told.message().contains("deadlock detected"),
+        Some(_) => false,
+        None => source.downcast_ref::<tokio_postgres::Error>().is_some_and(|error| error.as_db_error().is_some()),
+    }
+}
+
 /// The error of a statement that refers to what may go at the same time, held by another tenant's transaction.
 pub fn gone_or_failed(error: DieselError) -> Error {
     if !is_reference(&error) {

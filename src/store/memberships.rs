@@ -1,5 +1,7 @@
 //! Who works in which tenant, told from both sides: the host's, and that of the users' home.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -9,7 +11,7 @@ use super::clock::clock_timestamp;
 use super::error::{failed, gone_or_failed};
 use super::schema::{memberships as m, sessions as s, tenant_identities as ti, tenants as t, users as u};
 use super::tx::Tx;
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{TenantUid, UserId, UserRef};
 use crate::domain::lifecycle::State;
 use crate::domain::user::SUPERUSER;
@@ -54,7 +56,11 @@ pub async fn insert(tx: &mut Tx, users: &[UserRef]) -> Result<usize> {
     let row = |user: &UserRef| (m::tenant_id.eq(tenant), m::user_id.eq(user.user.0), m::home_tenant_id.eq(user.home.0));
     let rows: Vec<_> = users.iter().map(row).collect();
     let added = diesel::insert_into(m::table).values(rows).on_conflict_do_nothing().execute(tx.conn()).await;
-    added.map_err(gone_or_failed)
+    let added = added.map_err(gone_or_failed)?;
+    if working(tx, users).await?.len() < users.iter().collect::<HashSet<_>>().len() {
+        return Err(twin());
+    }
+    Ok(added)
 }
 
 /// Lets a user of the transaction's tenant work in others. Gives how many are new to it. An operator's right.
@@ -66,7 +72,16 @@ pub async fn insert_elsewhere(tx: &mut Tx, user: UserId, hosts: &[TenantUid]) ->
     let added = diesel::insert_into(m::table).values(rows).on_conflict_do_nothing().execute(conn).await;
     let added = added.map_err(gone_or_failed)?;
     tx.within_tenant().await?;
+    if self::hosts(tx, user, hosts).await?.len() < hosts.iter().collect::<HashSet<_>>().len() {
+        return Err(twin());
+    }
     Ok(added)
+}
+
+/// The refusal of a guest where a user of the same id is at home: a tenant that was made of a backup has users of the same ids.
+fn twin() -> Error {
+    let text = "a user of the same id works in the tenant already: one of the two tenants was made of a backup of the other one";
+    Refusal::new(Reason::ResourceExists, text).into()
 }
 
 /// Takes users out of the transaction's tenant, and all that they have there.
@@ -139,10 +154,14 @@ pub async fn hosts(tx: &mut Tx, user: UserId, among: &[TenantUid]) -> Result<Vec
 }
 
 /// Those of these users, wherever they are at home, who work in the transaction's tenant.
-pub async fn working(tx: &mut Tx, among: &[UserId]) -> Result<Vec<UserId>> {
-    let among: Vec<Uuid> = among.iter().map(|user| user.0).collect();
-    let found = m::table.filter(m::tenant_id.eq(tx.tenant().0)).filter(m::user_id.eq_any(among)).select(m::user_id);
-    Ok(found.load(tx.conn()).await.map_err(failed)?.into_iter().map(UserId).collect())
+pub async fn working(tx: &mut Tx, among: &[UserRef]) -> Result<Vec<UserRef>> {
+    let ids: Vec<Uuid> = among.iter().map(|user| user.user.0).collect();
+    let found = m::table.filter(m::tenant_id.eq(tx.tenant().0)).filter(m::user_id.eq_any(ids));
+    let found: Vec<(Uuid, Uuid)> =
+        found.select((m::home_tenant_id, m::user_id)).load(tx.conn()).await.map_err(failed)?;
+    let found = found.into_iter().map(|(home, user)| UserRef { home: TenantUid(home), user: UserId(user) });
+    // Users of two tenants may have the same id.
+    Ok(found.filter(|user| among.contains(user)).collect())
 }
 
 /// In how many tenants a user of the transaction's tenant works.

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use itertools::Itertools as _;
+use uuid::Uuid;
 
 use self::rules::{RULES, Rule, Shown};
 use super::error::failed;
@@ -91,6 +92,11 @@ impl Applied<'_> {
         if self.laid.revive && self.rule.table == "users" { "true" } else { self.rule.comes }
     }
 
+    /// Which rows that are there stay as they are, as a condition on `t`. A new tenant has none yet.
+    fn fixed(&self) -> &'static str {
+        if self.laid.source.is_some() { "false" } else { self.rule.fixed }
+    }
+
     fn same(&self) -> String {
         self.rule.key.iter().map(|key| format!("s.{key} = t.{key}")).join(" AND ")
     }
@@ -98,7 +104,8 @@ impl Applied<'_> {
     /// Which rows go, as a condition on `t`.
     fn goes(&self) -> String {
         let (scope, same, staged) = (self.scope(), self.same(), staged(self.rule.table));
-        format!("{scope} AND NOT EXISTS (SELECT FROM {staged} s WHERE {same})")
+        let fixed = self.fixed();
+        format!("{scope} AND NOT ({fixed}) AND NOT EXISTS (SELECT FROM {staged} s WHERE {same})")
     }
 
     fn remove(&self) -> String {
@@ -115,7 +122,8 @@ impl Applied<'_> {
         let (staged, same) = (staged(table), self.same());
         Some(format!(
             "UPDATE {table} t SET {name} = t.id::text FROM {staged} s
-             WHERE t.tenant_id = current_tenant() AND {same} AND t.{name} <> s.{name}"
+             WHERE t.tenant_id = current_tenant() AND NOT ({}) AND {same} AND t.{name} <> s.{name}",
+            self.fixed()
         ))
     }
 
@@ -138,11 +146,15 @@ impl Applied<'_> {
             (false, false) => {
                 let set = sets.iter().map(|column| format!("{column} = EXCLUDED.{column}")).join(", ");
                 let row = |of: &str| sets.iter().map(|column| format!("{of}.{column}")).join(", ");
+                // What was uploaded may have the id of another kind of asset, for which it may take another privilege.
+                let kind = if *table == "assets" { " AND t.kind = EXCLUDED.kind" } else { "" };
                 format!(
-                    "ON CONFLICT (tenant_id, {}) DO UPDATE SET {set}{touch} WHERE ({}) IS DISTINCT FROM ({})",
+                    "ON CONFLICT (tenant_id, {}) DO UPDATE SET {set}{touch}
+                     WHERE ({}) IS DISTINCT FROM ({}) AND NOT ({}){kind}",
                     key.join(", "),
                     row("t"),
                     row("EXCLUDED"),
+                    self.fixed(),
                 )
             }
         };
@@ -172,23 +184,37 @@ pub async fn adopt_content(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
     if laid.source.is_some() && laid.has("assets") { run(tx, rules::ADOPT_CONTENT).await } else { Ok(()) }
 }
 
-/// Brings some of the assets that are laid out back, and leaves all others as they are.
-pub async fn bring_back(tx: &mut Tx, laid: &LaidOut, assets: &[AssetId]) -> Result<()> {
-    let assets: Vec<_> = assets.iter().map(|asset| asset.0).collect();
-    let others = diesel::sql_query("DELETE FROM staged_assets WHERE id <> ALL ($1)").bind::<Array<SqlUuid>, _>(assets);
-    others.execute(tx.conn()).await.map_err(failed)?;
+/// Brings assets that are laid out back, those that are named or all, and leaves all others as they are. Says which the first are.
+pub async fn bring_back(tx: &mut Tx, laid: &LaidOut, named: &[AssetId]) -> Result<Vec<AssetId>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        id: Uuid,
+    }
+    if !named.is_empty() {
+        let named: Vec<_> = named.iter().map(|asset| asset.0).collect();
+        let others =
+            diesel::sql_query("DELETE FROM staged_assets WHERE id <> ALL ($1)").bind::<Array<SqlUuid>, _>(named);
+        others.execute(tx.conn()).await.map_err(failed)?;
+    }
     check_content(tx, laid).await?;
     for applied in laid.rules() {
         run(tx, &applied.add()).await?;
     }
-    Ok(())
+    let first = format!("SELECT id FROM staged_assets s WHERE {} ORDER BY 1 LIMIT {RESULTS}", laid.of_these_kinds("s"));
+    let first: Vec<Row> = diesel::sql_query(first).load(tx.conn()).await.map_err(failed)?;
+    Ok(first.into_iter().map(|row| AssetId(row.id)).collect())
 }
+
+/// Names that an operation tells of what it brought at most.
+const RESULTS: i64 = 1000;
 
 /// Makes the rows of the transaction's tenant, which is held, those that are laid out.
 pub async fn replace(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
     check_content(tx, laid).await?;
     if laid.has("users") {
         run(tx, rules::REMOVE_WHAT_GOES_WITH_USERS).await?;
+        run(tx, rules::REMOVE_TWINS).await?;
     }
     if laid.has("role_privileges") && !tx.tenant().is_infrastructure() {
         // No backup that was made here has any.

@@ -115,6 +115,31 @@ fn cases(files: &Files) -> Vec<(&'static str, Vec<u8>)> {
         ("no components", manifest(files, |manifest| manifest["components"] = serde_json::json!([]))),
         ("unknown components", manifest(files, |manifest| manifest["components"] = serde_json::json!(["everything"]))),
         ("fewer components", manifest(files, |manifest| manifest["components"] = serde_json::json!(["settings"]))),
+        (
+            "a column twice",
+            manifest(files, |manifest| {
+                let columns = &mut manifest["segments"][0]["columns"];
+                columns[1] = columns[0].clone();
+            }),
+        ),
+        (
+            "users without memberships",
+            changed(files, |files| {
+                files.remove(at(files, "tables/memberships.copy"));
+                let mut manifest: serde_json::Value = serde_json::from_slice(&files[0].1).unwrap();
+                manifest["segments"].as_array_mut().unwrap().retain(|segment| segment["table"] != "memberships");
+                files[0].1 = serde_json::to_vec(&manifest).unwrap();
+            }),
+        ),
+        (
+            "a row without an end",
+            changed(files, |files| {
+                let rows = &mut files[rows].1;
+                rows.truncate(19);
+                rows.extend_from_slice(&[0, 1, 0x7f, 0xff, 0xff, 0xff]);
+                rows.resize(40 << 20, 0);
+            }),
+        ),
         ("a name of no tenant", manifest(files, |manifest| manifest["tenant_code"] = "../acme".into())),
         (
             "rows of a table that is none",
@@ -197,6 +222,46 @@ async fn nobody_comes_to_privileges_about_tenants_by_an_archive() {
     let held: i64 = server.sql().await.query_one(platform, &[]).await.unwrap().get(0);
     assert_eq!(held, 0, "the one is for nobody here, and the other one was not in the backup");
     anna.new_user(&acme, "ben").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_superuser_nor_assets_of_other_kinds_change_by_an_archive() {
+    let server = TestServer::start().await;
+    let (acme, anna, files) = stage(&server).await;
+    let assets = at(&files, "tables/assets.copy");
+    let list = v1::ListAssetsRequest { parent: acme.clone(), search: "list".into(), ..Default::default() };
+    let list = anna.list_assets(list).await.unwrap().assets.remove(0);
+    let forged = changed(&files, |files| {
+        for (file, from, to) in [
+            (at(files, "tables/users.copy"), &b"superuser"[..], &b"ordinary1"[..]),
+            (assets, b"OTHER", b"PORTA"),
+            (assets, b"list", b"mine"),
+        ] {
+            let rows = &mut files[file].1;
+            while let Some(at) = rows.windows(from.len()).position(|bytes| bytes == from) {
+                rows[at..at + to.len()].copy_from_slice(to);
+            }
+        }
+        // The kind that has one letter more.
+        let rows = &mut files[assets].1;
+        while let Some(at) = rows.windows(9).position(|bytes| bytes == b"\0\0\0\x05PORTA") {
+            rows.splice(at..at + 9, *b"\0\0\0\x06PORTAL");
+        }
+        let mut manifest: serde_json::Value = serde_json::from_slice(&files[0].1).unwrap();
+        assert!(manifest["components"].as_array().unwrap().contains(&"portal".into()));
+        manifest["note"] = "forged".into();
+        files[0].1 = serde_json::to_vec(&manifest).unwrap();
+    });
+    let (read, backup) = anna.upload_archive(&acme, &forged).await;
+    assert_eq!(read.error, None);
+    let only = v1::RestoreBackupRequest {
+        components: vec!["users".into(), "portal".into()],
+        ..crate::support::backups::whole(&backup.name)
+    };
+    let anna = server.restored(&anna, only, "anna@acme").await;
+    let still = anna.asset(&list.name).await.unwrap();
+    assert_eq!((still.display_name, still.kind), (list.display_name, list.kind));
+    server.operator().await.acting_as("superuser").asset(&list.name).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,6 +76,13 @@ async fn it_has_the_users_and_the_assets_and_both_go_their_own_ways() {
     assert_eq!(there.limits(&north).await.unwrap().storage_bytes, (9 << 20) + 700, "nothing is reserved any more");
     operator.acting_as("superuser").user(&of(&ben, &north)).await.unwrap();
 
+    // Of the two of one id neither is taken for the other one.
+    let twins = operator.assign_users(&north, &[&ben]).await;
+    assert_refused(twins, Code::AlreadyExists, "RESOURCE_EXISTS");
+    let twins = operator.assign_tenants(&ben, &[&north]).await;
+    assert_refused(twins, Code::AlreadyExists, "RESOURCE_EXISTS");
+    let into_acme = there.copy(&north, &[&listed.assets[0].name], &acme).await;
+    assert_refused(into_acme, Code::NotFound, "RESOURCE_NOT_FOUND");
     // What one of them does is nothing to the other one.
     assert_eq!(server.picture(&acme).await, before);
     server.operator().await.delete_fully(&acme).await;

@@ -70,13 +70,19 @@ async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
 }
 
 /// The failpoints of content, at each of which the tests of assets and backups strike.
-const OF_CONTENT: [&str; 12] = [
+const OF_CONTENT: [&str; 18] = [
     "backup.copied",
     "backup.part.written",
     "collect.removed",
     "copy.received",
+    "import.content",
+    "import.read",
     "objects.put.after",
     "objects.put.before",
+    "restore-assets.brought",
+    "restore-new.brought",
+    "restore-new.content",
+    "restore-new.filled",
     "restore.done",
     "restore.laid-out",
     "restore.put-back",

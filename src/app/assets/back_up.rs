@@ -78,7 +78,7 @@ impl App {
                 if !named.is_empty() {
                     tx.tell("assets", told(named));
                 }
-                begin(tx, &Params::RestoreAssets { backup: *backup, assets: ids.clone() }).await
+                begin(tx, &Params::RestoreAssets { backup: *backup, assets: ids.clone(), kinds: kinds.clone() }).await
             }
             .boxed()
         });
@@ -90,47 +90,54 @@ impl App {
 
 impl App {
     /// Brings assets back as they are in a backup of the operation's tenant.
-    pub(crate) async fn bring_back(&self, claim: Claim, backup: BackupId, assets: &[AssetId]) -> Result<()> {
+    /// Says which the first of them are.
+    pub(crate) async fn bring_back(
+        &self,
+        claim: Claim,
+        backup: BackupId,
+        assets: &[AssetId],
+        kinds: &BTreeSet<AssetKind>,
+    ) -> Result<Vec<AssetId>> {
         let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
         let found = self.db.read(op.clone(), "backup-to-restore", backup, |tx, id| backups::one(tx, *id).boxed());
         let open = self.open_backup(found.await?.ok_or_else(|| Error::not_found("the backup"))?).await?;
-        let of_assets = open.backup.components.iter().copied().filter(|component| component.assets().is_some());
-        let components: Vec<_> = of_assets.collect();
+        let wanted = |component: &Component| component.assets().is_some_and(|kind| kinds.contains(&kind));
+        let components: Vec<_> = open.backup.components.iter().copied().filter(wanted).collect();
         let (own, laid) = open.lay_out(&components, false, false, Beside::Work).await?;
         let input = (laid, assets.to_vec());
         let brought = self.db.change_on(own, op, "bring-assets-back", input, move |tx, (laid, assets)| {
             async move {
                 tenants::load_for_change(tx).await?;
-                restoration::bring_back(tx, laid, assets).await?;
+                let brought = restoration::bring_back(tx, laid, assets).await?;
                 // Last, not first: what takes this long must not keep the lease from being renewed.
                 claims::fence_unless_cancelling(tx, &claim).await?;
                 fail::fail_point!("restore-assets.brought");
-                Ok(())
+                Ok(brought)
             }
             .boxed()
         });
-        brought.await
+        brought.await.map_err(|error| open.judge(error))
     }
 }
 
-/// Of the assets of a backup those that are asked for, and their kinds.
+/// Of the assets of a backup those that are named, if any are, and the kinds of what is asked for.
 fn choose(
     there: &BTreeMap<AssetId, AssetKind>,
     named: &[Named<AssetId>],
     may: &BTreeSet<AssetKind>,
 ) -> Result<(Vec<AssetId>, BTreeSet<AssetKind>)> {
+    let chosen: BTreeSet<_> = named.iter().map(|asset| asset.id).collect();
     if let Some(missing) = named.iter().find(|asset| !there.contains_key(&asset.id)) {
         return Err(Error::field("assets", format!("{} is not in the backup", missing.name)));
     }
-    let chosen = |id: &AssetId, kind: &AssetKind| match named.is_empty() {
-        true => may.contains(kind),
-        false => named.iter().any(|asset| asset.id == *id),
+    let kinds: BTreeSet<_> = match named.is_empty() {
+        true => there.values().filter(|kind| may.contains(kind)).copied().collect(),
+        false => chosen.iter().filter_map(|id| there.get(id).copied()).collect(),
     };
-    let chosen: Vec<_> = there.iter().filter(|(id, kind)| chosen(id, kind)).collect();
-    if chosen.is_empty() {
+    if kinds.is_empty() {
         return Err(Error::field("assets", "the backup has none of the kinds that you have the privilege for"));
     }
-    Ok((chosen.iter().map(|(id, _)| **id).collect(), chosen.iter().map(|(_, kind)| **kind).collect()))
+    Ok((chosen.into_iter().collect(), kinds))
 }
 
 async fn back_up(tx: &mut Tx, new: &BackupAssets) -> Result<Begun> {

@@ -65,5 +65,5 @@ fn facts(asset: &Asset) -> [(&'static str, String); 2] {
 
 async fn delete(tx: &mut Tx, id: AssetId, etag: &str) -> Result<()> {
     held(tx, id, etag).await?;
-    assets::delete(tx, id).await
+    assets::delete(tx, id).await.map(|_| ())
 }

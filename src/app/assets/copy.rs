@@ -77,7 +77,7 @@ impl App {
         bytes: i64,
     ) -> Result<()> {
         let user = match op.permit().ground() {
-            Ground::Caller { caller, .. } => Some(caller.user.user),
+            Ground::Caller { caller, .. } => Some(caller.user),
             Ground::Service { service, policy } if service.allows(policy, destination) => None,
             Ground::Acting { .. } => {
                 let text = "who acts for an account copies within its tenant alone".to_owned();
@@ -93,7 +93,7 @@ impl App {
                     if memberships::working(tx, &[user]).await?.is_empty() {
                         return Err(Error::not_found(named.as_str()));
                     }
-                    let held = privileges::of_user(tx, user).await?;
+                    let held = privileges::of_user(tx, user.user).await?;
                     if let Some(kind) = kinds.iter().find(|kind| !held.contains(&kind.privilege())) {
                         return Err(not_privileged(*kind));
                     }
@@ -237,9 +237,20 @@ impl Copying {
             async move {
                 let (claim, destination) = where_to;
                 claims::fence(tx, claim).await?;
-                tx.switch(*destination).await?;
-                let tenant = receiving(tx).await?;
                 let (new, received, copy) = copied;
+                // Whoever else moves it, or removes it, is faster or waits.
+                let gone = match moved {
+                    Some((asset, _)) => {
+                        tenants::load_for_change(tx).await?;
+                        !assets::delete(tx, *asset).await?
+                    }
+                    None => false,
+                };
+                tx.switch(*destination).await?;
+                if gone {
+                    return uploads::give_up(tx, &received.upload).await;
+                }
+                let tenant = receiving(tx).await?;
                 uploads::dissolve(tx, &received.upload, received.last.as_ref()).await?;
                 let content = (&received.content, &received.sha256, received.bytes);
                 let blob = blobs::publish(tx, received.upload.blob, content.0, content.1, content.2).await?;
@@ -247,12 +258,7 @@ impl Copying {
                     Some((_, creator)) => creator.clone(),
                     None => actor.name_in(tenant.uid, &tenant.code),
                 };
-                assets::insert(tx, *copy, new, (blob, received.bytes), &creator).await?;
-                if let Some((asset, _)) = moved {
-                    tx.switch(claim.tenant).await?;
-                    assets::delete(tx, *asset).await?;
-                }
-                Ok(())
+                assets::insert(tx, *copy, new, (blob, received.bytes), &creator).await
             }
             .boxed()
         });

@@ -15,6 +15,7 @@ use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{AssetId, BlobId, KeyId};
 use crate::store::connection::Beside;
 use crate::store::copy::{Record, RowReader};
+use crate::store::error::is_of_statement;
 use crate::store::restoration::{self, LaidOut};
 use crate::store::tx::Own;
 use crate::vault::TenantKey;
@@ -111,13 +112,23 @@ impl OpenBackup {
         let laid = LaidOut { components: components.to_vec(), segments: segments.collect(), revive, source };
         let staging = self.app.db.staging(whose).await?;
         for segment in &laid.segments {
-            let mut laying = staging.lay(segment).await?;
+            let mut laying = staging.lay(segment).await.map_err(|error| self.judge(error))?;
             for part in 0..segment.parts.len() {
                 laying.take(self.part(segment, part).await?).await?;
             }
             laying.finish().await?;
         }
         Ok((staging.done().await?, laid))
+    }
+
+    /// Of a backup that was uploaded, what the database can't do with its rows is wrong with these.
+    pub fn judge(&self, error: Error) -> Error {
+        match &error {
+            Error::Internal { source, .. } if self.backup.archive.is_some() && is_of_statement(source.as_ref()) => {
+                broken("its rows", "are none that this version takes")
+            }
+            _ => error,
+        }
     }
 
     /// The assets that it has, with their kinds.

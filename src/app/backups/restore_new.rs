@@ -26,7 +26,7 @@ use crate::store::claims::{self, Claim};
 use crate::store::connection::Beside;
 use crate::store::restoration::{self, LaidOut};
 use crate::store::tx::{Prepared, Tx};
-use crate::store::{backups, blobs, restores, tenants, uploads};
+use crate::store::{backups, blobs, impersonation, restores, tenants, uploads};
 
 /// A new tenant that gets the data of a backup.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,17 +59,23 @@ impl App {
             return Err(Refusal::new(Reason::ResourceProtected, text).into());
         }
         let revive_deleted_users = new.choices.revive_deleted_users;
-        let from = FromBackup { tenant: source, backup: new.backup, components, revive_deleted_users };
+        let from = FromBackup { tenant: source, backup: new.backup, components, revive_deleted_users, by: op.actor() };
         let tenant = TenantUid::new();
         let there = op.clone().by(may).on(tenant);
         let make = CreateTenant { from: Some(from.clone()), ..make };
         let preview = Preview { components: from.components.clone(), left_out, changes: Vec::new() };
-        let input = (make, open.backup.name(), source, preview);
-        let begun = self.db.change(there, "restore-to-new", input, |tx, (make, backup, source, preview)| {
+        let input = (make, open.backup.name(), (source, op.actor()), preview);
+        let begun = self.db.change(there, "restore-to-new", input, |tx, (make, backup, (source, by), preview)| {
             async move {
                 let created = create(tx, make).await?;
                 tx.tell("backup", backup.clone());
                 tx.tell_elsewhere(*source, "restored_to", created.tenant.name());
+                if let Some(account) = by.acted_for.as_ref() {
+                    tx.tell("acted_for", format!("tenants/{source}/users/{}", account.user));
+                    tx.tell("impersonation_reason", account.reason.as_str());
+                    tx.tell_elsewhere(*source, "acted_for", account.user.to_string());
+                    tx.tell_elsewhere(*source, "impersonation_reason", account.reason.as_str().to_owned());
+                }
                 Ok(NewlyRestored { created, preview: preview.clone() })
             }
             .boxed()
@@ -99,12 +105,22 @@ impl App {
     /// Makes the data of the operation's tenant, which nobody uses yet, those of a backup.
     pub(crate) async fn fill_from_backup(&self, claim: Claim, from: &FromBackup) -> Result<()> {
         let there = OpContext::system(Purpose::Worker, Some(from.tenant));
-        let found = self.db.read(there, "backup-to-restore", from.backup, |tx, id| backups::one(tx, *id).boxed());
+        let found = self.db.read(there.clone(), "backup-to-restore", from.clone(), |tx, from| {
+            async move {
+                impersonation::check_still_permitted(tx, &from.by, false).await?;
+                backups::one(tx, from.backup).await
+            }
+            .boxed()
+        });
         let gone = || Error::not_found(name(&from.tenant.to_string(), from.backup));
         let backup: Backup = found.await?.ok_or_else(gone)?;
         let open = self.open_backup(backup).await?;
         self.bring_content(claim, &open, &from.components).await?;
         fail::fail_point!("restore-new.content");
+        let still = self.db.read(there, "restore-permitted", from.by.clone(), |tx, by| {
+            impersonation::check_still_permitted(tx, by, false).boxed()
+        });
+        still.await?;
         let (own, laid) = open.lay_out(&from.components, from.revive_deleted_users, true, Beside::Work).await?;
         let deleted = self.deleted_users(&open, from).await?;
         let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
@@ -118,7 +134,7 @@ impl App {
             }
             .boxed()
         });
-        filled.await
+        filled.await.map_err(|error| open.judge(error))
     }
 
     /// Users of the tenant that a backup is of who were deleted there and do not come, as far as that tenant is or was here.

@@ -23,7 +23,9 @@ const MOST_FILES: usize = 5_000_000;
 /// Bytes of a file that is kept in memory.
 const MOST_MANIFEST: u64 = 16 << 20;
 /// Bytes of the rows of a table, and of what is said of all assets, at most.
-const MOST_ROWS: u64 = 64 << 30;
+const MOST_ROWS: u64 = 4 << 30;
+/// Bytes of all content at most.
+const MOST_CONTENT: u64 = 4 << 40;
 /// Of a frame of zstd, no more than so many bytes are kept to look back at (as a power of two): no part has more.
 const WINDOW_LOG: u32 = 24;
 /// Bytes that are handed over at once.
@@ -75,11 +77,14 @@ pub(crate) struct Unpacking {
     pieces: mpsc::Receiver<Result<Piece>>,
     /// What was received and belongs to the next file.
     next: Option<(File, i64)>,
+    /// Whether the end was received.
+    ended: bool,
 }
 
 enum Piece {
     Begins(File, i64),
     Bytes(Bytes),
+    End,
 }
 
 impl Unpacking {
@@ -104,7 +109,7 @@ impl Unpacking {
                 let _ = sender.blocking_send(Err(error));
             }
         });
-        Self { pieces, next: None }
+        Self { pieces, next: None, ended: false }
     }
 
     /// The next file and its bytes, past what is left of the one before. None: the archive is whole, and all of it was read.
@@ -115,7 +120,7 @@ impl Unpacking {
 
     /// The next bytes of the file.
     pub async fn bytes(&mut self) -> Result<Option<Bytes>> {
-        if self.next.is_some() {
+        if self.next.is_some() || self.ended {
             return Ok(None);
         }
         match self.pieces.recv().await.transpose()? {
@@ -124,7 +129,11 @@ impl Unpacking {
                 self.next = Some((file, bytes));
                 Ok(None)
             }
-            None => Ok(None),
+            Some(Piece::End) => {
+                self.ended = true;
+                Ok(None)
+            }
+            None => Err(Error::internal("archive", "it was not read to its end")),
         }
     }
 }
@@ -134,6 +143,7 @@ fn read(archive: impl Read, mut give: impl FnMut(Piece) -> Result<()>) -> Result
     decoder.window_log_max(WINDOW_LOG).map_err(broken)?;
     let mut archive = tar::Archive::new(decoder);
     let (mut seen, mut folder, mut sums, mut buffer) = (BTreeSet::new(), None, Context::new(&SHA256), vec![0; PIECE]);
+    let mut all: u64 = 0;
     // As they are: what other programs say by entries of their own, such as of long names, is not in it.
     for entry in archive.entries().map_err(broken)?.raw(true) {
         let mut entry = entry.map_err(broken)?;
@@ -149,7 +159,8 @@ fn read(archive: impl Read, mut give: impl FnMut(Piece) -> Result<()>) -> Result
         if seen.contains(&File::Sums) || seen.is_empty() != (file == File::Manifest) || !seen.insert(file) {
             return Err(invalid(format!("{path:.200} does not belong there")));
         }
-        if seen.len() > MOST_FILES || bytes > file.most() {
+        all = all.saturating_add(bytes);
+        if seen.len() > MOST_FILES || bytes > file.most() || all > MOST_CONTENT {
             return Err(invalid(format!("{path:.200} is more than an archive has")));
         }
         give(Piece::Begins(file, i64::try_from(bytes).map_err(|_| unexpected(&path))?))?;
@@ -179,7 +190,7 @@ fn read(archive: impl Read, mut give: impl FnMut(Piece) -> Result<()>) -> Result
         let digits = <Sha256>::try_from(sum.as_ref()).map_err(|e| Error::internal("hash", e))?;
         sums.update(format!("{}  {name}\n", hex(&digits)).as_bytes());
     }
-    if seen.contains(&File::Sums) { Ok(()) } else { Err(invalid("it ends before SHA256SUMS")) }
+    if seen.contains(&File::Sums) { give(Piece::End) } else { Err(invalid("it ends before SHA256SUMS")) }
 }
 
 fn broken(error: io::Error) -> Error {

@@ -37,16 +37,15 @@ impl App {
     }
 }
 
-/// What is behind the first `from` bytes.
+/// What is behind the first `from` bytes. In the place of what is before there is nothing, so that whoever waits sees that it goes on.
 fn behind(chunks: BoxStream<'static, Result<Chunk>>, from: i64) -> BoxStream<'static, Result<Chunk>> {
     let rest = move |chunk: Result<Chunk>| match chunk {
         Ok(mut chunk) => {
             let skip = usize::try_from((from - chunk.offset).max(0)).unwrap_or(usize::MAX).min(chunk.data.len());
-            chunk.offset += i64::try_from(skip).unwrap_or(0);
             chunk.data = chunk.data.split_off(skip);
-            (!chunk.data.is_empty()).then_some(Ok(Chunk { crc32c: None, ..chunk }))
+            Ok(Chunk { offset: chunk.offset.max(from), crc32c: None, ..chunk })
         }
-        Err(error) => Some(Err(error)),
+        Err(error) => Err(error),
     };
-    chunks.filter_map(move |chunk| futures::future::ready(rest(chunk))).boxed()
+    chunks.map(rest).boxed()
 }

@@ -65,9 +65,9 @@ async fn bearer(tx: &mut Tx, spoken: &Spoken, wanted: Option<TenantUid>) -> Resu
     let mut there = Vec::new();
     if let Some(wanted) = wanted {
         tx.switch(wanted).await?;
-        let users: Vec<_> = accounts.iter().map(|account| account.user.user).collect();
+        let users: Vec<_> = accounts.iter().map(|account| account.user).collect();
         let working = memberships::working(tx, &users).await?;
-        there.extend(accounts.iter().copied().filter(|account| working.contains(&account.user.user)));
+        there.extend(accounts.iter().copied().filter(|account| working.contains(&account.user)));
     }
     let (account, active) = match wanted.filter(|_| !there.is_empty()) {
         Some(wanted) => (only(&there)?, wanted),

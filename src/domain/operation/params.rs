@@ -1,9 +1,12 @@
 //! What each kind of long work is asked for.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Kind;
+use crate::domain::asset::AssetKind;
 use crate::domain::id::{AssetId, BackupId, TenantUid, UserId};
 use crate::domain::name::{Email, PersonName, UserName};
 use crate::domain::names::names;
@@ -71,8 +74,10 @@ pub enum Params {
     RestoreAssets {
         /// The backup that has them.
         backup: BackupId,
-        /// Which.
+        /// Which; none: all of these kinds.
         assets: Vec<AssetId>,
+        /// Of which kinds.
+        kinds: BTreeSet<AssetKind>,
     },
     /// See [`Kind::AssignRecordings`].
     AssignRecordings {

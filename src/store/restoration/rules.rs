@@ -19,6 +19,8 @@ pub(super) struct Rule {
     pub comes: &'static str,
     /// Whether all rows go first, for those of the backup to come without any in their way.
     pub anew: bool,
+    /// Which rows that are there nobody changes by a restore in place, as a condition on `t`.
+    pub fixed: &'static str,
     /// How people are told of them.
     pub shown: Option<Shown>,
 }
@@ -41,6 +43,7 @@ const PLAIN: Rule = Rule {
     instead: &[],
     comes: "true",
     anew: false,
+    fixed: "false",
     shown: None,
 };
 
@@ -57,6 +60,7 @@ pub(super) const RULES: &[Rule] = &[
         // Whom operators may act for the tenant says anew: nobody else comes to by a restore.
         own: &["updated_at", "epoch_at", "lacks", "impersonation_target"],
         unique: Some("user_name_key"),
+        fixed: "t.user_name_key = 'superuser'",
         comes: "NOT EXISTS (SELECT FROM deleted_users d WHERE d.tenant_id = current_tenant() AND d.user_id = s.id)",
         shown: Some(Shown { subject: "users", name: |of| format!("{of}.user_name") }),
         ..PLAIN
@@ -178,6 +182,11 @@ pub(super) const REMOVE_WHAT_GOES_WITH_USERS: &str = "
                    AND NOT EXISTS (SELECT FROM staged_users s WHERE s.id = u.id)),
          links AS (DELETE FROM links WHERE tenant_id = current_tenant() AND user_id IN (SELECT id FROM going))
     DELETE FROM sessions WHERE tenant_id = current_tenant() AND user_id IN (SELECT id FROM going)";
+
+/// Guests make room for users of the tenant's own with the same ids: no two are one.
+pub(super) const REMOVE_TWINS: &str = "
+    DELETE FROM memberships t USING staged_memberships s
+    WHERE t.tenant_id = current_tenant() AND s.user_id = t.user_id AND s.home_tenant_id <> t.home_tenant_id";
 
 /// No session, no token and no link of before leads into what is restored; who is back was not deleted.
 pub(super) const END_WHAT_USERS_BEGAN: [&str; 4] = [
