@@ -8,7 +8,6 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::Utc;
 use futures::{FutureExt as _, Stream};
 use itertools::Itertools as _;
 use serde::Deserialize;
@@ -154,7 +153,8 @@ impl<'a> Rows<'a> {
         let selected = manifest.selected;
         let source = Source { tenant: manifest.tenant, tenant_code: manifest.tenant_code.clone() };
         let amount = Amount { rows: written.iter().map(|segment| segment.rows).sum(), objects, bytes, stored_bytes: 0 };
-        let taken_at = manifest.taken_at.min(Utc::now());
+        // By the clock of the database: none is of the future.
+        let taken_at = manifest.taken_at.min(backup.created_at);
         let manifest = Manifest { format: FORMAT, backup: backup.id, taken_at, amount, segments: written, ..manifest };
         let made = rows.writer.manifest(manifest).await?;
         Ok(Imported { made, components, left_out, selected, source })

@@ -21,7 +21,7 @@ pub(super) struct Provision {
     pub app: App,
     pub admin: Option<InitialAdmin>,
     /// What the tenant begins with.
-    pub from: Option<FromBackup>,
+    pub from: Option<Box<FromBackup>>,
 }
 
 names! {

@@ -81,7 +81,7 @@ pub(in crate::app) async fn create(tx: &mut Tx, input: &CreateTenant) -> Result<
     if let Some(domain) = &new.domain {
         give(tx, domain).await?;
     }
-    begun(tx, &Params::Provision { admin: input.admin.clone(), from: input.from.clone() }).await
+    begun(tx, &Params::Provision { admin: input.admin.clone(), from: input.from.clone().map(Box::new) }).await
 }
 
 /// The server to place the tenant on: the one named, or the default one.

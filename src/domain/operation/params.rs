@@ -22,7 +22,7 @@ pub enum Params {
         admin: Option<InitialAdmin>,
         /// What it begins with, if that is not nothing.
         #[serde(default)]
-        from: Option<FromBackup>,
+        from: Option<Box<FromBackup>>,
     },
     /// See [`Kind::PrepareDeletion`].
     PrepareDeletion {},
