@@ -14,7 +14,6 @@ pub use change::UpdateAsset;
 pub use copy::CopyAssets;
 pub(crate) use copy::Copying;
 pub use participant::Assets;
-pub(super) use upload::key;
 
 use std::collections::BTreeSet;
 

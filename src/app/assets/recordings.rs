@@ -5,8 +5,8 @@ use futures::FutureExt as _;
 use uuid::Uuid;
 
 use super::check_kind;
-use super::upload::key;
 use crate::app::App;
+use crate::app::content::key;
 use crate::app::tenants::{begin, target};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;

@@ -2,11 +2,10 @@
 
 use futures::FutureExt as _;
 use futures::stream::BoxStream;
-use uuid::Uuid;
 
 use super::check_kind;
 use crate::app::App;
-use crate::app::content::{Chunk, Received, receive};
+use crate::app::content::{Chunk, Received, uploader};
 use crate::app::tenants::target;
 use crate::context::OpContext;
 use crate::domain::asset::{Asset, NewAsset};
@@ -32,26 +31,18 @@ impl App {
                 self.db.change(op, "try-upload", input, |tx, (new, announced)| check(tx, new, announced).boxed());
             return tried.await.map(|()| None);
         }
-        let sealed_with = self.sealing_key(op.target()?).await?.id;
-        let key = key(&op)?;
-        let body_hash =
-            op.call().and_then(|call| call.request.clone()).map(|request| request.body_hash).unwrap_or_default();
-        let input = (new.clone(), (key, body_hash), announced.clone(), (sealed_with, self.content.keep_uploads));
-        let begun = self.db.prepare(op.clone(), "begin-upload", input, |tx, (new, upload, announced, content)| {
-            async move {
-                check(tx, new, announced).await?;
-                let ((key, body_hash), (sealed_with, keep)) = (upload, content);
-                uploads::begin(tx, *key, body_hash, announced, *sealed_with, *keep).await
-            }
-            .boxed()
-        });
-        let upload = match begun.await? {
-            Prepared::Goes(upload) => upload,
+        let input = (new.clone(), announced.clone());
+        let taken = self.take_upload(
+            op.clone(),
+            input,
+            |tx, (new, announced)| check(tx, new, announced).boxed(),
+            announced,
+            chunks,
+        );
+        let received = match taken.await? {
+            Prepared::Goes(received) => received,
             Prepared::Answered(asset) => return Ok(asset),
         };
-        fail::fail_point!("upload.begun");
-        let received = receive(self, op.clone(), upload, announced, chunks).await?;
-        fail::fail_point!("upload.received");
         let input = (new, received);
         self.db
             .change(op, "upload-asset", input, |tx, (new, received)| finish(tx, new, received).boxed())
@@ -75,17 +66,6 @@ impl App {
         });
         found.await?.ok_or(absent)
     }
-}
-
-/// What an upload by that call is known by.
-pub(in crate::app) fn key(op: &OpContext) -> Result<UploadKey> {
-    let request = op.call().and_then(|call| call.request.as_ref());
-    Ok(UploadKey { uploader: uploader(op)?, id: request.map_or_else(UploadId::new, |request| UploadId(request.id)) })
-}
-
-fn uploader(op: &OpContext) -> Result<Uuid> {
-    let identity = op.permit().identity();
-    identity.map(|(_, id)| id).ok_or_else(|| Error::internal("upload", "nobody uploads"))
 }
 
 /// Refuses what can't be taken in, before a byte of it has come.

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::unpack::Unpacking;
 use crate::app::App;
-use crate::app::assets::key;
-use crate::app::content::{Chunk, Received, receive};
+use crate::app::content::{Chunk, Received};
 use crate::app::tenants::{begin, target};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
@@ -52,23 +51,17 @@ impl App {
             let tried = self.db.change(op, "try-upload", announced, |tx, announced| check(tx, announced).boxed());
             return tried.await.map(|()| None);
         }
-        let sealed_with = self.sealing_key(op.target()?).await?.id;
-        let request = op.call().and_then(|call| call.request.clone());
-        let body_hash = request.map(|request| request.body_hash).unwrap_or_default();
-        let input = ((key(&op)?, body_hash), announced.clone(), (sealed_with, self.content.keep_uploads));
-        let begun = self.db.prepare(op.clone(), "begin-upload", input, |tx, (upload, announced, content)| {
-            async move {
-                check(tx, announced).await?;
-                let ((key, body_hash), (sealed_with, keep)) = (upload, content);
-                uploads::begin(tx, *key, body_hash, announced, *sealed_with, *keep).await
-            }
-            .boxed()
-        });
-        let upload = match begun.await? {
-            Prepared::Goes(upload) => upload,
+        let taken = self.take_upload(
+            op.clone(),
+            announced.clone(),
+            |tx, announced| check(tx, announced).boxed(),
+            announced,
+            chunks,
+        );
+        let received = match taken.await? {
+            Prepared::Goes(received) => received,
             Prepared::Answered(arrived) => return Ok(Some(arrived)),
         };
-        let received = receive(self, op.clone(), upload, announced, chunks).await?;
         let arrived = self
             .db
             .change(op, "upload-backup", (received, note), |tx, (received, note)| arrive(tx, received, note).boxed());

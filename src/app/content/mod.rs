@@ -6,6 +6,7 @@ mod key;
 mod mend;
 mod receive;
 mod take_in;
+mod upload;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 pub use give::Given;
 pub(super) use give::{AHEAD, chunks};
 pub(super) use receive::{Received, receive};
+pub(super) use upload::{key, uploader};
 
 /// How content is kept.
 #[derive(Clone, Copy, Debug)]
