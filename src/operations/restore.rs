@@ -21,6 +21,7 @@ use crate::domain::operation::{Failure, Units};
 use crate::domain::restore::Restore as Asked;
 use crate::store::backups::{self, Made};
 use crate::store::connection::Beside;
+use crate::store::restoration::Destination;
 use crate::store::tx::Tx;
 use crate::store::{claims, restores};
 
@@ -103,7 +104,7 @@ impl Restore {
         let backup = backup.ok_or_else(|| Error::not_found("the backup"))?;
         let open = self.app.open_backup(backup).await?;
         let revive = self.asked.choices.revive_deleted_users;
-        let (own, laid) = open.lay_out(&self.asked.components, revive, false, Beside::Work).await?;
+        let (own, laid) = open.lay_out(&self.asked.components, revive, Destination::InPlace, Beside::Work).await?;
         fail::fail_point!("restore.laid-out");
         let input = (laid, because(job), self.asked.choices);
         let put = self.app.db.change_on(own, op, "restore", input, move |tx, (laid, because, choices)| {

@@ -21,6 +21,15 @@ use crate::domain::id::{AssetId, TenantUid, UserId};
 use crate::domain::privilege::Privilege;
 use crate::domain::restore::{Change, Listed, NAMES};
 
+/// Where rows of a backup go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// To the tenant that has the backup.
+    InPlace,
+    /// To a new tenant.
+    New,
+}
+
 /// Rows that are laid out.
 #[derive(Clone, Debug)]
 pub struct LaidOut {
@@ -59,8 +68,8 @@ impl LaidOut {
 
 /// Whether a restore takes rows of that table, to a new tenant or in place, where content is already. Features, mail texts and how many
 /// licences there are are for operators to say.
-pub fn takes(table: &str, to_new: bool) -> bool {
-    to_new && table == "blobs"
+pub fn takes(table: &str, to: Destination) -> bool {
+    to == Destination::New && table == "blobs"
         || ["tenants", "user_licenses"].contains(&table)
         || RULES.iter().any(|rule| rule.table == table)
 }

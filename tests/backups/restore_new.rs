@@ -117,6 +117,12 @@ async fn it_takes_the_right_to_make_tenants_and_that_to_the_data() {
     let refused =
         assert_refused(acting.restore(to_new(&backup.name, "")).await, Code::InvalidArgument, "FIELDS_INVALID");
     assert_eq!(fields(&refused)[0].0, "new_tenant.tenant.display_name");
+    let safe = v1::RestoreBackupRequest { safety_backup: true, stay_locked: true, ..to_new(&backup.name, "Mine") };
+    let refused = assert_refused(acting.restore(safe).await, Code::InvalidArgument, "FIELDS_INVALID");
+    assert_eq!(
+        fields(&refused).iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(),
+        ["safety_backup", "stay_locked"]
+    );
     let taken = v1::NewTenant { tenant_id: "acme".into(), ..to_new(&backup.name, "Mine").new_tenant.unwrap() };
     let taken = v1::RestoreBackupRequest { new_tenant: Some(taken), ..whole(&backup.name) };
     assert_refused(acting.restore(taken).await, Code::AlreadyExists, "RESOURCE_EXISTS");

@@ -19,8 +19,9 @@ use crate::domain::named::{Named, told};
 use crate::domain::operation::{Operation, Params};
 use crate::store::claims::{self, Claim};
 use crate::store::connection::Beside;
+use crate::store::restoration::{self, Destination};
 use crate::store::tx::{Prepared, Tx};
-use crate::store::{backups, restoration, tenants};
+use crate::store::{backups, tenants};
 
 /// Assets to be backed up.
 #[derive(Clone, Debug)]
@@ -86,11 +87,8 @@ impl App {
         self.notify();
         Ok(begun)
     }
-}
 
-impl App {
-    /// Brings assets back as they are in a backup of the operation's tenant.
-    /// Says which the first of them are.
+    /// Brings assets back as they are in a backup of the operation's tenant, and says which the first of them are.
     pub(crate) async fn bring_back(
         &self,
         claim: Claim,
@@ -103,7 +101,7 @@ impl App {
         let open = self.open_backup(found.await?.ok_or_else(|| Error::not_found("the backup"))?).await?;
         let wanted = |component: &Component| component.assets().is_some_and(|kind| kinds.contains(&kind));
         let components: Vec<_> = open.backup.components.iter().copied().filter(wanted).collect();
-        let (own, laid) = open.lay_out(&components, false, false, Beside::Work).await?;
+        let (own, laid) = open.lay_out(&components, false, Destination::InPlace, Beside::Work).await?;
         let input = (laid, assets.to_vec());
         let brought = self.db.change_on(own, op, "bring-assets-back", input, move |tx, (laid, assets)| {
             async move {

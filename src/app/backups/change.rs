@@ -4,10 +4,10 @@ use futures::FutureExt as _;
 
 use super::found;
 use crate::app::App;
-use crate::app::tenants::target;
+use crate::app::tenants::{begin, target};
 use crate::context::OpContext;
 use crate::domain::backup::{Backup, BackupState};
-use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::error::{Reason, Refusal, Result};
 use crate::domain::id::BackupId;
 use crate::domain::operation::{Operation, Params};
 use crate::store::backups::{self, BackupPatch};
@@ -86,8 +86,5 @@ async fn delete(tx: &mut Tx, id: BackupId, etag: &str) -> Result<()> {
 async fn verify(tx: &mut Tx, id: BackupId) -> Result<Operation> {
     let backup = held(tx, id).await?;
     backup.usable()?;
-    let actor = tx.op().actor();
-    let operation = operations::enqueue(tx, &Params::VerifyBackup { backup: id }, &actor).await?;
-    let begun = operations::load(tx, operation).await?;
-    begun.ok_or_else(|| Error::internal("operation", "it went away in its own transaction"))
+    begin(tx, &Params::VerifyBackup { backup: id }).await
 }

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{lacking, meant, permitted};
 use crate::app::App;
-use crate::app::tenants::target;
+use crate::app::tenants::{begin, target};
 use crate::context::OpContext;
 use crate::domain::backup::{Backup, Component, NewBackup};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::BackupId;
 use crate::domain::operation::{Operation, Params};
+use crate::store::backups;
 use crate::store::tx::Tx;
-use crate::store::{backups, operations};
 
 /// A backup that has begun.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,12 +39,11 @@ async fn create(tx: &mut Tx, new: &NewBackup) -> Result<Begun> {
         return Err(lacking("what was asked for", &left_out));
     }
     let (id, actor) = (BackupId::new(), tx.op().actor());
-    let operation = operations::enqueue(tx, &Params::BackUp { backup: id, assets: Vec::new() }, &actor).await?;
+    let operation = begin(tx, &Params::BackUp { backup: id, assets: Vec::new() }).await?;
     let new = NewBackup { components, note: new.note.clone() };
-    backups::begin(tx, id, operation, &new, &left_out, &actor.name_in(tenant.uid, &tenant.code)).await?;
-    let gone = || Error::internal("backup", "it went away in its own transaction");
-    let backup = backups::one(tx, id).await?.ok_or_else(gone)?;
-    let operation = operations::load(tx, operation).await?.ok_or_else(gone)?;
+    backups::begin(tx, id, operation.id, &new, &left_out, &actor.name_in(tenant.uid, &tenant.code)).await?;
+    let backup = backups::one(tx, id).await?;
+    let backup = backup.ok_or_else(|| Error::internal("backup", "it went away in its own transaction"))?;
     tx.about(backup.name());
     let names = |components: &[Component]| components.iter().map(|c| c.name()).collect::<Vec<_>>().join(" ");
     tx.tell("components", names(&new.components));

@@ -16,7 +16,7 @@ use crate::domain::id::{AssetId, BlobId, KeyId};
 use crate::store::connection::Beside;
 use crate::store::copy::{Record, RowReader};
 use crate::store::error::is_of_statement;
-use crate::store::restoration::{self, LaidOut};
+use crate::store::restoration::{self, Destination, LaidOut};
 use crate::store::tx::Own;
 use crate::vault::TenantKey;
 
@@ -102,13 +102,13 @@ impl OpenBackup {
         &self,
         components: &[Component],
         revive: bool,
-        to_new: bool,
+        to: Destination,
         whose: Beside,
     ) -> Result<(Own, LaidOut)> {
         let wanted = segments(components);
-        let wanted = |table: &str| restoration::takes(table, to_new) && wanted.iter().any(|rows| rows.table == table);
+        let wanted = |table: &str| restoration::takes(table, to) && wanted.iter().any(|rows| rows.table == table);
         let segments = self.manifest.segments.iter().filter(|segment| wanted(&segment.table)).cloned();
-        let source = to_new.then_some(self.manifest.tenant);
+        let source = (to == Destination::New).then_some(self.manifest.tenant);
         let laid = LaidOut { components: components.to_vec(), segments: segments.collect(), revive, source };
         let staging = self.app.db.staging(whose).await?;
         for segment in &laid.segments {

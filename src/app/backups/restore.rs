@@ -17,7 +17,7 @@ use crate::domain::restore::{Choices, NewRestore, Preview, Restore};
 use crate::domain::tenant::Tenant;
 use crate::store::connection::Beside;
 use crate::store::impersonation::{self, OwnRights};
-use crate::store::restoration::{self, LaidOut};
+use crate::store::restoration::{self, Destination, LaidOut};
 use crate::store::transitions::Because;
 use crate::store::tx::{Prepared, Tx};
 use crate::store::{backups, operations, restores, tenants, transitions};
@@ -34,8 +34,9 @@ pub struct Restoring {
 impl App {
     /// Begins to make a tenant's data those of a backup. Who only tries is told what would come and go.
     pub async fn restore_backup(&self, op: OpContext, new: NewRestore) -> Result<Restoring> {
-        let wanted =
-            self.db.prepare(op.clone(), "restore-wanted", new.clone(), |tx, new| wanted(tx, new, false).boxed());
+        let wanted = self.db.prepare(op.clone(), "restore-wanted", new.clone(), |tx, new| {
+            wanted(tx, new, Destination::InPlace).boxed()
+        });
         let wanted = match wanted.await? {
             Prepared::Goes(wanted) => wanted,
             Prepared::Answered(begun) => return Ok(begun),
@@ -47,7 +48,7 @@ impl App {
         if !trial {
             return Ok(begun);
         }
-        let (own, laid) = open.lay_out(&wanted.components, revive, false, Beside::Call).await?;
+        let (own, laid) = open.lay_out(&wanted.components, revive, Destination::InPlace, Beside::Call).await?;
         let changes = self
             .db
             .read_on(own, op, "preview-restore", laid, |tx, laid| restoration::preview(tx, laid).boxed())
@@ -63,10 +64,12 @@ pub(super) struct Wanted {
     pub left_out: Vec<Component>,
 }
 
-pub(super) async fn wanted(tx: &mut Tx, new: &NewRestore, to_new: bool) -> Result<Wanted> {
+pub(super) async fn wanted(tx: &mut Tx, new: &NewRestore, to: Destination) -> Result<Wanted> {
     let backup = found(tx, new.backup).await?;
     backup.usable()?;
-    if let Some(source) = backup.source.as_ref().filter(|source| !to_new && source.tenant != backup.tenant) {
+    if let Some(source) =
+        backup.source.as_ref().filter(|source| to == Destination::InPlace && source.tenant != backup.tenant)
+    {
         let text = format!(
             "the backup was made of tenants/{}, with whose data this tenant is not overwritten; restore it to a new one (new_tenant)",
             source.tenant_code
@@ -104,7 +107,7 @@ async fn restore(tx: &mut Tx, new: &NewRestore) -> Result<Restoring> {
         return Err(operations::in_progress(&running));
     }
     backups::hold(tx, new.backup).await?;
-    let Wanted { backup, components, left_out } = wanted(tx, new, false).await?;
+    let Wanted { backup, components, left_out } = wanted(tx, new, Destination::InPlace).await?;
     tx.about(backup.name());
     tx.tell("components", components.iter().map(|component| component.name()).collect::<Vec<_>>().join(" "));
     let preview = Preview { components: components.clone(), left_out, changes: Vec::new() };

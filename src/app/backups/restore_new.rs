@@ -24,7 +24,7 @@ use crate::domain::restore::{Change, FromBackup, NewRestore, Preview};
 use crate::domain::upload::{Announced, UploadKey};
 use crate::store::claims::{self, Claim};
 use crate::store::connection::Beside;
-use crate::store::restoration::{self, LaidOut};
+use crate::store::restoration::{self, Destination, LaidOut};
 use crate::store::tx::{Prepared, Tx};
 use crate::store::{backups, blobs, impersonation, restores, tenants, uploads};
 
@@ -45,7 +45,9 @@ impl App {
         let facts = facts.ok_or_else(|| decision::missing(make_tenants, false))?;
         let may = decision::decide(make_tenants, &facts, Target::Nothing, "")?;
         let source = op.target()?;
-        let found = self.db.prepare(op.clone(), "restore-wanted", new.clone(), |tx, new| wanted(tx, new, true).boxed());
+        let found = self
+            .db
+            .prepare(op.clone(), "restore-wanted", new.clone(), |tx, new| wanted(tx, new, Destination::New).boxed());
         let Wanted { backup, components, left_out } = match found.await? {
             Prepared::Goes(wanted) => wanted,
             Prepared::Answered(begun) => return Ok(begun),
@@ -89,7 +91,8 @@ impl App {
     }
 
     async fn preview_new(&self, open: &OpenBackup, from: &FromBackup, tenant: TenantUid) -> Result<Vec<Change>> {
-        let (own, laid) = open.lay_out(&from.components, from.revive_deleted_users, true, Beside::Call).await?;
+        let (own, laid) =
+            open.lay_out(&from.components, from.revive_deleted_users, Destination::New, Beside::Call).await?;
         let deleted = self.deleted_users(open, from).await?;
         let op = OpContext::system(Purpose::Content, Some(tenant));
         let preview = self.db.read_on(own, op, "preview-restore", (laid, deleted), |tx, (laid, deleted)| {
@@ -121,7 +124,8 @@ impl App {
             impersonation::check_still_permitted(tx, by, false).boxed()
         });
         still.await?;
-        let (own, laid) = open.lay_out(&from.components, from.revive_deleted_users, true, Beside::Work).await?;
+        let (own, laid) =
+            open.lay_out(&from.components, from.revive_deleted_users, Destination::New, Beside::Work).await?;
         let deleted = self.deleted_users(&open, from).await?;
         let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
         let filled = self.db.change_on(own, op, "fill", (laid, deleted), move |tx, (laid, deleted)| {

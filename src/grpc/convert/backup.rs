@@ -122,6 +122,11 @@ pub fn restore(request: v1::RestoreBackupRequest) -> Result<(NewRestore, Option<
     let make = make.transpose()?;
     let mut fields = Fields::default();
     let components = components(&mut fields, "components", &request.components);
+    for (field, set) in [("safety_backup", request.safety_backup), ("stay_locked", request.stay_locked)] {
+        if make.is_some() && set {
+            fields.refuse(field, "is for a restore in place: a new tenant has no data and nobody in it yet");
+        }
+    }
     let choices = Choices { stay_locked: request.stay_locked, revive_deleted_users: request.revive_deleted_users };
     let new = NewRestore { backup, components, choices, safety_backup: request.safety_backup };
     fields.finish(Some((new, make)))
