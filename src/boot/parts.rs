@@ -79,32 +79,40 @@ pub(super) fn app(
     })
 }
 
-/// The object store. One that can't be reached now is asked again before anything is written to it; one that can't be relied on
-/// is not used.
+/// The object stores. One that can't be reached now is asked again before anything is written to it; one that can't be relied on is
+/// not used.
 pub(super) async fn vault(config: &config::Objects, root: RootKey) -> Result<Vault, BootError> {
-    let s3 = &config.s3;
+    let time = Duration::from_secs(config.timeout_seconds);
+    let first = objects::open(&address(config.url.clone(), &config.s3, time)?)?;
+    let second = &config.second;
+    let second = second.url.clone().map(|url| address(url, &second.s3, time)).transpose()?;
+    let second = second.map(|second| objects::open(&second)).transpose()?;
+    let vault = Vault::new(first, second, root);
+    let proven = async {
+        vault.prove().await?;
+        vault.second_store().await
+    };
+    match tokio::time::timeout(Duration::from_secs(5), proven).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error @ (VaultError::WritesOver { .. } | VaultError::Strange { .. }))) => {
+            return Err(BootError::Unreliable(error));
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "an object store can't be used yet"),
+        Err(_) => tracing::warn!("an object store does not answer yet"),
+    }
+    Ok(vault)
+}
+
+fn address(url: String, s3: &config::S3, time: Duration) -> Result<StoreAddress, BootError> {
     let secret = s3.secret_access_key_file.as_deref().map(read).transpose()?.map(|secret| secret.trim().to_owned());
-    let address = StoreAddress {
-        url: config.url.clone(),
+    Ok(StoreAddress {
+        url,
         endpoint: s3.endpoint.clone(),
         region: s3.region.clone(),
         access_key: s3.access_key_id.clone().zip(secret),
         authorities: s3.ca_file.as_deref().map(read).transpose()?,
-        time: Duration::from_secs(config.timeout_seconds),
-    };
-    let vault = Vault::new(objects::open(&address)?, root);
-    match tokio::time::timeout(Duration::from_secs(5), vault.prove()).await {
-        Ok(Ok(())) => Ok(vault),
-        Ok(Err(error @ VaultError::WritesOver)) => Err(BootError::Unreliable(error)),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the object store can't be used yet");
-            Ok(vault)
-        }
-        Err(_) => {
-            tracing::warn!("the object store does not answer yet");
-            Ok(vault)
-        }
-    }
+        time,
+    })
 }
 
 fn domains(config: &config::Domains) -> Result<DomainRules, BootError> {

@@ -47,10 +47,13 @@ pub(super) async fn follow_domains(app: App, round: Duration, stop: Cancellation
     stop.run_until_cancelled(followed).await;
 }
 
-/// Has content removed that nothing has any more.
+/// Has content removed that nothing has any more, and backups copied that are not in the second store.
 pub(super) async fn follow_content(app: App, round: Duration, stop: CancellationToken) {
     let followed = async {
         loop {
+            if let Err(error) = app.copy_backups().await {
+                tracing::warn!(%error, "could not look for backups to copy");
+            }
             tokio::time::sleep(round).await;
             if let Err(error) = app.collect_content().await {
                 tracing::warn!(%error, "could not look for content to remove");

@@ -44,6 +44,8 @@ pub(super) const SECTIONS: &[(&str, &[Documented])] = &[
     ("mail.smtp", Smtp::OPTIONS),
     ("objects", Objects::OPTIONS),
     ("objects.s3", S3::OPTIONS),
+    ("objects.second", Second::OPTIONS),
+    ("objects.second.s3", S3::OPTIONS),
     ("tls", Tls::OPTIONS),
     ("domains", Domains::OPTIONS),
     ("tokens", Tokens::OPTIONS),
@@ -165,9 +167,21 @@ sections! {
         upload_hours: u64 = 24;
         /// How long content stays that nothing has any more, in seconds, for those who still read it.
         keep_unused_seconds: u64 = 900;
+        /// A second object store. Backups are copied to it, sealed as they are, with all that they refer to; without it they are
+        /// snapshots, and what is lost with the first store is lost. What only that has lost is read here, and put back. Whoever takes
+        /// a second store out of use empties it: else what is deleted later stays there.
+        second: Second = Second::default();
     }
 
-    /// How to reach an S3 service, for an `objects.url` that begins with `s3://`. What is not set here is taken from the variables
+    /// A second object store.
+    Second {
+        /// Where it is: as `objects.url`, and another store than that.
+        url: Option<String> = None;
+        /// How to reach S3.
+        s3: S3 = S3::default();
+    }
+
+    /// How to reach an S3 service, for a `url` that begins with `s3://`. What is not set here is taken from the variables
     /// that AWS has for it.
     S3 {
         /// Its address, such as `https://minio.example.com`. Without one, that of AWS in the region.

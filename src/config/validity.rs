@@ -100,14 +100,23 @@ fn validate_mail(mail: &Mail) -> Result<(), ConfigError> {
 }
 
 fn validate_objects(objects: &Objects) -> Result<(), ConfigError> {
-    let known = objects.url.is_empty() || objects.url.starts_with("file:///") || objects.url.starts_with("s3://");
-    wrong_if(!known, "objects.url", "must begin with file:/// or s3://")?;
-    let S3 { access_key_id, secret_access_key_file, .. } = &objects.s3;
-    let (named, secret) = (access_key_id.is_some(), secret_access_key_file.is_some());
-    wrong_if(named && !secret, "objects.s3.secret_access_key_file", "is required with objects.s3.access_key_id")?;
-    wrong_if(secret && !named, "objects.s3.access_key_id", "is required with objects.s3.secret_access_key_file")?;
+    let known = |url: &str| url.is_empty() || url.starts_with("file:///") || url.starts_with("s3://");
+    let (no_store, another) = ("must begin with file:/// or s3://", "must be another store than objects.url");
+    wrong_if(!known(&objects.url), "objects.url", no_store)?;
+    validate_s3(&objects.s3, ["objects.s3.access_key_id", "objects.s3.secret_access_key_file"])?;
     wrong_if(!(1..=600).contains(&objects.timeout_seconds), "objects.timeout_seconds", "must be from 1 to 600")?;
-    wrong_if(objects.upload_hours == 0, "objects.upload_hours", "must be 1 or more")
+    wrong_if(objects.upload_hours == 0, "objects.upload_hours", "must be 1 or more")?;
+    let (second, s3) = (&objects.second.url, &objects.second.s3);
+    wrong_if(!second.as_deref().is_none_or(known), "objects.second.url", no_store)?;
+    let same = second.as_ref() == Some(&objects.url) && s3.endpoint == objects.s3.endpoint;
+    wrong_if(same, "objects.second.url", another)?;
+    validate_s3(s3, ["objects.second.s3.access_key_id", "objects.second.s3.secret_access_key_file"])
+}
+
+fn validate_s3(s3: &S3, [id, secret_file]: [&'static str; 2]) -> Result<(), ConfigError> {
+    let (named, secret) = (s3.access_key_id.is_some(), s3.secret_access_key_file.is_some());
+    wrong_if(named && !secret, secret_file, "is required with the access_key_id")?;
+    wrong_if(secret && !named, id, "is required with the secret_access_key_file")
 }
 
 fn validate_domains(domains: &Domains) -> Result<(), ConfigError> {

@@ -174,6 +174,26 @@ pub struct Backup {
     pub source: Option<Source>,
     /// Whether it has some assets of its components, and not all.
     pub selected: bool,
+    /// Since when all of it is in a second store as well, if it is.
+    #[serde(default)]
+    pub copied_at: Option<DateTime<Utc>>,
+}
+
+names! {
+    /// How a backup is kept that can be used.
+    Storage {
+        /// In the store that the tenant's content is in.
+        Snapshot = "SNAPSHOT",
+        /// In a second store as well.
+        Backup = "BACKUP",
+    }
+}
+
+impl Storage {
+    /// That of a backup which is so far.
+    pub fn of(state: BackupState, copied: bool) -> Option<Self> {
+        state.usable().then_some(if copied { Self::Backup } else { Self::Snapshot })
+    }
 }
 
 /// The tenant that an archive is of, as it says itself.
@@ -201,6 +221,11 @@ impl Backup {
         if sent.is_empty() || sent == self.etag() { Ok(()) } else { Err(Error::stale(self.name())) }
     }
 
+    /// How it is kept, if it can be used.
+    pub fn storage(&self) -> Option<Storage> {
+        Storage::of(self.state, self.copied_at.is_some())
+    }
+
     /// Where its objects are, if it can be used.
     pub fn usable(&self) -> Result<(i64, KeyId)> {
         let place = self.place.filter(|_| self.state.usable());
@@ -224,6 +249,8 @@ pub struct LastBackup {
     pub reason: String,
     /// What it does not have for want of a privilege.
     pub left_out: Vec<Component>,
+    /// How it is kept, if it can be used.
+    pub storage: Option<Storage>,
 }
 
 /// `tenants/{tenant}/backups/{backup}`.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::backup::{BackupState, Component};
+use super::backup::{BackupState, Component, Storage};
 use super::error::Result;
 use super::filter::{Compare, Filter, Restriction, invalid};
 use super::id::BackupId;
@@ -24,6 +24,8 @@ pub enum BackupCondition {
     State(BackupState),
     /// Pinned.
     Pinned,
+    /// Kept that way.
+    Storage(Storage),
     /// With that component.
     Component(Component),
     /// Asked for before, at or after that time.
@@ -48,7 +50,7 @@ pub struct BackupQuery {
     pub size: i64,
 }
 
-const FIELDS: &str = "state, pinned, component and create_time";
+const FIELDS: &str = "state, pinned, storage, component and create_time";
 
 /// The states that callers may name.
 const STATES: [BackupState; 4] =
@@ -69,6 +71,7 @@ fn condition(restriction: Restriction) -> Result<BackupFilter> {
             let wanted = restriction.one_of(&[true, false], |b| if b { "true" } else { "false" })?;
             is(restriction.negated()? == wanted, Is::Pinned)
         }
+        ("storage", _) => is(restriction.negated()?, Is::Storage(restriction.one_of(Storage::ALL, Storage::name)?)),
         ("component", Compare::Has) => is(false, Is::Component(restriction.one_of(Component::ALL, Component::name)?)),
         ("component", _) => {
             is(restriction.negated()?, Is::Component(restriction.one_of(Component::ALL, Component::name)?))
@@ -92,6 +95,7 @@ mod tests {
         use BackupCondition as Is;
         assert_eq!(read("state = complete"), Filter::Is(Is::State(BackupState::Complete)));
         assert_eq!(read("pinned = false"), Filter::Not(Box::new(Filter::Is(Is::Pinned))));
+        assert_eq!(read("storage = backup"), Filter::Is(Is::Storage(Storage::Backup)));
         assert_eq!(read("component:report-scripts"), Filter::Is(Is::Component(Component::ReportScripts)));
         assert_eq!(read("NOT component = users"), read("component != users"));
     }

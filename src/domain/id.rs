@@ -57,6 +57,8 @@ ids! {
     LinkId;
     /// A service identity, for ever.
     ServiceId;
+    /// A store that has copies of backups.
+    StoreId;
     /// A tenant's key.
     KeyId;
     /// A blob in the object store, which is written once.

@@ -37,6 +37,8 @@ names! {
         ImportBackup = "import-backup",
         /// Reads all of a backup.
         VerifyBackup = "verify-backup",
+        /// Copies backups to the second store.
+        CopyBackups = "copy-backups",
         /// Makes a tenant's data those of a backup.
         Restore = "restore",
         /// Copies assets, within a tenant or to another one.
@@ -63,6 +65,7 @@ impl Kind {
             | Self::BackUp
             | Self::ImportBackup
             | Self::VerifyBackup
+            | Self::CopyBackups
             | Self::CopyAssets
             | Self::RestoreAssets
             | Self::AssignRecordings => false,
@@ -78,6 +81,7 @@ impl Kind {
             | Self::BackUp
             | Self::ImportBackup
             | Self::VerifyBackup
+            | Self::CopyBackups
             | Self::Restore
             | Self::CopyAssets
             | Self::RestoreAssets
@@ -94,6 +98,7 @@ impl Kind {
             | Self::BackUp
             | Self::ImportBackup
             | Self::VerifyBackup
+            | Self::CopyBackups
             | Self::CopyAssets
             | Self::RestoreAssets
             | Self::AssignRecordings => true,

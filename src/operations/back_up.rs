@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use super::backup_writer::BackupWriter;
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
-use crate::app::backups::segments_of;
+use crate::app::backups::{copy_soon, segments_of};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::backup::{Amount, FORMAT, Manifest};
@@ -56,6 +56,7 @@ impl Work for BackUp {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let made = made.ok_or_else(|| Error::internal("backup", "nothing was copied"))?;
         backups::publish(tx, self.backup, &made).await?;
+        copy_soon(tx).await?;
         let backup = backups::one(tx, self.backup).await?;
         Ok(Next::Done(backup.map(|backup| backup.name()).into_iter().collect()))
     }

@@ -17,7 +17,7 @@ use super::backup_writer::BackupWriter;
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
 use crate::app::backups::unpack::{File, Unpacking, invalid};
-use crate::app::backups::{format_unknown, segments};
+use crate::app::backups::{copy_soon, format_unknown, segments};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::backup::{Amount, Backup, Column, Component, FORMAT, Manifest, Segment, Source};
@@ -87,6 +87,7 @@ impl Work for ImportBackup {
         let read = read.ok_or_else(|| Error::internal("import", "nothing was read"))?;
         let has = Has { components: &read.components, left_out: &read.left_out, selected: read.selected };
         uploaded_backups::publish(tx, self.backup, &read.made, &has, &read.source).await?;
+        copy_soon(tx).await?;
         let backup = backups::one(tx, self.backup).await?;
         Ok(Next::Done(backup.map(|backup| backup.name()).into_iter().collect()))
     }

@@ -20,6 +20,7 @@ mod back_up;
 mod backup_writer;
 mod collect_content;
 mod copy_assets;
+mod copy_backups;
 mod deliver_mail;
 mod engine;
 mod force_deletion;

@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use super::back_up::copy;
 use super::{Job, Next, Outside, Work, because, steps, tenant_of};
 use crate::app::App;
-use crate::app::backups::{land, put_back};
+use crate::app::backups::{copy_soon, land, put_back};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
@@ -67,6 +67,7 @@ impl Work for Restore {
                 let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 if let Some((safety, made)) = self.asked.safety.zip(made) {
                     backups::publish(tx, safety, &made).await?;
+                    copy_soon(tx).await?;
                 }
                 Ok(Next::Step(RestoreStep::Data))
             }

@@ -15,6 +15,7 @@ use super::assign_recordings::AssignRecordings;
 use super::back_up::BackUp;
 use super::collect_content::CollectContent;
 use super::copy_assets::CopyAssets;
+use super::copy_backups::CopyBackups;
 use super::deliver_mail::DeliverMail;
 use super::engine::Engine;
 use super::force_deletion::ForceDeletion;
@@ -158,6 +159,7 @@ impl Runner {
                 engine.run(job, ImportBackup { app, backup, read: Mutex::default() }).await;
             }
             Params::VerifyBackup { backup } => engine.run(job, VerifyBackup { app, backup }).await,
+            Params::CopyBackups {} => engine.run(job, CopyBackups { app }).await,
             Params::Restore(asked) => engine.run(job, Restore { app, asked, made: Mutex::default() }).await,
             Params::CopyAssets { assets, destination, set } => {
                 engine.run(job, CopyAssets { app, assets, destination, set }).await;

@@ -12,7 +12,7 @@ use super::error::failed;
 use super::log_filter::literally;
 use super::schema::{backups as b, tenant_identities as ti};
 use super::tx::{PlatformTx, Tx};
-use crate::domain::backup::{Backup, BackupState};
+use crate::domain::backup::{Backup, BackupState, Storage};
 use crate::domain::backup_list::{BackupCondition, BackupFilter, BackupQuery};
 use crate::domain::error::Result;
 use crate::domain::filter::{Compare, Filter};
@@ -88,6 +88,13 @@ fn backups(filter: &BackupFilter) -> Condition {
 fn is(condition: &BackupCondition) -> Condition {
     match condition {
         BackupCondition::State(state) => Box::new(b::state.eq(state.name())),
+        BackupCondition::Storage(storage) => {
+            let usable = b::state.eq_any([BackupState::Complete.name(), BackupState::Partial.name()]);
+            match storage {
+                Storage::Snapshot => Box::new(usable.and(b::copied_to.is_null())),
+                Storage::Backup => Box::new(usable.and(b::copied_to.is_not_null())),
+            }
+        }
         BackupCondition::Pinned => Box::new(b::pinned),
         BackupCondition::Component(component) => Box::new(b::components.contains(vec![component.name()])),
         BackupCondition::CreateTime(compare, time) => match compare {

@@ -22,6 +22,7 @@ pub(super) type Row = (
     (i64, i64, i64, i64),
     (Option<i64>, Option<Uuid>, String, String, i64),
     (Option<Uuid>, Option<Uuid>, Option<String>, bool),
+    (Option<Uuid>, Option<DateTime<Utc>>),
 );
 
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -32,6 +33,7 @@ pub(super) fn columns() -> _ {
         (b::rows, b::objects, b::bytes, b::stored_bytes),
         (b::attempt, b::key_id, b::reason, b::message, b::version),
         (b::archive_id, b::source_id, b::source_code, b::selected),
+        (b::copied_to, b::copied_at),
     )
 }
 
@@ -43,6 +45,7 @@ pub(super) fn backup(row: Row) -> Result<Backup> {
         (rows, objects, bytes, stored_bytes),
         (attempt, key, reason, message, version),
         (archive, source, source_code, selected),
+        (copied_to, copied_at),
     ) = row;
     let parse = |names: Vec<String>| names.iter().map(|name| Component::parse(name)).collect::<Option<Vec<_>>>();
     Ok(Backup {
@@ -65,6 +68,7 @@ pub(super) fn backup(row: Row) -> Result<Backup> {
         place: attempt.zip(key.map(KeyId)),
         version,
         selected,
+        copied_at: copied_at.filter(|_| copied_to.is_some()),
         archive: archive.map(BlobId),
         source: source.zip(source_code).map(|(tenant, tenant_code)| Source { tenant: TenantUid(tenant), tenant_code }),
     })

@@ -82,7 +82,7 @@ pub async fn log_operation(
     waiting_for: &str,
 ) -> Result<()> {
     // Tidying up is nobody's news, as long as it goes well.
-    if kind == Kind::CollectContent && state == State::Succeeded {
+    if matches!(kind, Kind::CollectContent | Kind::CopyBackups) && state == State::Succeeded {
         return Ok(());
     }
     let (severity, event) = match state {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::error::failed;
-use crate::domain::backup::{BackupState, Component, LastBackup};
+use crate::domain::backup::{BackupState, Component, LastBackup, Storage};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::BackupId;
 use crate::domain::name::TimeZone;
@@ -31,14 +31,17 @@ struct Row {
     reason: Option<String>,
     #[diesel(sql_type = Nullable<Array<Text>>)]
     left_out: Option<Vec<String>>,
+    #[diesel(sql_type = Nullable<Bool>)]
+    copied: Option<bool>,
 }
 
 const FOUND: &str = "
-    SELECT t.id AS tenant, coalesce(all_of.bytes, 0) AS bytes, last.id, last.state, last.at, last.reason, last.left_out
+    SELECT t.id AS tenant, coalesce(all_of.bytes, 0) AS bytes, last.id, last.state, last.at, last.reason, last.left_out, last.copied
     FROM unnest($1) AS t (id)
     LEFT JOIN LATERAL (SELECT sum(stored_bytes)::bigint AS bytes FROM backups b
                        WHERE b.tenant_id = t.id AND b.state IN ('COMPLETE', 'PARTIAL')) all_of ON true
-    LEFT JOIN LATERAL (SELECT b.id, b.state, coalesce(b.taken_at, b.ended_at, b.created_at) AS at, b.reason, b.left_out
+    LEFT JOIN LATERAL (SELECT b.id, b.state, coalesce(b.taken_at, b.ended_at, b.created_at) AS at, b.reason, b.left_out,
+                              b.copied_to IS NOT NULL AS copied
                        FROM backups b WHERE b.tenant_id = t.id AND b.state <> 'CONDEMNED' AND b.archive_id IS NULL AND NOT b.selected
                        ORDER BY b.created_at DESC, b.id DESC LIMIT 1) last ON true";
 
@@ -66,5 +69,6 @@ fn last(row: Row, zone: &TimeZone) -> Result<Option<LastBackup>> {
         at: at.with_timezone(&zone.clocks()).fixed_offset(),
         reason: row.reason.unwrap_or_default(),
         left_out,
+        storage: Storage::of(state, row.copied == Some(true)),
     }))
 }

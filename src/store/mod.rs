@@ -15,6 +15,7 @@ pub mod blobs;
 pub mod claims;
 mod clock;
 pub mod connection;
+pub mod copies;
 pub mod copy;
 pub mod directory;
 pub mod domains;

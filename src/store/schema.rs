@@ -308,6 +308,8 @@ diesel::allow_tables_to_appear_in_same_query!(
 );
 diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(backups, tenant_identities);
+diesel::allow_tables_to_appear_in_same_query!(backups, tenants);
+diesel::allow_tables_to_appear_in_same_query!(tenants, second_store);
 diesel::allow_tables_to_appear_in_same_query!(operations, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(restores, operations);
 diesel::allow_tables_to_appear_in_same_query!(directory_users, group_members, user_roles);

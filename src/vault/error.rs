@@ -22,29 +22,50 @@ pub enum VaultError {
         path: String,
     },
     /// The store takes a second object in the place of one that is there, although it was told not to.
-    #[error("the object store writes over what is there even when told not to; backups would not be safe in it")]
-    WritesOver,
+    #[error("{store} writes over what is there even when told not to; backups would not be safe in it")]
+    WritesOver {
+        /// What it is called.
+        store: &'static str,
+    },
+    /// There is something else than Landlord writes.
+    #[error("{path} is not what it should be; is the store used by something else?")]
+    Strange {
+        /// Where.
+        path: String,
+    },
     /// The store has no room left.
-    #[error("the object store is full: {0}")]
-    Full(String),
+    #[error("{store} is full: {why}")]
+    Full {
+        /// What it is called.
+        store: &'static str,
+        /// What it says.
+        why: String,
+    },
     /// The store can't be reached, or does not do what it is asked.
-    #[error("the object store: {0}")]
-    Unavailable(String),
+    #[error("{store}: {why}")]
+    Unavailable {
+        /// What it is called.
+        store: &'static str,
+        /// What it says.
+        why: String,
+    },
 }
 
 impl From<VaultError> for Error {
     fn from(error: VaultError) -> Self {
         match error {
-            VaultError::Unavailable(_) => {
-                tracing::warn!(%error, "the object store is unavailable");
+            VaultError::Unavailable { store, .. } => {
+                tracing::warn!(%error, "an object store is unavailable");
                 let text =
-                    "the object store can't be reached or takes nothing; repeat the call with the same request_id";
+                    format!("{store} can't be reached or takes nothing; repeat the call with the same request_id");
                 Refusal::new(Reason::ObjectStoreUnavailable, text).retry_after(Duration::from_secs(1)).into()
             }
-            VaultError::Full(_) => {
+            VaultError::Full { store, .. } => {
                 tracing::error!(%error, "nothing more can be stored");
-                let text = "the object store has no room left: give it more, or delete assets and backups, whose room is free once \
-                            they are collected; then repeat the call with the same request_id";
+                let text = format!(
+                    "{store} has no room left: give it more, or delete assets and backups, whose room is free once they are \
+                     collected; then repeat the call with the same request_id"
+                );
                 Refusal::new(Reason::ObjectStoreFull, text).into()
             }
             other => Self::internal("object store", other),
@@ -53,8 +74,9 @@ impl From<VaultError> for Error {
 }
 
 /// What is told of a request that was not done, for no reason that the caller could do something about.
-pub(super) fn not_done(error: object_store::Error) -> VaultError {
-    if is_full(&error) { VaultError::Full(error.to_string()) } else { VaultError::Unavailable(error.to_string()) }
+pub(super) fn not_done(store: &'static str, error: object_store::Error) -> VaultError {
+    let why = error.to_string();
+    if is_full(&error) { VaultError::Full { store, why } } else { VaultError::Unavailable { store, why } }
 }
 
 /// Whether it is for want of room, as the system says it of a folder.
@@ -89,7 +111,7 @@ mod tests {
     fn a_full_disk_is_told_from_one_that_is_away_however_deep_it_stands() {
         let of = |kind: io::ErrorKind| {
             let within = |source| object_store::Error::Generic { store: "a test", source };
-            Error::from(not_done(within(Box::new(within(Box::new(io::Error::from(kind))))))).reason()
+            Error::from(not_done("a store", within(Box::new(within(Box::new(io::Error::from(kind))))))).reason()
         };
         assert_eq!(of(io::ErrorKind::StorageFull), Some(Reason::ObjectStoreFull));
         assert_eq!(of(io::ErrorKind::QuotaExceeded), Some(Reason::ObjectStoreFull));

@@ -5,6 +5,7 @@
 //! blobs/{tenant}/{blob}/{part}.{attempt}                     a part of a blob, sealed with the tenant's key
 //! backups/{tenant}/{backup}/{attempt}/{segment}.{part}       a part of a backup, likewise
 //! probe                                                      shows that the store refuses to write over what is there
+//! store                                                      of the second store: which it is
 //! ```
 //!
 //! A blob is cut into parts of [`PART_BYTES`], each an object of its own, which is written once and whole. So nothing that is
@@ -12,6 +13,8 @@
 //!
 //! The database knows which blobs there are and which key each is sealed with, but never a key: whoever destroys the objects
 //! below `keys/{tenant}/` makes all that the tenant has here unreadable, whatever copies of the database there are.
+//!
+//! There may be a second store (`second`), which has what backups refer to once more, under the same names.
 
 mod content;
 mod error;
@@ -19,6 +22,7 @@ pub mod frame;
 mod key;
 mod objects;
 mod part;
+mod second;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -31,8 +35,9 @@ use tokio::sync::OnceCell;
 
 pub use self::content::Content;
 pub use self::error::VaultError;
-use self::error::{broken, lost};
+use self::error::lost;
 pub use self::key::TenantKey;
+use self::objects::Store;
 pub use self::part::{OVERHEAD, PART_BYTES};
 use crate::authn::seal::{Purpose, RootKey};
 use crate::domain::blob::ObjectName;
@@ -51,22 +56,25 @@ type Keys = HashMap<(TenantUid, KeyId), (Arc<TenantKey>, Instant)>;
 /// The object store, by way of what is sealed in it. Clones share everything.
 #[derive(Clone)]
 pub struct Vault {
-    objects: Arc<dyn ObjectStore>,
+    first: Store,
+    second: Option<Store>,
     root: RootKey,
     keys: Arc<RwLock<Keys>>,
     proven: Arc<OnceCell<()>>,
 }
 
 impl Vault {
-    /// What is in that store; tenants' keys are sealed with the root key.
-    pub fn new(objects: Arc<dyn ObjectStore>, root: RootKey) -> Self {
-        Self { objects, root, keys: Arc::default(), proven: Arc::default() }
+    /// What is in that store, and the copies in a second one if there is one; tenants' keys are sealed with the root key.
+    pub fn new(first: Arc<dyn ObjectStore>, second: Option<Arc<dyn ObjectStore>>, root: RootKey) -> Self {
+        let first = Store::new(first, "the object store");
+        let second = second.map(|second| Store::new(second, "the second object store"));
+        Self { first, second, root, keys: Arc::default(), proven: Arc::default() }
     }
 
     /// Makes sure that the store can be relied on, as is done before anything is written to it: that it refuses to write over what
     /// is there.
     pub async fn prove(&self) -> Result<(), VaultError> {
-        self.proven.get_or_try_init(|| objects::prove(&self.objects)).await.copied()
+        self.proven.get_or_try_init(|| objects::prove(&self.first)).await.copied()
     }
 
     /// Makes a key for a tenant, which is there for sure: what was sealed with a lost one would be lost as well.
@@ -74,7 +82,7 @@ impl Vault {
         self.prove().await?;
         let (id, secret) = (KeyId::new(), TenantKey::secret()?);
         let sealed = self.root.seal(Purpose::TenantKey, key_path(tenant, id).as_ref().as_bytes(), &secret)?;
-        objects::put_new(&self.objects, &key_path(tenant, id), sealed.into()).await?;
+        objects::put_new(&self.first, &key_path(tenant, id), sealed.into()).await?;
         Ok(id)
     }
 
@@ -86,14 +94,10 @@ impl Vault {
             return Ok(key.clone());
         }
         let path = key_path(tenant, id);
-        let sealed = match objects::get(&self.objects, &path).await {
-            Ok(sealed) => sealed,
-            Err(VaultError::Missing { .. }) => return Err(lost("it is gone")),
-            Err(error) => return Err(error.into()),
+        let key = match (self.key_in(&self.first, id, &path).await, &self.second) {
+            (Err(error), Some(second)) => self.key_in(second, id, &path).await.map_err(|_| error)?,
+            (read, _) => read?,
         };
-        let secret = self.root.open(Purpose::TenantKey, path.as_ref().as_bytes(), &sealed);
-        let secret = secret.ok_or_else(|| lost("it was sealed with another root key, or is damaged"))?;
-        let key = Arc::new(TenantKey::new(id, &secret)?);
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MOST_KEYS {
             keys.retain(|_, (_, read)| read.elapsed() < KEY_TIME);
@@ -104,12 +108,23 @@ impl Vault {
         Ok(key)
     }
 
+    async fn key_in(&self, store: &Store, id: KeyId, path: &Path) -> Result<Arc<TenantKey>> {
+        let sealed = match objects::get(store, path).await {
+            Ok(sealed) => sealed,
+            Err(VaultError::Missing { .. }) => return Err(lost("it is gone")),
+            Err(error) => return Err(error.into()),
+        };
+        let secret = self.root.open(Purpose::TenantKey, path.as_ref().as_bytes(), &sealed);
+        let secret = secret.ok_or_else(|| lost("it was sealed with another root key, or is damaged"))?;
+        Ok(Arc::new(TenantKey::new(id, &secret)?))
+    }
+
     /// Destroys all keys of a tenant, those that are known and any other, and with them all that it has here. It is done when the
     /// store has none any more.
     pub async fn destroy_keys(&self, tenant: TenantUid, known: &[KeyId]) -> Result<()> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != tenant);
         let known: Vec<_> = known.iter().map(|id| key_path(tenant, *id)).collect();
-        Ok(objects::erase_below(&self.objects, &Path::from(format!("keys/{tenant}")), &known).await?)
+        self.erase(&Path::from(format!("keys/{tenant}")), &known).await
     }
 
     /// Writes a part of a blob or of a backup, and says how many bytes it takes in the store. Under the same name nothing but the
@@ -120,47 +135,53 @@ impl Vault {
         let place = path.clone();
         let sealed = crunch(plain.len(), move || part::seal(&key, place.as_ref(), &plain)).await??;
         let bytes = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
-        objects::put(&self.objects, &path, sealed.into()).await?;
+        objects::put(&self.first, &path, sealed.into()).await?;
         Ok(bytes)
     }
 
     /// A part of a blob or of a backup, plain.
     pub async fn part(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>) -> Result<Bytes> {
-        let (path, sealed) = self.sealed(name.into()).await?;
-        crunch(sealed.len(), move || part::open(&key, path.as_ref(), sealed)).await?
+        self.read(key, name.into(), part::open).await
     }
 
     /// A part of a blob or of a backup as a frame of zstd, as it was compressed when it was written.
     pub async fn frame(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>) -> Result<Bytes> {
-        let (path, sealed) = self.sealed(name.into()).await?;
-        crunch(sealed.len(), move || part::open_frame(&key, path.as_ref(), sealed)).await?
-    }
-
-    async fn sealed(&self, name: ObjectName) -> Result<(Path, Bytes)> {
-        let path = Path::from(name.as_str());
-        match objects::get(&self.objects, &path).await {
-            Ok(sealed) => Ok((path, sealed)),
-            Err(VaultError::Missing { path }) => Err(broken(&path, "is missing")),
-            Err(error) => Err(error.into()),
-        }
+        self.read(key, name.into(), part::open_frame).await
     }
 
     /// Removes a blob with all that was ever written of it.
     pub async fn remove_blob(&self, tenant: TenantUid, blob: BlobId) -> Result<()> {
-        Ok(objects::remove_below(&self.objects, &Path::from(format!("blobs/{tenant}/{blob}"))).await?)
+        self.remove(&Path::from(format!("blobs/{tenant}/{blob}"))).await
     }
 
     /// Removes a backup with all that was ever written of it.
     pub async fn remove_backup(&self, tenant: TenantUid, backup: BackupId) -> Result<()> {
-        Ok(objects::remove_below(&self.objects, &Path::from(format!("backups/{tenant}/{backup}"))).await?)
+        self.remove(&Path::from(format!("backups/{tenant}/{backup}"))).await
     }
 
     /// Removes all blobs and backups of a tenant. It is done when the store has none any more.
     pub async fn remove_all(&self, tenant: TenantUid) -> Result<()> {
         for path in ["blobs", "backups"] {
-            objects::erase_below(&self.objects, &Path::from(format!("{path}/{tenant}")), &[]).await?;
+            self.erase(&Path::from(format!("{path}/{tenant}")), &[]).await?;
         }
         Ok(())
+    }
+
+    /// Copies go first: what one of them is missing is put back where it is gone only as long as there is the other.
+    async fn remove(&self, path: &Path) -> Result<()> {
+        for store in self.second.iter().chain([&self.first]) {
+            objects::remove_below(store, path).await?;
+        }
+        Ok(())
+    }
+
+    /// Both are asked, also if one of them is away.
+    async fn erase(&self, path: &Path, known: &[Path]) -> Result<()> {
+        let mut erased = Ok(());
+        for store in self.second.iter().chain([&self.first]) {
+            erased = erased.and(objects::erase_below(store, path, known).await);
+        }
+        Ok(erased?)
     }
 }
 

@@ -10,7 +10,27 @@ use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
 
 use super::error::{VaultError, not_done};
 
-type Store = Arc<dyn ObjectStore>;
+/// An object store.
+#[derive(Clone)]
+pub(super) struct Store {
+    objects: Arc<dyn ObjectStore>,
+    /// What it is called where it is in the way.
+    called: &'static str,
+}
+
+impl Store {
+    pub fn new(objects: Arc<dyn ObjectStore>, called: &'static str) -> Self {
+        Self { objects, called }
+    }
+
+    fn not_done(&self, error: Error) -> VaultError {
+        not_done(self.called, error)
+    }
+
+    fn unavailable(&self, why: String) -> VaultError {
+        VaultError::Unavailable { store: self.called, why }
+    }
+}
 
 /// Shows that the store does not write over what is there when it is told not to.
 pub(super) async fn prove(store: &Store) -> Result<(), VaultError> {
@@ -19,7 +39,7 @@ pub(super) async fn prove(store: &Store) -> Result<(), VaultError> {
         match create(store, &path, Bytes::from_static(b"landlord")).await {
             Err(VaultError::Present { .. }) => {}
             Ok(()) if !again => {}
-            Ok(()) => return Err(VaultError::WritesOver),
+            Ok(()) => return Err(VaultError::WritesOver { store: store.called }),
             Err(error) => return Err(error),
         }
     }
@@ -28,10 +48,10 @@ pub(super) async fn prove(store: &Store) -> Result<(), VaultError> {
 
 async fn create(store: &Store, path: &Path, body: Bytes) -> Result<(), VaultError> {
     let options = PutOptions::from(PutMode::Create);
-    let created = store.put_opts(path, PutPayload::from_bytes(body), options).await;
+    let created = store.objects.put_opts(path, PutPayload::from_bytes(body), options).await;
     created.map(|_| ()).map_err(|error| match error {
         Error::AlreadyExists { path, .. } | Error::Precondition { path, .. } => VaultError::Present { path },
-        other => not_done(other),
+        other => store.not_done(other),
     })
 }
 
@@ -43,7 +63,7 @@ pub(super) async fn put_new(store: &Store, path: &Path, body: Bytes) -> Result<(
         Ok(there) if there == body => Ok(()),
         Ok(_) => Err(VaultError::Present { path: path.to_string() }),
         Err(VaultError::Missing { path }) => {
-            answer.and(Err(VaultError::Unavailable(format!("it took {path} and does not have it"))))
+            answer.and(Err(store.unavailable(format!("it took {path} and does not have it"))))
         }
         Err(error) => answer.and(Err(error)),
     }
@@ -52,18 +72,18 @@ pub(super) async fn put_new(store: &Store, path: &Path, body: Bytes) -> Result<(
 /// Writes an object, over what is there.
 pub(super) async fn put(store: &Store, path: &Path, body: Bytes) -> Result<(), VaultError> {
     fail::fail_point!("objects.put.before");
-    store.put(path, PutPayload::from_bytes(body)).await.map_err(not_done)?;
+    store.objects.put(path, PutPayload::from_bytes(body)).await.map_err(|e| store.not_done(e))?;
     fail::fail_point!("objects.put.after");
     Ok(())
 }
 
 /// An object.
 pub(super) async fn get(store: &Store, path: &Path) -> Result<Bytes, VaultError> {
-    let found = store.get(path).await.map_err(|error| match error {
+    let found = store.objects.get(path).await.map_err(|error| match error {
         Error::NotFound { path, .. } => VaultError::Missing { path },
-        other => not_done(other),
+        other => store.not_done(other),
     });
-    found?.bytes().await.map_err(not_done)
+    found?.bytes().await.map_err(|e| store.not_done(e))
 }
 
 /// Removes all objects below a path.
@@ -76,35 +96,35 @@ pub(super) async fn erase_below(store: &Store, path: &Path, known: &[Path]) -> R
     let known_ones = futures::stream::iter(known.to_vec()).map(Ok);
     remove(store, known_ones.chain(list(store, path)).boxed()).await?;
     if let Some(left) = list(store, path).next().await {
-        return Err(still_there(&left.map_err(not_done)?));
+        return Err(still_there(store, &left.map_err(|e| store.not_done(e))?));
     }
     for path in known {
         match get(store, path).await {
             Err(VaultError::Missing { .. }) => {}
-            Ok(_) => return Err(still_there(path)),
+            Ok(_) => return Err(still_there(store, path)),
             Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-fn still_there(path: &Path) -> VaultError {
-    VaultError::Unavailable(format!("it was told to remove {path} and still has it"))
+fn still_there(store: &Store, path: &Path) -> VaultError {
+    store.unavailable(format!("it was told to remove {path} and still has it"))
 }
 
 type Paths = BoxStream<'static, Result<Path, Error>>;
 
 fn list(store: &Store, path: &Path) -> Paths {
-    store.list(Some(path)).map_ok(|object| object.location).boxed()
+    store.objects.list(Some(path)).map_ok(|object| object.location).boxed()
 }
 
 async fn remove(store: &Store, paths: Paths) -> Result<(), VaultError> {
-    let mut gone = store.delete_stream(paths);
+    let mut gone = store.objects.delete_stream(paths);
     while let Some(gone) = gone.next().await {
         match gone {
             // Somebody else was faster.
             Ok(_) | Err(Error::NotFound { .. }) => {}
-            Err(error) => return Err(not_done(error)),
+            Err(error) => return Err(store.not_done(error)),
         }
     }
     Ok(())

@@ -12,5 +12,6 @@ mod restore;
 mod restore_crash;
 mod restore_limits;
 mod restore_new;
+mod second_store;
 mod upload;
 mod verify;

@@ -43,6 +43,7 @@ pub const fn steps(kind: Kind) -> &'static [Step] {
         | Kind::BackUp
         | Kind::ImportBackup
         | Kind::VerifyBackup
+        | Kind::CopyBackups
         | Kind::Restore
         | Kind::CopyAssets
         | Kind::RestoreAssets

@@ -19,6 +19,7 @@ pub const PLATFORM_TABLES: &[(&str, &str)] = &[
     ),
     ("license_privileges", "what kinds of the system licence open: of the platform as a whole"),
     ("mail_texts", "the operators' own texts, of the platform as a whole"),
+    ("second_store", "one row: which store has copies of backups"),
     ("servers", "where tenants are placed: of the platform as a whole"),
     ("service_identities", "who else calls, and on which tenants: operators' affair, read before a tenant is known"),
     ("service_keys", "hashes of the keys of these"),
@@ -93,6 +94,7 @@ const ROWS: &str = "
     INSERT INTO backups (tenant_id, id, seq, components, created_by, operation_id) VALUES ('$t', '$t', 1, '{users}', 'system', '$t');
     INSERT INTO restores (tenant_id, operation_id, backup_id) VALUES ('$t', '$t', '$t');
     INSERT INTO deleted_users (tenant_id, user_id) VALUES ('$t', gen_random_uuid());
+    INSERT INTO copied_blobs (tenant_id, blob_id, store) VALUES ('$t', '$t', '22222222-2222-2222-2222-222222222222');
     INSERT INTO departed_content (tenant_id, blob_id, born, died) VALUES ('$t', '$t', 0, 1);
     INSERT INTO tenant_mail_texts (tenant_id, mail, language, subject, body) VALUES ('$t', 'reset', 'en', 's', 'b');";
 
@@ -123,9 +125,11 @@ pub async fn three_tenants() -> Database {
     database
 }
 
-/// A database without tenants, with a server to place them on.
+/// A database without tenants, with a server to place them on, and the second store.
 pub async fn one_server() -> Database {
     let database = Database::create().await;
+    let store = "INSERT INTO second_store (id) VALUES ('22222222-2222-2222-2222-222222222222')";
+    database.connect("landlord_owner").await.batch_execute(store).await.unwrap();
     database.connect("landlord_app").await.batch_execute("INSERT INTO servers (id) VALUES ('main')").await.unwrap();
     database
 }

@@ -39,8 +39,26 @@ case $volume in
         exit 1
         ;;
 esac
+second=$(helm template check "$chart" --kube-version "$cluster" \
+    --set secondObjects.url=s3://copies,secondObjects.secretName=s3-copies,secondObjects.caConfigMap=authorities)
+for wanted in 'name: LANDLORD_OBJECTS__SECOND__URL' 'value: "s3://copies"' /etc/landlord/second-objects/secret-access-key \
+    /etc/landlord/second-objects-ca/ca.crt; do
+    case $second in
+        *"$wanted"*) ;;
+        *)
+            echo "chart: with a second bucket, $wanted is missing" >&2
+            exit 1
+            ;;
+    esac
+done
+case $objects in
+    *SECOND*)
+        echo "chart: there is a second store that nobody asked for" >&2
+        exit 1
+        ;;
+esac
 for mistake in replicas=3 image.tags=v1 replicaCount=none database.secretName= rootKey.value=hunter2 mail.password=hunter2 mail.tls=ssl \
-    objects.url=bucket objects.secretAccessKey=hunter2; do
+    objects.url=bucket objects.secretAccessKey=hunter2 secondObjects.url=bucket; do
     said=$(helm template check "$chart" --kube-version "$cluster" --set "$mistake" 2>&1 || true)
     case $said in
         *"values don't meet the specifications of the schema"*) ;;

@@ -1,66 +1,88 @@
-{{/* The object store: a bucket, or a volume that all replicas share. */}}
+{{/* The object stores: each a bucket, or a volume that all replicas share. Called with a dict: values of one, its name, and how its
+     options begin. */}}
+{{- define "landlord.stores" -}}
+{{- $first := dict "store" .Values.objects "name" "objects" "option" "LANDLORD_OBJECTS" "path" "/var/lib/landlord" -}}
+{{- $second := dict "store" .Values.secondObjects "name" "second-objects" "option" "LANDLORD_OBJECTS__SECOND" "path" "/var/lib/landlord-second" -}}
+{{- $stores := list $first -}}
+{{- if or .Values.secondObjects.url .Values.secondObjects.existingClaim -}}
+{{- $stores = append $stores $second -}}
+{{- end -}}
+{{- toYaml (dict "stores" $stores) -}}
+{{- end -}}
+
 {{- define "landlord.objectOptions" -}}
-{{- with .Values.objects -}}
+{{- range (include "landlord.stores" . | fromYaml).stores }}
+{{- $name := .name }}
+{{- $option := .option }}
+{{- $path := .path }}
+{{- with .store }}
 {{- if .existingClaim }}
-- name: LANDLORD_OBJECTS__URL
-  value: file:///var/lib/landlord
+- name: {{ $option }}__URL
+  value: file://{{ $path }}
 {{- else }}
-- name: LANDLORD_OBJECTS__URL
+- name: {{ $option }}__URL
   value: {{ .url | quote }}
 {{- with .endpoint }}
-- name: LANDLORD_OBJECTS__S3__ENDPOINT
+- name: {{ $option }}__S3__ENDPOINT
   value: {{ . | quote }}
 {{- end }}
 {{- with .region }}
-- name: LANDLORD_OBJECTS__S3__REGION
+- name: {{ $option }}__S3__REGION
   value: {{ . | quote }}
 {{- end }}
 {{- if .secretName }}
-- name: LANDLORD_OBJECTS__S3__ACCESS_KEY_ID
+- name: {{ $option }}__S3__ACCESS_KEY_ID
   valueFrom:
     secretKeyRef:
       name: {{ .secretName }}
       key: {{ .accessKeyIdKey }}
-- name: LANDLORD_OBJECTS__S3__SECRET_ACCESS_KEY_FILE
-  value: /etc/landlord/objects/{{ .secretAccessKeyKey }}
+- name: {{ $option }}__S3__SECRET_ACCESS_KEY_FILE
+  value: /etc/landlord/{{ $name }}/{{ .secretAccessKeyKey }}
 {{- end }}
 {{- if .caConfigMap }}
-- name: LANDLORD_OBJECTS__S3__CA_FILE
-  value: /etc/landlord/objects-ca/{{ .caKey }}
+- name: {{ $option }}__S3__CA_FILE
+  value: /etc/landlord/{{ $name }}-ca/{{ .caKey }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
 {{- define "landlord.objectMounts" -}}
-{{- with .Values.objects -}}
+{{- range (include "landlord.stores" . | fromYaml).stores }}
+{{- $name := .name }}
+{{- $path := .path }}
+{{- with .store }}
 {{- if .existingClaim }}
-- name: objects
-  mountPath: /var/lib/landlord
+- name: {{ $name }}
+  mountPath: {{ $path }}
 {{- else }}
 {{- if .secretName }}
-- name: objects
-  mountPath: /etc/landlord/objects
+- name: {{ $name }}
+  mountPath: /etc/landlord/{{ $name }}
   readOnly: true
 {{- end }}
 {{- if .caConfigMap }}
-- name: objects-ca
-  mountPath: /etc/landlord/objects-ca
+- name: {{ $name }}-ca
+  mountPath: /etc/landlord/{{ $name }}-ca
   readOnly: true
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
 {{- define "landlord.objectVolumes" -}}
-{{- with .Values.objects -}}
+{{- range (include "landlord.stores" . | fromYaml).stores }}
+{{- $name := .name }}
+{{- with .store }}
 {{- if .existingClaim }}
-- name: objects
+- name: {{ $name }}
   persistentVolumeClaim:
     claimName: {{ .existingClaim }}
 {{- else }}
 {{- if .secretName }}
-- name: objects
+- name: {{ $name }}
   secret:
     secretName: {{ .secretName }}
     defaultMode: 0440
@@ -69,9 +91,10 @@
         path: {{ .secretAccessKeyKey }}
 {{- end }}
 {{- if .caConfigMap }}
-- name: objects-ca
+- name: {{ $name }}-ca
   configMap:
     name: {{ .caConfigMap }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -18,16 +18,15 @@ use itertools::Itertools as _;
 use serde_json::json;
 use tar::{EntryType, Header};
 
-use super::open::{KeptBlob, OpenBackup};
+use super::open::{KeptBlob, OpenBackup, StoredObject};
 use crate::app::content::AHEAD;
 use crate::context::OpContext;
-use crate::domain::backup::{Segment, StoredPart};
-use crate::domain::blob::{ObjectName, Part, Sha256, hex};
+use crate::domain::backup::Segment;
+use crate::domain::blob::{Sha256, hex};
 use crate::domain::error::{Error, Result};
-use crate::domain::id::KeyId;
 use crate::store::copy::Record;
+use crate::vault::TenantKey;
 use crate::vault::frame::{FRAME_BYTES, frame, framed_len};
-use crate::vault::{OVERHEAD, TenantKey};
 
 /// Bytes of the blocks that tar counts in.
 const BLOCK: usize = 512;
@@ -44,8 +43,8 @@ pub(super) struct Archive {
 enum File {
     /// One that was made for it.
     Made { name: &'static str, content: Bytes },
-    /// The rows of a table, with the names of their parts and the key of those.
-    Table { segment: Segment, parts: Vec<ObjectName>, key: KeyId },
+    /// The rows of a table.
+    Table { segment: Segment, parts: Vec<StoredObject> },
     /// Content.
     Content(KeptBlob),
 }
@@ -54,8 +53,8 @@ enum File {
 enum Piece {
     /// Here, not framed yet, and not more than a frame has.
     Here(Bytes),
-    /// In the store, as a frame of so many bytes; `what` is damaged if it can't be read.
-    Stored { key: KeyId, name: ObjectName, bytes: i64, what: String },
+    /// In the store.
+    Stored(StoredObject),
 }
 
 impl File {
@@ -82,22 +81,8 @@ impl File {
                 let begins = (0..content.len()).step_by(FRAME_BYTES);
                 begins.map(|at| Piece::Here(content.slice(at..content.len().min(at + FRAME_BYTES)))).collect()
             }
-            Self::Table { segment, parts, key } => {
-                let piece = |(name, part): (&ObjectName, &StoredPart)| Piece::Stored {
-                    key: *key,
-                    name: name.clone(),
-                    bytes: part.frame,
-                    what: segment.what(),
-                };
-                parts.iter().zip(&segment.parts).map(piece).collect()
-            }
-            Self::Content(kept) => {
-                let piece = |part: &Part| {
-                    let bytes = i64::from(part.stored_bytes) - length(OVERHEAD);
-                    Piece::Stored { key: kept.blob.key, name: kept.blob.part(part).into(), bytes, what: kept.what() }
-                };
-                kept.blob.parts.iter().map(piece).collect()
-            }
+            Self::Table { parts, .. } => parts.iter().cloned().map(Piece::Stored).collect(),
+            Self::Content(kept) => kept.objects().map(Piece::Stored).collect(),
         }
     }
 }
@@ -106,7 +91,7 @@ impl Piece {
     fn bytes(&self) -> i64 {
         match self {
             Self::Here(plain) => length(framed_len(plain.len())),
-            Self::Stored { bytes, .. } => *bytes,
+            Self::Stored(object) => object.bytes,
         }
     }
 }
@@ -117,8 +102,7 @@ impl Archive {
         let manifest = serde_json::to_vec_pretty(&open.manifest).map_err(|e| Error::internal("manifest", e))?;
         let mut files = vec![File::Made { name: "manifest.json", content: manifest.into() }];
         for segment in &open.manifest.segments {
-            let parts = (0..segment.parts.len()).map(|part| open.place(segment, part).into()).collect();
-            files.push(File::Table { segment: segment.clone(), parts, key: open.key.id });
+            files.push(File::Table { segment: segment.clone(), parts: open.objects_of(segment) });
         }
         let blobs = open.blobs().await?;
         let lines = asset_lines(open, &blobs).await?;
@@ -175,12 +159,13 @@ impl Archive {
 }
 
 async fn read(open: &OpenBackup, op: OpContext, piece: Piece) -> Result<Bytes> {
-    let (key, name, bytes, what) = match piece {
+    let object = match piece {
         Piece::Here(plain) => return Ok(frame(&plain)),
-        Piece::Stored { key, name, bytes, what } => (key, name, bytes, what),
+        Piece::Stored(object) => object,
     };
     open.app.check_still_given(op).await?;
-    let frame = open.frame(key, name, &what).await?;
+    let bytes = object.bytes;
+    let frame = open.frame(object).await?;
     if length(frame.len()) == bytes {
         return Ok(frame);
     }

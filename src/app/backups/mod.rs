@@ -2,6 +2,7 @@
 
 mod archive;
 mod change;
+mod copies;
 mod create;
 mod download;
 mod list;
@@ -13,8 +14,10 @@ pub(crate) mod unpack;
 mod upload;
 
 pub use change::UpdateBackup;
+pub(crate) use copies::copy_soon;
 pub use create::Begun;
 pub use download::Download;
+pub(crate) use open::{OpenBackup, StoredObject};
 pub use restore::Restoring;
 pub(super) use restore::begin_again;
 pub(crate) use restore::{land, put_back};

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{format_unknown, segments};
 use crate::app::App;
 use crate::domain::asset::AssetKind;
-use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, SegmentPart};
+use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, SegmentPart, StoredPart};
 use crate::domain::blob::{Blob, ContentId, ObjectName, Part, Sha256};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{AssetId, BlobId, KeyId};
@@ -18,7 +18,10 @@ use crate::store::copy::{Record, RowReader};
 use crate::store::error::is_of_statement;
 use crate::store::restoration::{self, Destination, LaidOut};
 use crate::store::tx::Own;
-use crate::vault::TenantKey;
+use crate::vault::{OVERHEAD, TenantKey};
+
+/// What a manifest is called where it is damaged.
+const MANIFEST: &str = "its manifest";
 
 /// A backup that is read.
 pub(crate) struct OpenBackup {
@@ -41,10 +44,31 @@ pub(crate) struct KeptBlob {
     pub sha256: Sha256,
 }
 
+/// An object in the store that a backup has or refers to: a frame of zstd, sealed.
+#[derive(Clone)]
+pub(crate) struct StoredObject {
+    /// The key that it is sealed with.
+    pub key: KeyId,
+    /// What it is called.
+    pub name: ObjectName,
+    /// Bytes of the frame.
+    pub bytes: i64,
+    /// What is damaged if it can't be read.
+    pub what: String,
+}
+
 impl KeptBlob {
     /// What it is called where it is damaged.
     pub fn what(&self) -> String {
         format!("the content {}", self.blob.id)
+    }
+
+    /// Its parts.
+    pub fn objects(&self) -> impl Iterator<Item = StoredObject> {
+        self.blob.parts.iter().map(|part| {
+            let bytes = i64::from(part.stored_bytes) - i64::try_from(OVERHEAD).unwrap_or(0);
+            StoredObject { key: self.blob.key, name: self.blob.part(part).into(), bytes, what: self.what() }
+        })
     }
 }
 
@@ -54,7 +78,7 @@ impl App {
         let (attempt, key) = backup.usable()?;
         let key = self.vault.key(backup.tenant, key).await?;
         let place = SegmentPart::manifest(backup.tenant, backup.id, attempt);
-        let manifest = self.vault.part(key.clone(), place).await.map_err(|error| corrupt(error, "its manifest"))?;
+        let manifest = self.vault.part(key.clone(), place).await.map_err(|error| corrupt(error, MANIFEST))?;
         let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| Error::internal("manifest", e))?;
         if manifest.format > FORMAT || manifest.backup != backup.id {
             return Err(format_unknown());
@@ -70,14 +94,48 @@ impl OpenBackup {
         plain.map_err(|error| corrupt(error, &segment.what()))
     }
 
-    /// A part of it, or of its content, as a frame of zstd; `what` is damaged if it can't be read.
-    pub async fn frame(&self, key: KeyId, name: ObjectName, what: &str) -> Result<Bytes> {
-        let key = self.app.vault.key(self.backup.tenant, key).await?;
-        self.app.vault.frame(key, name).await.map_err(|error| corrupt(error, what))
+    /// An object of it, or of its content, as a frame of zstd.
+    pub async fn frame(&self, object: StoredObject) -> Result<Bytes> {
+        let key = self.app.vault.key(self.backup.tenant, object.key).await?;
+        self.app.vault.frame(key, object.name).await.map_err(|error| corrupt(error, &object.what))
+    }
+
+    /// Copies an object of it, or of its content, into the second store.
+    pub async fn copy(&self, object: StoredObject) -> Result<()> {
+        let key = self.app.vault.key(self.backup.tenant, object.key).await?;
+        self.app.vault.copy_part(key, object.name).await.map_err(|error| corrupt(error, &object.what))
+    }
+
+    /// The parts of a segment.
+    pub fn objects_of(&self, segment: &Segment) -> Vec<StoredObject> {
+        let object = |(number, part): (usize, &StoredPart)| StoredObject {
+            key: self.key.id,
+            name: self.place(segment, number).into(),
+            bytes: part.frame,
+            what: segment.what(),
+        };
+        segment.parts.iter().enumerate().map(object).collect()
+    }
+
+    /// All of its own objects, the manifest last.
+    pub fn objects(&self) -> Vec<StoredObject> {
+        let mut objects: Vec<_> = self.manifest.segments.iter().flat_map(|segment| self.objects_of(segment)).collect();
+        let name = SegmentPart::manifest(self.backup.tenant, self.backup.id, self.attempt).into();
+        objects.push(StoredObject { key: self.key.id, name, bytes: 0, what: MANIFEST.to_owned() });
+        objects
+    }
+
+    /// Makes sure that the second store has an object, if this backup is there.
+    async fn check_copy(&self, object: StoredObject) -> Result<()> {
+        if self.backup.copied_at.is_none() {
+            return Ok(());
+        }
+        let key = self.app.vault.key(self.backup.tenant, object.key).await?;
+        self.app.vault.check_copy(key, object.name).await.map_err(|error| corrupt(error, &object.what))
     }
 
     /// Where a part of a segment is.
-    pub fn place(&self, segment: &Segment, part: usize) -> SegmentPart {
+    fn place(&self, segment: &Segment, part: usize) -> SegmentPart {
         SegmentPart {
             tenant: self.backup.tenant,
             backup: self.backup.id,
@@ -185,6 +243,9 @@ impl OpenBackup {
                 return Err(broken(&segment.what(), "are not as many as there were"));
             }
         }
+        for object in self.objects() {
+            self.check_copy(object).await?;
+        }
         Ok(())
     }
 
@@ -198,6 +259,9 @@ impl OpenBackup {
         }
         if content.finish().0 != kept.content {
             return Err(broken(&kept.what(), "is not what it was"));
+        }
+        for object in kept.objects() {
+            self.check_copy(object).await?;
         }
         Ok(())
     }

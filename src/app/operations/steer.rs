@@ -55,6 +55,7 @@ fn not_cancellable(operation: &Operation) -> Error {
         | Kind::BackUp
         | Kind::ImportBackup
         | Kind::VerifyBackup
+        | Kind::CopyBackups
         | Kind::Restore
         | Kind::CopyAssets
         | Kind::RestoreAssets

@@ -64,6 +64,7 @@ pub(in crate::app) async fn begin_again(
         (
             Params::CollectContent {}
             | Params::VerifyBackup { .. }
+            | Params::CopyBackups {}
             | Params::CopyAssets { .. }
             | Params::RestoreAssets { .. }
             | Params::AssignRecordings { .. },

@@ -59,6 +59,8 @@ pub enum Params {
         /// Which is read.
         backup: BackupId,
     },
+    /// See [`Kind::CopyBackups`].
+    CopyBackups {},
     /// See [`Kind::Restore`].
     Restore(Restore),
     /// See [`Kind::CopyAssets`].
@@ -100,6 +102,7 @@ impl Params {
             Self::BackUp { .. } => Kind::BackUp,
             Self::ImportBackup { .. } => Kind::ImportBackup,
             Self::VerifyBackup { .. } => Kind::VerifyBackup,
+            Self::CopyBackups {} => Kind::CopyBackups,
             Self::Restore(_) => Kind::Restore,
             Self::CopyAssets { .. } => Kind::CopyAssets,
             Self::RestoreAssets { .. } => Kind::RestoreAssets,

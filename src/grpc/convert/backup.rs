@@ -8,7 +8,7 @@ use super::{names, tenant};
 use crate::app::backups::{UpdateBackup, UploadBackup};
 use crate::app::content::Chunk;
 use crate::app::tenants::CreateTenant;
-use crate::domain::backup::{Backup, BackupState, Component, LastBackup, NewBackup, name};
+use crate::domain::backup::{Backup, BackupState, Component, LastBackup, NewBackup, Storage, name};
 use crate::domain::error::{Error, Result};
 use crate::domain::name::Note;
 use crate::domain::restore::{Change, Choices, Listed, NewRestore, Preview};
@@ -24,6 +24,7 @@ pub fn backup(backup: Backup) -> v1::Backup {
     v1::Backup {
         name: backup.name(),
         etag: backup.etag(),
+        storage: storage(backup.storage()).into(),
         state: state(backup.state).into(),
         components: named(&backup.components),
         missing_components: missing(&backup.left_out),
@@ -42,6 +43,7 @@ pub fn backup(backup: Backup) -> v1::Backup {
         reason,
         message,
         selected_assets: backup.selected,
+        copy_time: backup.copied_at.map(timestamp),
         source_tenant: backup.source.map(|source| format!("tenants/{}", source.tenant_code)).unwrap_or_default(),
     }
 }
@@ -65,6 +67,14 @@ fn state(state: BackupState) -> v1::backup::State {
         BackupState::Partial => v1::backup::State::Partial,
         BackupState::Failed => v1::backup::State::Failed,
         BackupState::Condemned => v1::backup::State::Unspecified,
+    }
+}
+
+fn storage(storage: Option<Storage>) -> v1::backup::Storage {
+    match storage {
+        None => v1::backup::Storage::Unspecified,
+        Some(Storage::Snapshot) => v1::backup::Storage::Snapshot,
+        Some(Storage::Backup) => v1::backup::Storage::Backup,
     }
 }
 
@@ -168,6 +178,7 @@ pub fn last(tenant_code: &str, last: Option<LastBackup>) -> v1::LastBackup {
         time: Some(timestamp(last.at.to_utc())),
         utc_offset: Some(prost_types::Duration { seconds, nanos: 0 }),
         reason: last.reason,
+        storage: storage(last.storage).into(),
         missing_privileges: missing.into_iter().map(|privilege| format!("privileges/{privilege}")).collect(),
     }
 }

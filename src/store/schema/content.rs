@@ -104,6 +104,23 @@ diesel::table! {
         source_id -> Nullable<Uuid>,
         source_code -> Nullable<Text>,
         selected -> Bool,
+        copied_to -> Nullable<Uuid>,
+        copied_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    second_store (id) {
+        id -> Uuid,
+        only_one -> Bool,
+    }
+}
+
+diesel::table! {
+    copied_blobs (tenant_id, blob_id) {
+        tenant_id -> Uuid,
+        blob_id -> Uuid,
+        store -> Uuid,
     }
 }
 
@@ -139,3 +156,4 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(assets, blobs);
 diesel::allow_tables_to_appear_in_same_query!(uploads, blobs);
 diesel::allow_tables_to_appear_in_same_query!(departed_content, blobs);
+diesel::allow_tables_to_appear_in_same_query!(backups, second_store);

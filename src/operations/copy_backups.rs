@@ -1,0 +1,170 @@
+//! Copy backups: those of a tenant that are not in the second store get there, one after the other, with what of their content is not
+//! there yet.
+//!
+//! What is copied twice is the same. A blob is noted when all of it is there, and a backup when all that it refers to is and it itself,
+//! the manifest last.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use tokio::sync::Semaphore;
+
+use super::{Job, Next, Outside, Work, steps};
+use crate::app::App;
+use crate::app::backups::{OpenBackup, StoredObject};
+use crate::authz::permit::Purpose;
+use crate::context::OpContext;
+use crate::domain::backup::Backup;
+use crate::domain::error::{Error, Reason, Result};
+use crate::domain::id::{BackupId, BlobId, KeyId, StoreId};
+use crate::domain::names::names;
+use crate::domain::operation::{Failure, Units};
+use crate::store::tx::Tx;
+use crate::store::{backups, claims, copies};
+
+/// Bytes of content, and contents, that a batch copies before it notes them.
+const BATCH: (i64, usize) = (256 << 20, 5000);
+
+/// Objects that are under way at most, and KiB of them.
+const UNDER_WAY: (usize, u32) = (32, 32 << 10);
+
+/// What it needs.
+pub(super) struct CopyBackups {
+    pub app: App,
+}
+
+names! {
+    /// Its steps.
+    CopyBackupsStep {
+        /// They are copied.
+        Copy = "copy",
+    }
+}
+steps!(CopyBackupsStep);
+
+#[async_trait]
+impl Work for CopyBackups {
+    type Step = CopyBackupsStep;
+
+    async fn outside(&self, job: &Job, _: CopyBackupsStep, _: Units) -> Result<Outside> {
+        let Some((store, backup)) = self.next(job).await? else { return Ok(Outside::Done) };
+        let id = backup.id;
+        let open = self.app.open_backup(backup).await?;
+        let copied = self.app.db.read(self.op(job), "copied-content", (), |tx, ()| copies::copied(tx).boxed()).await?;
+        let blobs = open.blobs().await?;
+        let keys: BTreeSet<_> = blobs.iter().map(|kept| kept.blob.key).chain([open.key.id]).collect();
+        self.copy_keys(job, keys).await?;
+        let (mut bytes, mut batch, mut objects) = (0, Vec::new(), Vec::new());
+        let missing: Vec<_> = blobs.iter().filter(|kept| !copied.contains(&kept.blob.id)).collect();
+        for kept in &missing {
+            if bytes >= BATCH.0 || batch.len() >= BATCH.1 {
+                break;
+            }
+            bytes += kept.blob.bytes;
+            batch.push(kept.blob.id);
+            objects.extend(kept.objects());
+        }
+        let total = i64::try_from(blobs.len()).unwrap_or(i64::MAX);
+        let left = i64::try_from(missing.len() - batch.len()).unwrap_or(0);
+        if batch.is_empty() {
+            self.copy(&open, open.objects()).await?;
+            fail::fail_point!("copy.backup");
+            self.note_backup(job, store, id).await?;
+        } else {
+            self.copy(&open, objects).await?;
+            fail::fail_point!("copy.content");
+            self.note_blobs(job, store, batch).await?;
+        }
+        Ok(Outside::More(Units { done: total - left, total }))
+    }
+
+    async fn inside(&self, _: &mut Tx, _: &Job, _: CopyBackupsStep) -> Result<Next<CopyBackupsStep>> {
+        Ok(Next::Done(Vec::new()))
+    }
+
+    async fn undo(&self, tx: &mut Tx, _: &Job, why: &Failure) -> Result<()> {
+        // It is not tried again before somebody has looked at it; the others are.
+        if why.reason == Reason::BackupCorrupt.name()
+            && let Some(backup) = copies::next(tx).await?
+        {
+            backups::note_verification(tx, backup.id, Some(why)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl CopyBackups {
+    fn op(&self, job: &Job) -> OpContext {
+        OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant))
+    }
+
+    async fn next(&self, job: &Job) -> Result<Option<(StoreId, Backup)>> {
+        let found = self.app.db.read(self.op(job), "backup-to-copy", (), |tx, ()| {
+            async move { Ok(copies::store(tx).await?.zip(copies::next(tx).await?)) }.boxed()
+        });
+        found.await
+    }
+
+    /// Makes sure that the keys are in both stores, and that none is that was destroyed meanwhile.
+    async fn copy_keys(&self, job: &Job, keys: BTreeSet<KeyId>) -> Result<()> {
+        let tenant = job.claimed.claim.tenant;
+        for key in keys {
+            self.app.vault.copy_key(tenant, key).await?;
+            fail::fail_point!("copy.key");
+            let destroyed = self
+                .app
+                .db
+                .read(self.op(job), "key-still-there", key, |tx, key| copies::is_destroyed(tx, *key).boxed());
+            if destroyed.await? {
+                self.app.vault.remove_key_copy(tenant, key).await?;
+                return Err(Error::not_found("the tenant"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn copy(&self, open: &OpenBackup, objects: Vec<StoredObject>) -> Result<()> {
+        let room = Arc::new(Semaphore::new(UNDER_WAY.1 as usize));
+        let copy = |object: StoredObject| {
+            let room = room.clone();
+            async move {
+                let wanted = u32::try_from(object.bytes >> 10).unwrap_or(u32::MAX).clamp(1, UNDER_WAY.1);
+                let _room = room.acquire_many(wanted).await.map_err(|e| Error::internal("copying", e))?;
+                open.copy(object).await
+            }
+        };
+        futures::stream::iter(objects).map(copy).buffered(UNDER_WAY.0).try_collect::<()>().await
+    }
+
+    async fn note_blobs(&self, job: &Job, store: StoreId, copied: Vec<BlobId>) -> Result<()> {
+        let claim = job.claimed.claim;
+        let noted = self.app.db.change(self.op(job), "note-copied-content", copied, move |tx, copied| {
+            async move {
+                claims::fence(tx, &claim).await?;
+                copies::note_blobs(tx, store, copied).await
+            }
+            .boxed()
+        });
+        for gone in noted.await? {
+            self.app.vault.remove_blob_copy(claim.tenant, gone).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_backup(&self, job: &Job, store: StoreId, id: BackupId) -> Result<()> {
+        let claim = job.claimed.claim;
+        let noted = self.app.db.change(self.op(job), "note-copied-backup", id, move |tx, id| {
+            async move {
+                claims::fence(tx, &claim).await?;
+                copies::note_backup(tx, store, *id).await
+            }
+            .boxed()
+        });
+        if !noted.await? {
+            self.app.vault.remove_backup_copy(claim.tenant, id).await?;
+        }
+        Ok(())
+    }
+}

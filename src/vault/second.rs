@@ -1,0 +1,132 @@
+//! The second store. It has what backups refer to once more, as it is sealed and under the same names: so whatever the first one has
+//! lost of it is still there, and is put back by whoever reads it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use uuid::Uuid;
+
+use super::error::broken;
+use super::objects::{self, Store};
+use super::{TenantKey, Vault, VaultError, crunch, key_path, part};
+use crate::domain::blob::ObjectName;
+use crate::domain::error::{Error, Reason, Result};
+use crate::domain::id::{BackupId, BlobId, KeyId, StoreId, TenantUid};
+
+/// How a part is opened.
+type Open = fn(&TenantKey, &str, Bytes) -> Result<Bytes>;
+
+impl Vault {
+    /// Which store the second one is, if there is one. Whoever asks first makes sure that it can be relied on, and gives it an id: a
+    /// store that is put in its place has another one.
+    pub async fn second_store(&self) -> Result<Option<StoreId>, VaultError> {
+        let Some(second) = &self.second else { return Ok(None) };
+        let path = Path::from("store");
+        let id = match objects::get(second, &path).await {
+            Err(VaultError::Missing { .. }) => {
+                objects::prove(second).await?;
+                match objects::put_new(second, &path, StoreId::new().to_string().into()).await {
+                    // Somebody was faster.
+                    Ok(()) | Err(VaultError::Present { .. }) => objects::get(second, &path).await?,
+                    Err(error) => return Err(error),
+                }
+            }
+            read => read?,
+        };
+        let id = std::str::from_utf8(&id).ok().and_then(|id| Uuid::try_parse(id).ok()).map(StoreId);
+        id.map(Some).ok_or_else(|| VaultError::Strange { path: path.to_string() })
+    }
+
+    /// Makes sure that both stores have a tenant's key.
+    pub async fn copy_key(&self, tenant: TenantUid, id: KeyId) -> Result<()> {
+        let path = key_path(tenant, id);
+        for (from, to) in self.both_ways()? {
+            if self.key_in(to, id, &path).await.is_ok() {
+                continue;
+            }
+            self.key_in(from, id, &path).await?;
+            // What is there is not the key, or it would have been read.
+            objects::put(to, &path, objects::get(from, &path).await?).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a copy of a key that came when the key was to be destroyed.
+    pub async fn remove_key_copy(&self, tenant: TenantUid, id: KeyId) -> Result<()> {
+        let (_, second) = self.both()?;
+        Ok(objects::erase_below(second, &key_path(tenant, id), &[key_path(tenant, id)]).await?)
+    }
+
+    /// Copies a part that can be opened into the second store.
+    pub async fn copy_part(&self, key: Arc<TenantKey>, name: ObjectName) -> Result<()> {
+        let (first, second) = self.both()?;
+        let path = Path::from(name.as_str());
+        let (sealed, _) = read(first, key, &path, part::open_frame).await?;
+        Ok(objects::put(second, &path, sealed).await?)
+    }
+
+    /// Makes sure that the second store, if there is one, has a part that the first one has.
+    pub async fn check_copy(&self, key: Arc<TenantKey>, name: ObjectName) -> Result<()> {
+        let Some(second) = &self.second else { return Ok(()) };
+        match read(second, key.clone(), &Path::from(name.as_str()), part::open_frame).await {
+            Err(error) if error.reason() == Some(Reason::ContentCorrupt) => {
+                tracing::warn!(object = name.as_str(), "a copy that was damaged is made anew");
+                self.copy_part(key, name).await
+            }
+            read => read.map(|_| ()),
+        }
+    }
+
+    /// Removes the copy of a blob that is gone.
+    pub async fn remove_blob_copy(&self, tenant: TenantUid, blob: BlobId) -> Result<()> {
+        let (_, second) = self.both()?;
+        Ok(objects::remove_below(second, &Path::from(format!("blobs/{tenant}/{blob}"))).await?)
+    }
+
+    /// Removes the copy of a backup that is gone.
+    pub async fn remove_backup_copy(&self, tenant: TenantUid, backup: BackupId) -> Result<()> {
+        let (_, second) = self.both()?;
+        Ok(objects::remove_below(second, &Path::from(format!("backups/{tenant}/{backup}"))).await?)
+    }
+
+    /// A part as it is in the first store, or else in the second one. What the first one has lost is put back.
+    pub(super) async fn read(&self, key: Arc<TenantKey>, name: ObjectName, open: Open) -> Result<Bytes> {
+        let path = Path::from(name.as_str());
+        let error = match (read(&self.first, key.clone(), &path, open).await, &self.second) {
+            (Err(error), Some(_)) => error,
+            (read, _) => return read.map(|(_, plain)| plain),
+        };
+        let (_, second) = self.both()?;
+        let Ok((sealed, plain)) = read(second, key, &path, open).await else { return Err(error) };
+        tracing::warn!(object = name.as_str(), %error, "read from the second object store");
+        if error.reason() == Some(Reason::ContentCorrupt)
+            && let Err(error) = objects::put(&self.first, &path, sealed).await
+        {
+            tracing::warn!(object = name.as_str(), %error, "it was not put back into the first one");
+        }
+        Ok(plain)
+    }
+
+    fn both(&self) -> Result<(&Store, &Store)> {
+        let second = self.second.as_ref().ok_or_else(|| Error::internal("object store", "there is no second one"))?;
+        Ok((&self.first, second))
+    }
+
+    fn both_ways(&self) -> Result<[(&Store, &Store); 2]> {
+        let (first, second) = self.both()?;
+        Ok([(second, first), (first, second)])
+    }
+}
+
+/// A part as it is in a store: sealed, and opened.
+async fn read(store: &Store, key: Arc<TenantKey>, path: &Path, open: Open) -> Result<(Bytes, Bytes)> {
+    let sealed = match objects::get(store, path).await {
+        Ok(sealed) => sealed,
+        Err(VaultError::Missing { path }) => return Err(broken(&path, "is missing")),
+        Err(error) => return Err(error.into()),
+    };
+    let (path, bytes) = (path.clone(), sealed.clone());
+    let plain = crunch(sealed.len(), move || open(&key, path.as_ref(), bytes)).await??;
+    Ok((sealed, plain))
+}
