@@ -50,7 +50,8 @@ impl Passwords {
         .await?
     }
 
-    async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    /// Does work that takes a while and much memory, in turn with all other of its kind.
+    pub async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let slots = self.slots.clone();
         let permit = slots.acquire_owned().await.map_err(|e| Error::internal("password slots", e))?;
         tokio::task::spawn_blocking(move || {

@@ -29,6 +29,8 @@ pub enum Purpose {
     Attempts,
     /// Tenants' keys in the object store.
     TenantKey,
+    /// Keys of archives that are to be read.
+    ArchiveKey,
 }
 
 impl Purpose {
@@ -41,6 +43,7 @@ impl Purpose {
             Self::SeenToken => b"landlord seen token v1",
             Self::Attempts => b"landlord attempts v1",
             Self::TenantKey => b"landlord tenant key v1",
+            Self::ArchiveKey => b"landlord archive key v1",
         }
     }
 }

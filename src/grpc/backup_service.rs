@@ -74,8 +74,8 @@ impl BackupServiceHandler for BackupService {
         op: OpContext,
         request: v1::DownloadBackupRequest,
     ) -> Result<Answers<v1::DownloadBackupResponse>> {
-        let id = names::id("name", &request.name)?;
-        let Download { backup, file_name, bytes, chunks } = self.0.download_backup(op, id, request.offset).await?;
+        let download = self.0.download_backup(op, backup::download(request)?).await?;
+        let Download { backup, file_name, bytes, chunks } = download;
         let header = once(async move { Ok(backup::download_header(backup, bytes, file_name)) });
         Ok(header.chain(chunks.map(|chunk| chunk.map(backup::downloaded))).boxed())
     }
@@ -87,8 +87,9 @@ impl BackupServiceHandler for BackupService {
         rest: Messages<v1::UploadBackupRequest>,
     ) -> Result<v1::UploadBackupResponse> {
         let new = backup::announced(first)?;
-        let chunks = rest.map(|message| message.and_then(backup::uploaded)).boxed();
-        let Some(arrived) = self.0.upload_backup(op, new, chunks).await? else { return Ok(Default::default()) };
+        let (chunks, passphrase) = backup::uploaded(rest);
+        let arrived = self.0.upload_backup(op, new, chunks, passphrase).await?;
+        let Some(arrived) = arrived else { return Ok(Default::default()) };
         Ok(v1::UploadBackupResponse {
             operation: Some(operation(arrived.operation)),
             backup: Some(backup::backup(arrived.backup)),

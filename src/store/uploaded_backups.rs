@@ -16,20 +16,27 @@ use crate::domain::blob::Sha256;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{BackupId, BlobId, OperationId};
 
-/// Begins a backup whose archive has arrived. What it has is not known yet.
+/// Begins a backup whose archive has arrived, with what opens that, sealed. What it has is not known yet.
 pub async fn begin(
     tx: &mut Tx,
     id: BackupId,
     operation: OperationId,
-    archive: BlobId,
+    (archive, key): (BlobId, Option<&[u8]>),
     note: &str,
     creator: &str,
 ) -> Result<()> {
     let new = NewBackup { components: Vec::new(), note: note.to_owned() };
     backups::begin(tx, id, operation, &new, &[], creator).await?;
     let row = b::table.find((tx.tenant().0, id.0));
-    diesel::update(row).set(b::archive_id.eq(archive.0)).execute(tx.conn()).await.map_err(failed)?;
+    let uploaded = (b::archive_id.eq(archive.0), b::archive_key.eq(key));
+    diesel::update(row).set(uploaded).execute(tx.conn()).await.map_err(failed)?;
     keep(tx, id, archive).await
+}
+
+/// What opens the archive of a backup that is read, sealed, if that is encrypted.
+pub async fn archive_key(tx: &mut Tx, id: BackupId) -> Result<Option<Vec<u8>>> {
+    let row = b::table.find((tx.tenant().0, id.0)).select(b::archive_key);
+    row.first(tx.conn()).await.map_err(failed)
 }
 
 /// Keeps content of the transaction's tenant for a backup that it came with.
@@ -98,6 +105,7 @@ pub async fn publish(tx: &mut Tx, id: BackupId, made: &Made, has: &Has<'_>, sour
                 b::selected.eq(has.selected),
             ),
             (b::source_id.eq(source.tenant.0), b::source_code.eq(&source.tenant_code)),
+            b::archive_key.eq(None::<Vec<u8>>),
         ))
         .execute(tx.conn())
         .await

@@ -1,6 +1,7 @@
 //! The key of a tenant, and what follows from it.
 
 use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 
 use super::content::Content;
@@ -49,6 +50,12 @@ impl TenantKey {
     /// nobody learns from it what another tenant has.
     pub fn content(&self) -> Result<Content> {
         Ok(Content::keyed(&self.derive(&[b"content"])?))
+    }
+
+    /// A secret of an archive that has this content, for whoever has the passphrase.
+    pub(super) fn of_archive(&self, what: &str, passphrase: &[u8], content: &[u8; 32]) -> Result<[u8; 32]> {
+        let passphrase = digest(&SHA256, passphrase);
+        self.derive(&[what.as_bytes(), passphrase.as_ref(), content])
     }
 
     fn derive(&self, info: &[&[u8]]) -> Result<[u8; 32]> {

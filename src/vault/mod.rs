@@ -16,6 +16,7 @@
 //!
 //! There may be a second store (`second`), which has what backups refer to once more, under the same names.
 
+pub mod age;
 mod content;
 mod error;
 pub mod frame;

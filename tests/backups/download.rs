@@ -137,7 +137,7 @@ async fn a_download_ends_when_the_caller_may_have_no_more_and_where_something_is
     let (acme, anna) = server.administrator("Acme").await;
     anna.new_asset(&acme, "large", &noise(40 << 20, 1)).await;
     let backup = anna.back_up(&acme).await;
-    let request = v1::DownloadBackupRequest { name: backup.name.clone(), offset: 0 };
+    let request = v1::DownloadBackupRequest { name: backup.name.clone(), offset: 0, ..Default::default() };
     let mut stream = anna.client.backups().download_backup(request).await.unwrap().into_inner();
     stream.try_next().await.unwrap();
     server.operator().await.lock(&acme).await.unwrap();

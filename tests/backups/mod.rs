@@ -3,6 +3,7 @@
 mod crash;
 mod create;
 mod download;
+mod encrypted;
 mod hostile;
 mod keep;
 mod last;

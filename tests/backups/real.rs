@@ -98,7 +98,7 @@ async fn contents(api: &Api, tenant: &str) -> Contents {
 }
 
 async fn download(api: &Api, backup: &str, file: &Path) -> u64 {
-    let request = v1::DownloadBackupRequest { name: backup.into(), offset: 0 };
+    let request = v1::DownloadBackupRequest { name: backup.into(), offset: 0, ..Default::default() };
     let mut stream = api.client.backups().download_backup(request).await.unwrap().into_inner();
     let (mut file, mut bytes) = (std::fs::File::create(file).unwrap(), 0);
     while let Some(message) = stream.try_next().await.unwrap() {

@@ -36,7 +36,16 @@ impl Api {
         offset: i64,
         most: usize,
     ) -> Result<(v1::DownloadBackupHeader, Vec<u8>), Status> {
-        let request = v1::DownloadBackupRequest { name: name.into(), offset };
+        self.archive_of(v1::DownloadBackupRequest { name: name.into(), offset, ..Default::default() }, most).await
+    }
+
+    /// The same, as it is asked for.
+    pub async fn archive_of(
+        &self,
+        request: v1::DownloadBackupRequest,
+        most: usize,
+    ) -> Result<(v1::DownloadBackupHeader, Vec<u8>), Status> {
+        let offset = request.offset;
         let mut stream = self.client.backups().download_backup(request).await?.into_inner();
         let Some(Downloaded::Header(header)) = stream.try_next().await?.unwrap().content else { panic!("no header") };
         let mut content = Vec::new();

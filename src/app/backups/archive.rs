@@ -121,6 +121,16 @@ impl Archive {
         format!("{}.tar.zst", self.folder)
     }
 
+    /// What tells it from all others: the sums of what is in it, and how that is laid out.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut fingerprint = blake3::Hasher::new();
+        fingerprint.update(format!("1 {} {} {}\n", self.folder, self.modified, self.bytes()).as_bytes());
+        if let Some(File::Made { content, .. }) = self.files.last() {
+            fingerprint.update(content);
+        }
+        fingerprint.finalize().into()
+    }
+
     /// Bytes that it has.
     pub fn bytes(&self) -> i64 {
         let file = |file: &File| {

@@ -16,14 +16,14 @@ mod upload;
 pub use change::UpdateBackup;
 pub(crate) use copies::copy_soon;
 pub use create::Begun;
-pub use download::Download;
+pub use download::{Download, NewDownload};
 pub(crate) use open::{OpenBackup, StoredObject};
 pub use restore::Restoring;
 pub(super) use restore::begin_again;
 pub(crate) use restore::{land, put_back};
 pub use restore_new::NewlyRestored;
 pub(crate) use segments::{segments, segments_of};
-pub use upload::{Arrived, UploadBackup};
+pub use upload::{Arrived, Passphrase, UploadBackup};
 
 use std::collections::BTreeSet;
 

@@ -17,6 +17,7 @@ use crate::app::content::Given;
 use crate::domain::backup::Component;
 use crate::domain::blob::{Sha256, hex, parse_hex};
 use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::vault::age::{FileKey, decrypt};
 
 /// Files of an archive at most.
 const MOST_FILES: usize = 5_000_000;
@@ -88,8 +89,8 @@ enum Piece {
 }
 
 impl Unpacking {
-    /// Reads what is given out.
-    pub fn begin(archive: Given) -> Self {
+    /// Reads what is given out; the key opens it if it is encrypted.
+    pub fn begin(archive: Given, key: Option<FileKey>) -> Self {
         let (sender, pieces) = mpsc::channel(4);
         // Why no more is given out is not for a reader of bytes to tell.
         let gave_out = Arc::new(Mutex::new(None));
@@ -104,7 +105,11 @@ impl Unpacking {
         tokio::task::spawn_blocking(move || {
             // Whoever wants no more is told nothing.
             let give = |piece| sender.blocking_send(Ok(piece)).map_err(|_| invalid("nobody reads it any more"));
-            if let Err(error) = read(reader, give) {
+            let read = match key {
+                None => read(reader, give),
+                Some(key) => decrypt(reader, &key).map_err(broken).and_then(|plain| read(plain, give)),
+            };
+            if let Err(error) = read {
                 let error = gave_out.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(error);
                 let _ = sender.blocking_send(Err(error));
             }

@@ -1,14 +1,19 @@
 //! UploadBackup: an archive comes in as content does. An operation reads it then, and the backup is there when that is done.
 
+use std::sync::{Arc, OnceLock};
+
+use bytes::BytesMut;
 use futures::stream::BoxStream;
-use futures::{FutureExt as _, StreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::unpack::Unpacking;
 use crate::app::App;
 use crate::app::content::{Chunk, Received};
 use crate::app::tenants::{begin, target};
-use crate::authz::permit::Purpose;
+use crate::authn::seal::Purpose;
+use crate::authz::permit;
 use crate::context::OpContext;
 use crate::domain::backup::{Backup, name};
 use crate::domain::blob::Sha256;
@@ -19,6 +24,7 @@ use crate::domain::upload::{Announced, UploadKey};
 use crate::store::claims::{self, Claim};
 use crate::store::tx::{Prepared, Tx};
 use crate::store::{backups, blobs, limits, uploaded_backups, uploads};
+use crate::vault::age::{FileKey, HEADER_BYTES, is_encrypted, unlock};
 
 /// An archive to be taken in.
 #[derive(Clone, Debug)]
@@ -28,6 +34,9 @@ pub struct UploadBackup {
     /// What is to come.
     pub announced: Announced,
 }
+
+/// What an encrypted archive is opened with: it comes with the chunks.
+pub type Passphrase = Arc<OnceLock<SecretString>>;
 
 /// A backup whose archive is there, and is read.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,6 +54,7 @@ impl App {
         op: OpContext,
         new: UploadBackup,
         chunks: BoxStream<'static, Result<Chunk>>,
+        passphrase: Passphrase,
     ) -> Result<Option<Arrived>> {
         let UploadBackup { note, announced } = new;
         if op.validate_only() {
@@ -62,20 +72,60 @@ impl App {
             Prepared::Goes(received) => received,
             Prepared::Answered(arrived) => return Ok(Some(arrived)),
         };
-        let arrived = self
-            .db
-            .change(op, "upload-backup", (received, note), |tx, (received, note)| arrive(tx, received, note).boxed());
+        let id = BackupId::new();
+        let key = self.unlock(&op, &received, passphrase.get()).await?;
+        let seal = |key: FileKey| self.root.seal(Purpose::ArchiveKey, id.0.as_bytes(), key.as_bytes());
+        let input = (received, id, note, key.map(seal).transpose()?);
+        let arrived = self.db.change(op, "upload-backup", input, |tx, (received, id, note, key)| {
+            arrive(tx, received, *id, note, key.as_deref()).boxed()
+        });
         let arrived = arrived.await?;
         self.notify();
         Ok(Some(arrived))
     }
 
+    /// What opens an archive that has arrived, if that is encrypted. Where something is wrong with the passphrase, the upload can be gone
+    /// on with.
+    async fn unlock(
+        &self,
+        op: &OpContext,
+        received: &Received,
+        passphrase: Option<&SecretString>,
+    ) -> Result<Option<FileKey>> {
+        let mut given = self.give(op.clone(), received.blob(op.target()?), 0).await?;
+        let mut beginning = BytesMut::new();
+        while beginning.len() < HEADER_BYTES
+            && let Some(chunk) = given.try_next().await?
+        {
+            beginning.extend_from_slice(&chunk.data);
+        }
+        beginning.truncate(HEADER_BYTES);
+        let wrong = |text: String| Error::field("unlock.passphrase", text);
+        match (is_encrypted(&beginning), passphrase.cloned()) {
+            (false, None) => Ok(None),
+            (false, Some(_)) => Err(wrong("is for an encrypted archive, and this one is not: leave it out".into())),
+            (true, None) => Err(wrong("is required: the archive is encrypted".into())),
+            (true, Some(passphrase)) => {
+                let tried = self.passwords.off_thread(move || unlock(&beginning, &passphrase)).await?;
+                tried.map(Some).map_err(|locked| wrong(locked.to_string()))
+            }
+        }
+    }
+
     /// Reads the archive of a backup from its beginning.
     pub(crate) async fn unpack(&self, backup: &Backup) -> Result<Unpacking> {
         let archive = backup.archive.ok_or_else(|| Error::internal("backup", "it was not uploaded"))?;
-        let op = OpContext::system(Purpose::Worker, Some(backup.tenant));
-        let blob = self.db.read(op.clone(), "archive-to-read", archive, |tx, id| blobs::load(tx, *id).boxed());
-        Ok(Unpacking::begin(self.give(op, blob.await?, 0).await?))
+        let op = OpContext::system(permit::Purpose::Worker, Some(backup.tenant));
+        let input = (archive, backup.id);
+        let found = self.db.read(op.clone(), "archive-to-read", input, |tx, (archive, id)| {
+            async move { Ok((blobs::load(tx, *archive).await?, uploaded_backups::archive_key(tx, *id).await?)) }.boxed()
+        });
+        let (blob, sealed) = found.await?;
+        let open = |sealed: Vec<u8>| {
+            let opened = self.root.open(Purpose::ArchiveKey, backup.id.0.as_bytes(), &sealed);
+            FileKey::from_bytes(&opened.unwrap_or_default())
+        };
+        Ok(Unpacking::begin(self.give(op, blob, 0).await?, sealed.map(open).transpose()?))
     }
 
     /// Keeps content for a backup that it comes with: all the bytes that `unpacking` has of the file at hand.
@@ -93,7 +143,7 @@ impl App {
         let announced = Announced { bytes, sha256: Some(sha256) };
         let taking_in = self.take_in(claim, key, announced, chunks.boxed());
         let (received, ()) = tokio::try_join!(taking_in, hand_over(unpacking, sender))?;
-        let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
+        let op = OpContext::system(permit::Purpose::Worker, Some(claim.tenant));
         let input = (claim, backup, received);
         let kept = self.db.change(op, "keep-content", input, |tx, (claim, backup, received)| {
             async move {
@@ -131,9 +181,8 @@ async fn check(tx: &mut Tx, announced: &Announced) -> Result<()> {
     limits.check_room(announced.bytes)
 }
 
-async fn arrive(tx: &mut Tx, received: &Received, note: &str) -> Result<Arrived> {
+async fn arrive(tx: &mut Tx, received: &Received, id: BackupId, note: &str, key: Option<&[u8]>) -> Result<Arrived> {
     let tenant = target(tx).await?;
-    let id = BackupId::new();
     let name = name(&tenant.code, id);
     tx.about(name.clone());
     tx.tell("size", received.bytes.to_string());
@@ -142,7 +191,7 @@ async fn arrive(tx: &mut Tx, received: &Received, note: &str) -> Result<Arrived>
     let archive = blobs::publish(tx, upload.blob, content, sha256, *bytes).await?;
     let operation = begin(tx, &Params::ImportBackup { backup: id }).await?;
     let creator = tx.op().actor().name_in(tenant.uid, &tenant.code);
-    uploaded_backups::begin(tx, id, operation.id, archive, note, &creator).await?;
+    uploaded_backups::begin(tx, id, operation.id, (archive, key), note, &creator).await?;
     let backup = backups::one(tx, id).await?;
     Ok(Arrived { operation, backup: backup.ok_or_else(|| Error::internal("backup", "it went away as it came"))? })
 }

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::context::OpContext;
 use crate::domain::blob::{Blob, ContentId, Part, PartName, Sha256};
 use crate::domain::error::{Error, Reason, Refusal, Result};
+use crate::domain::id::TenantUid;
 use crate::domain::upload::{Announced, Upload, interrupted, wrong_offset};
 use crate::store::tx::Prepared;
 use crate::store::uploads;
@@ -36,6 +37,14 @@ pub(in crate::app) struct Received {
     pub sha256: Sha256,
     /// Bytes of it.
     pub bytes: i64,
+}
+
+impl Received {
+    /// The blob that it makes of that tenant.
+    pub fn blob(&self, tenant: TenantUid) -> Blob {
+        let Upload { blob, sealed_with, parts, .. } = &self.upload;
+        Blob { tenant, id: *blob, key: *sealed_with, bytes: self.bytes, parts: parts.clone() }
+    }
 }
 
 /// Takes all the content of an upload of the caller's in.
@@ -213,10 +222,8 @@ impl Receiver {
                 "is not that of the content that arrived; nothing of it is kept",
             ));
         }
-        let (upload, bytes) = (self.upload, self.received);
-        let parts = upload.parts.clone();
-        let fresh = Blob { tenant: self.op.target()?, id: upload.blob, key: upload.sealed_with, bytes, parts };
-        self.app.mend(content, &fresh).await?;
-        Ok(Received { upload, last, content, sha256, bytes })
+        let received = Received { upload: self.upload, last, content, sha256, bytes: self.received };
+        self.app.mend(content, &received.blob(self.op.target()?)).await?;
+        Ok(received)
     }
 }

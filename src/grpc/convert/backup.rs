@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+
 use super::asset::{chunk, sent};
 use super::fields::{Fields, timestamp};
 use super::{names, tenant};
-use crate::app::backups::{UpdateBackup, UploadBackup};
+use crate::app::backups::{NewDownload, Passphrase, UpdateBackup, UploadBackup};
 use crate::app::content::Chunk;
 use crate::app::tenants::CreateTenant;
 use crate::domain::backup::{Backup, BackupState, Component, LastBackup, NewBackup, Storage, name};
 use crate::domain::error::{Error, Result};
 use crate::domain::name::Note;
 use crate::domain::restore::{Change, Choices, Listed, NewRestore, Preview};
+use crate::grpc::guard::Messages;
 use crate::proto::v1;
 use crate::proto::v1::download_backup_response::Content as Downloaded;
 use crate::proto::v1::upload_backup_request::Content as Uploaded;
@@ -195,13 +199,38 @@ pub fn announced(first: v1::UploadBackupRequest) -> Result<UploadBackup> {
     fields.finish(note.zip(announced).map(|(note, announced)| UploadBackup { note: note.to_string(), announced }))
 }
 
-/// A message that follows.
-pub fn uploaded(message: v1::UploadBackupRequest) -> Result<Chunk> {
-    match message.content {
-        Some(Uploaded::Chunk(chunk)) => sent(Some(chunk)),
-        Some(Uploaded::Header(_)) => sent(None),
-        None => Err(Error::field("chunk", "must be in each message that follows the header")),
+/// The messages that follow: the chunks, and what unlocks them, once it has come.
+pub fn uploaded(messages: Messages<v1::UploadBackupRequest>) -> (BoxStream<'static, Result<Chunk>>, Passphrase) {
+    let passphrase = Passphrase::default();
+    let found = passphrase.clone();
+    let chunks = messages.filter_map(move |message| {
+        let chunk = match message.map(|message| message.content) {
+            Ok(Some(Uploaded::Chunk(chunk))) => Some(sent(Some(chunk))),
+            Ok(Some(Uploaded::Header(_))) => Some(sent(None)),
+            Ok(Some(Uploaded::Unlock(unlock))) => {
+                let again = found.set(unlock.passphrase.into()).is_err();
+                again.then(|| Err(Error::field("unlock", "must be in one message alone")))
+            }
+            Ok(None) => Some(Err(Error::field("chunk", "must be in each message that follows the header"))),
+            Err(error) => Some(Err(error)),
+        };
+        futures::future::ready(chunk)
+    });
+    (chunks.boxed(), passphrase)
+}
+
+/// Characters of a passphrase at least.
+const PASSPHRASE: usize = 12;
+
+/// What DownloadBackup asks for.
+pub fn download(request: v1::DownloadBackupRequest) -> Result<NewDownload> {
+    let id = names::id("name", &request.name)?;
+    let passphrase = request.passphrase;
+    if !passphrase.is_empty() && !(PASSPHRASE..=1000).contains(&passphrase.chars().count()) {
+        return Err(Error::field("passphrase", format!("must have from {PASSPHRASE} to 1000 characters")));
     }
+    let passphrase = (!passphrase.is_empty()).then(|| passphrase.into());
+    Ok(NewDownload { id, offset: request.offset, passphrase })
 }
 
 /// The first message of a download.

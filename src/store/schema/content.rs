@@ -106,6 +106,7 @@ diesel::table! {
         selected -> Bool,
         copied_to -> Nullable<Uuid>,
         copied_at -> Nullable<Timestamptz>,
+        archive_key -> Nullable<Bytea>,
     }
 }
 
