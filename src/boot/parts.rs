@@ -94,7 +94,7 @@ pub(super) async fn vault(config: &config::Objects, root: RootKey) -> Result<Vau
     };
     match tokio::time::timeout(Duration::from_secs(5), proven).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error @ (VaultError::WritesOver { .. } | VaultError::Strange { .. }))) => {
+        Ok(Err(error @ (VaultError::WritesOver { .. } | VaultError::OneStore | VaultError::Strange { .. }))) => {
             return Err(BootError::Unreliable(error));
         }
         Ok(Err(error)) => tracing::warn!(%error, "an object store can't be used yet"),

@@ -10,6 +10,8 @@ use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
+use crate::vault::{Objects, Settle};
+
 /// Where an object store is, and how to reach it.
 #[derive(Clone, Debug)]
 pub struct StoreAddress {
@@ -47,26 +49,29 @@ pub enum StoreError {
 }
 
 /// The object store at that address. It is not asked for anything yet.
-pub fn open(address: &StoreAddress) -> Result<Arc<dyn ObjectStore>, StoreError> {
+pub fn open(address: &StoreAddress) -> Result<Objects, StoreError> {
     let url = Url::parse(&address.url).map_err(|e| StoreError::Address(e.to_string()))?;
     match url.scheme() {
         "file" => {
             let path = url.to_file_path().map_err(|()| StoreError::Address("is no path".into()))?;
             folder(&path)
         }
-        "s3" => bucket(address, &url),
+        "s3" => bucket(address, &url).map(Objects::from),
         other => Err(StoreError::Address(format!("must begin with file:/// or s3://, not {other}:"))),
     }
 }
 
 /// Objects as files. What is written stays written when the machine loses its power.
-fn folder(path: &Path) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    std::fs::create_dir_all(path).map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
-    let store = LocalFileSystem::new_with_prefix(path)?;
+fn folder(path: &Path) -> Result<Objects, StoreError> {
+    let problem = |source| StoreError::Folder { path: path.to_owned(), source };
+    std::fs::create_dir_all(path).map_err(problem)?;
+    let store = || Ok::<_, StoreError>(LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true));
+    let (one, many, folder) = (store()?.with_fsync(true), store()?, std::fs::File::open(path).map_err(problem)?);
     let path = path.to_owned();
     // Nothing waits for it: a large folder takes a while.
     std::thread::spawn(move || remove_drafts(&path));
-    Ok(Arc::new(store.with_fsync(true).with_automatic_cleanup(true)))
+    let settle: Settle = Arc::new(move || Ok(rustix::fs::syncfs(&folder)?));
+    Ok(Objects { one: Arc::new(one), many: Some((Arc::new(many), settle)) })
 }
 
 /// Nobody writes an object for so long.

@@ -4,8 +4,9 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt as _};
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Job;
 use crate::app::App;
@@ -16,20 +17,28 @@ use crate::store::backups::Made;
 use crate::store::copy::RowReader;
 use crate::vault::{OVERHEAD, PART_BYTES, TenantKey};
 
+/// Parts that are on their way at the same time.
+const LANES: usize = 4;
+
 /// The objects of a backup on their way into the store.
 pub(super) struct BackupWriter<'a> {
     app: &'a App,
     backup: &'a Backup,
     key: Arc<TenantKey>,
     attempt: i64,
-    stored_bytes: i64,
+    lanes: Arc<Semaphore>,
+    /// Segments, each with its parts, which may still be on their way.
+    segments: Vec<(Segment, Vec<Writing>)>,
 }
+
+/// A part that is being written.
+type Writing = AbortOnDropHandle<Result<StoredPart>>;
 
 impl<'a> BackupWriter<'a> {
     /// For the attempt that a worker makes.
     pub async fn new(app: &'a App, job: &Job, backup: &'a Backup) -> Result<Self> {
-        let key = app.sealing_key(backup.tenant).await?;
-        Ok(Self { app, backup, key, attempt: job.claimed.claim.epoch, stored_bytes: 0 })
+        let (key, lanes) = (app.sealing_key(backup.tenant).await?, Arc::new(Semaphore::new(LANES)));
+        Ok(Self { app, backup, key, attempt: job.claimed.claim.epoch, lanes, segments: Vec::new() })
     }
 
     /// Writes the rows of a table.
@@ -38,7 +47,7 @@ impl<'a> BackupWriter<'a> {
         table: &str,
         columns: Vec<Column>,
         pieces: impl Stream<Item = Result<Bytes>>,
-    ) -> Result<Segment> {
+    ) -> Result<()> {
         let (mut reader, mut buffer, mut parts) = (RowReader::default(), BytesMut::new(), Vec::new());
         let (mut content, mut pieces) = (self.key.content()?, pin!(pieces));
         while let Some(piece) = pieces.next().await {
@@ -53,28 +62,35 @@ impl<'a> BackupWriter<'a> {
         }
         parts.push(self.part(table, parts.len(), buffer.freeze()).await?);
         let sha256 = hex(&content.finish().1);
-        Ok(Segment { table: table.to_owned(), columns, rows: reader.finish()?, parts, sha256 })
+        let segment = Segment { table: table.to_owned(), columns, rows: reader.finish()?, parts: Vec::new(), sha256 };
+        self.segments.push((segment, parts));
+        Ok(())
     }
 
-    /// Writes the manifest, behind everything else; what was made is what it says.
+    /// Writes the manifest, once everything else is there: what it says of itself, with these segments.
     pub async fn manifest(mut self, manifest: Manifest) -> Result<Made> {
-        let (taken_at, amount) = (manifest.taken_at, self.amount(manifest.amount));
-        let manifest =
-            serde_json::to_vec(&Manifest { amount, ..manifest }).map_err(|e| Error::internal("manifest", e))?;
-        self.part("manifest", 0, manifest.into()).await?;
-        Ok(self.made(taken_at, amount))
+        let (mut segments, mut amount) = (Vec::new(), manifest.amount);
+        for (mut segment, parts) in std::mem::take(&mut self.segments) {
+            for part in parts {
+                let part = written(part).await?;
+                amount.stored_bytes += part.frame + i64::try_from(OVERHEAD).unwrap_or(0);
+                segment.parts.push(part);
+            }
+            amount.rows += segment.rows;
+            segments.push(segment);
+        }
+        let taken_at = manifest.taken_at;
+        let manifest = Manifest { amount, segments, ..manifest };
+        let manifest = serde_json::to_vec(&manifest).map_err(|e| Error::internal("manifest", e))?;
+        let manifest = written(self.part("manifest", 0, manifest.into()).await?).await?;
+        let stored_bytes = amount.stored_bytes + manifest.frame + i64::try_from(OVERHEAD).unwrap_or(0);
+        let amount = Amount { stored_bytes, ..amount };
+        Ok(Made { attempt: self.attempt, key: self.key.id, taken_at, amount })
     }
 
-    fn made(&self, taken_at: DateTime<Utc>, amount: Amount) -> Made {
-        Made { attempt: self.attempt, key: self.key.id, taken_at, amount: self.amount(amount) }
-    }
-
-    fn amount(&self, amount: Amount) -> Amount {
-        Amount { stored_bytes: self.stored_bytes, ..amount }
-    }
-
-    async fn part(&mut self, name: &str, number: usize, plain: Bytes) -> Result<StoredPart> {
-        let bytes = i64::try_from(plain.len()).unwrap_or(i64::MAX);
+    /// Begins to write a part, as soon as there is a lane for it.
+    async fn part(&self, name: &str, number: usize, plain: Bytes) -> Result<Writing> {
+        let lane = self.lanes.clone().acquire_owned().await.map_err(|e| Error::internal("backup", e))?;
         let place = SegmentPart {
             tenant: self.backup.tenant,
             backup: self.backup.id,
@@ -82,9 +98,18 @@ impl<'a> BackupWriter<'a> {
             segment: name.to_owned(),
             part: i32::try_from(number).unwrap_or(i32::MAX),
         };
-        let stored = self.app.vault.put_part(self.key.clone(), place, plain).await?;
-        self.stored_bytes += stored;
-        fail::fail_point!("backup.part.written");
-        Ok(StoredPart { bytes, frame: stored - i64::try_from(OVERHEAD).unwrap_or(0) })
+        let (vault, key) = (self.app.vault.clone(), self.key.clone());
+        let writing = tokio::spawn(async move {
+            let _lane = lane;
+            let bytes = i64::try_from(plain.len()).unwrap_or(i64::MAX);
+            let stored = vault.put_part(key, place, plain).await?;
+            fail::fail_point!("backup.part.written");
+            Ok(StoredPart { bytes, frame: stored - i64::try_from(OVERHEAD).unwrap_or(0) })
+        });
+        Ok(AbortOnDropHandle::new(writing))
     }
+}
+
+async fn written(part: Writing) -> Result<StoredPart> {
+    part.await.map_err(|e| Error::internal("backup", e))?
 }

@@ -28,7 +28,7 @@ use crate::store::{backups, claims, copies};
 const BATCH: (i64, usize) = (256 << 20, 5000);
 
 /// Objects that are under way at most, and KiB of them.
-const UNDER_WAY: (usize, u32) = (32, 32 << 10);
+const UNDER_WAY: (usize, u32) = (32, 16 << 10);
 
 /// What it needs.
 pub(super) struct CopyBackups {
@@ -118,7 +118,7 @@ impl CopyBackups {
                 .db
                 .read(self.op(job), "key-still-there", key, |tx, key| copies::is_destroyed(tx, *key).boxed());
             if destroyed.await? {
-                self.app.vault.remove_key_copy(tenant, key).await?;
+                self.app.vault.destroy_keys(tenant, &[key]).await?;
                 return Err(Error::not_found("the tenant"));
             }
         }
@@ -135,7 +135,8 @@ impl CopyBackups {
                 open.copy(object).await
             }
         };
-        futures::stream::iter(objects).map(copy).buffered(UNDER_WAY.0).try_collect::<()>().await
+        futures::stream::iter(objects).map(copy).buffered(UNDER_WAY.0).try_collect::<()>().await?;
+        self.app.vault.settle_copies().await
     }
 
     async fn note_blobs(&self, job: &Job, store: StoreId, copied: Vec<BlobId>) -> Result<()> {

@@ -3,7 +3,7 @@
 //! It changes nothing but what is known of the backup. Content is read in batches, each with the lease renewed beside it.
 
 use async_trait::async_trait;
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
@@ -18,6 +18,9 @@ use crate::store::tx::Tx;
 
 /// Bytes of content that a batch reads at least, unless it comes to the end.
 const BATCH: i64 = 256 << 20;
+
+/// Contents that are read beside each other.
+const BESIDE: usize = 3;
 
 /// What it needs.
 pub(super) struct VerifyBackup {
@@ -51,15 +54,18 @@ impl Work for VerifyBackup {
         }
         let blobs = open.blobs().await?;
         let total = i64::try_from(blobs.len()).unwrap_or(i64::MAX);
-        let (mut done, mut bytes) = (0, 0);
-        for kept in blobs.iter().skip(usize::try_from(so_far.done).unwrap_or(0)) {
-            open.check_blob(kept).await?;
-            done += 1;
-            bytes += kept.blob.bytes;
-            if bytes >= BATCH {
-                break;
-            }
-        }
+        let rest = blobs.into_iter().skip(usize::try_from(so_far.done).unwrap_or(0));
+        let batch: Vec<_> = rest
+            .scan(0, |bytes, kept| {
+                let begins = *bytes;
+                *bytes += kept.blob.bytes;
+                (begins < BATCH).then_some(kept)
+            })
+            .collect();
+        let done = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+        let open = &open;
+        let checks = futures::stream::iter(batch).map(|kept| async move { open.check_blob(&kept).await });
+        checks.buffered(BESIDE).try_collect::<()>().await?;
         let ended = so_far.done + done >= total;
         Ok(if ended { Outside::Done } else { Outside::More(Units { done, total }) })
     }

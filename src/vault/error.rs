@@ -27,6 +27,9 @@ pub enum VaultError {
         /// What it is called.
         store: &'static str,
     },
+    /// What is called the second store is the first one.
+    #[error("objects.second.url is the store that objects.url is; a copy there would be none")]
+    OneStore,
     /// There is something else than Landlord writes.
     #[error("{path} is not what it should be; is the store used by something else?")]
     Strange {

@@ -30,7 +30,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use object_store::ObjectStore;
 use object_store::path::Path;
 use tokio::sync::OnceCell;
 
@@ -39,6 +38,7 @@ pub use self::error::VaultError;
 use self::error::lost;
 pub use self::key::TenantKey;
 use self::objects::Store;
+pub use self::objects::{Objects, Settle};
 pub use self::part::{OVERHEAD, PART_BYTES};
 use crate::authn::seal::{Purpose, RootKey};
 use crate::domain::blob::ObjectName;
@@ -66,7 +66,7 @@ pub struct Vault {
 
 impl Vault {
     /// What is in that store, and the copies in a second one if there is one; tenants' keys are sealed with the root key.
-    pub fn new(first: Arc<dyn ObjectStore>, second: Option<Arc<dyn ObjectStore>>, root: RootKey) -> Self {
+    pub fn new(first: Objects, second: Option<Objects>, root: RootKey) -> Self {
         let first = Store::new(first, "the object store");
         let second = second.map(|second| Store::new(second, "the second object store"));
         Self { first, second, root, keys: Arc::default(), proven: Arc::default() }

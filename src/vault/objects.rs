@@ -1,5 +1,6 @@
 //! What is asked of the object store.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,17 +11,36 @@ use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
 
 use super::error::{VaultError, not_done};
 
+/// Makes what was written stay, however the machine goes down.
+pub type Settle = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+
+/// Objects, and how they are written.
+#[derive(Clone)]
+pub struct Objects {
+    /// What is written here stays at once.
+    pub one: Arc<dyn ObjectStore>,
+    /// If it is quicker to write many: the same objects, where what is written stays once it was settled.
+    pub many: Option<(Arc<dyn ObjectStore>, Settle)>,
+}
+
+impl From<Arc<dyn ObjectStore>> for Objects {
+    fn from(one: Arc<dyn ObjectStore>) -> Self {
+        Self { one, many: None }
+    }
+}
+
 /// An object store.
 #[derive(Clone)]
 pub(super) struct Store {
     objects: Arc<dyn ObjectStore>,
+    many: Option<(Arc<dyn ObjectStore>, Settle)>,
     /// What it is called where it is in the way.
     called: &'static str,
 }
 
 impl Store {
-    pub fn new(objects: Arc<dyn ObjectStore>, called: &'static str) -> Self {
-        Self { objects, called }
+    pub fn new(Objects { one, many }: Objects, called: &'static str) -> Self {
+        Self { objects: one, many, called }
     }
 
     fn not_done(&self, error: Error) -> VaultError {
@@ -75,6 +95,22 @@ pub(super) async fn put(store: &Store, path: &Path, body: Bytes) -> Result<(), V
     store.objects.put(path, PutPayload::from_bytes(body)).await.map_err(|e| store.not_done(e))?;
     fail::fail_point!("objects.put.after");
     Ok(())
+}
+
+/// Writes an object as one of many: it stays once all of them are settled.
+pub(super) async fn put_soon(store: &Store, path: &Path, body: Bytes) -> Result<(), VaultError> {
+    let Some((many, _)) = &store.many else { return put(store, path, body).await };
+    fail::fail_point!("objects.put.before");
+    many.put(path, PutPayload::from_bytes(body)).await.map_err(|e| store.not_done(e))?;
+    fail::fail_point!("objects.put.after");
+    Ok(())
+}
+
+/// Makes what was written by [`put_soon`] stay.
+pub(super) async fn settle(store: &Store) -> Result<(), VaultError> {
+    let Some((_, settle)) = store.many.clone() else { return Ok(()) };
+    let settled = tokio::task::spawn_blocking(move || settle()).await.map_err(|e| store.unavailable(e.to_string()))?;
+    settled.map_err(|e| store.unavailable(e.to_string()))
 }
 
 /// An object.

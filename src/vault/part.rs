@@ -9,7 +9,7 @@
 //! ```
 
 use aws_lc_rs::aead::{Aad, MAX_TAG_LEN, NONCE_LEN, Nonce};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::error::broken;
 use super::key::{SALT, TenantKey};
@@ -54,19 +54,20 @@ fn unpack(frame: &[u8], place: &str) -> Result<Bytes> {
 
 /// Opens a part and leaves it compressed.
 pub(super) fn open_frame(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes> {
-    let Some((header, body)) = sealed.split_at_checked(HEADER) else { return Err(broken(place, "is cut off")) };
+    let Some((header, _)) = sealed.split_at_checked(HEADER) else { return Err(broken(place, "is cut off")) };
     let Some(header) = header.strip_prefix(MAGIC) else { return Err(broken(place, "is no part of a blob")) };
     let (id, salt) = header.split_at(ID);
     if id != key.id.0.as_bytes() {
         return Err(broken(place, "is sealed with another key"));
     }
     let salt: &[u8; SALT] = salt.try_into().map_err(|_| broken(place, "is cut off"))?;
-    let aad = aad(&sealed[..HEADER], place);
-    let mut body = body.to_vec();
-    let plain = key.of_object(salt)?.open_in_place(nonce(), Aad::from(aad), &mut body);
+    let (key, aad) = (key.of_object(salt)?, aad(&sealed[..HEADER], place));
+    // In place, unless somebody else has it as well.
+    let mut body = BytesMut::from(sealed).split_off(HEADER);
+    let plain = key.open_in_place(nonce(), Aad::from(aad), &mut body);
     let bytes = plain.map_err(|_| broken(place, "is damaged"))?.len();
     body.truncate(bytes);
-    Ok(body.into())
+    Ok(body.freeze())
 }
 
 /// A key seals one object, so every one begins with the same nonce.

@@ -34,6 +34,12 @@ impl Vault {
             }
             read => read?,
         };
+        // One that was the second store before it became the first has an id, too, but another one.
+        match objects::get(&self.first, &path).await {
+            Ok(there) if there == id => return Err(VaultError::OneStore),
+            Ok(_) | Err(VaultError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let id = std::str::from_utf8(&id).ok().and_then(|id| Uuid::try_parse(id).ok()).map(StoreId);
         id.map(Some).ok_or_else(|| VaultError::Strange { path: path.to_string() })
     }
@@ -52,18 +58,19 @@ impl Vault {
         Ok(())
     }
 
-    /// Removes a copy of a key that came when the key was to be destroyed.
-    pub async fn remove_key_copy(&self, tenant: TenantUid, id: KeyId) -> Result<()> {
-        let (_, second) = self.both()?;
-        Ok(objects::erase_below(second, &key_path(tenant, id), &[key_path(tenant, id)]).await?)
-    }
-
-    /// Copies a part that can be opened into the second store.
+    /// Copies a part that can be opened into the second store. It stays there once copies are settled.
     pub async fn copy_part(&self, key: Arc<TenantKey>, name: ObjectName) -> Result<()> {
         let (first, second) = self.both()?;
         let path = Path::from(name.as_str());
-        let (sealed, _) = read(first, key, &path, part::open_frame).await?;
-        Ok(objects::put(second, &path, sealed).await?)
+        let sealed = sealed(first, &path).await?;
+        open(key, &path, sealed.clone(), part::open_frame).await?;
+        Ok(objects::put_soon(second, &path, sealed).await?)
+    }
+
+    /// Makes what was copied stay, however the machine goes down.
+    pub async fn settle_copies(&self) -> Result<()> {
+        let (_, second) = self.both()?;
+        Ok(objects::settle(second).await?)
     }
 
     /// Makes sure that the second store, if there is one, has a part that the first one has.
@@ -72,7 +79,8 @@ impl Vault {
         match read(second, key.clone(), &Path::from(name.as_str()), part::open_frame).await {
             Err(error) if error.reason() == Some(Reason::ContentCorrupt) => {
                 tracing::warn!(object = name.as_str(), "a copy that was damaged is made anew");
-                self.copy_part(key, name).await
+                self.copy_part(key, name).await?;
+                self.settle_copies().await
             }
             read => read.map(|_| ()),
         }
@@ -91,14 +99,15 @@ impl Vault {
     }
 
     /// A part as it is in the first store, or else in the second one. What the first one has lost is put back.
-    pub(super) async fn read(&self, key: Arc<TenantKey>, name: ObjectName, open: Open) -> Result<Bytes> {
+    pub(super) async fn read(&self, key: Arc<TenantKey>, name: ObjectName, how: Open) -> Result<Bytes> {
         let path = Path::from(name.as_str());
-        let error = match (read(&self.first, key.clone(), &path, open).await, &self.second) {
+        let error = match (read(&self.first, key.clone(), &path, how).await, &self.second) {
             (Err(error), Some(_)) => error,
-            (read, _) => return read.map(|(_, plain)| plain),
+            (read, _) => return read,
         };
         let (_, second) = self.both()?;
-        let Ok((sealed, plain)) = read(second, key, &path, open).await else { return Err(error) };
+        let Ok(sealed) = sealed(second, &path).await else { return Err(error) };
+        let Ok(plain) = open(key, &path, sealed.clone(), how).await else { return Err(error) };
         tracing::warn!(object = name.as_str(), %error, "read from the second object store");
         if error.reason() == Some(Reason::ContentCorrupt)
             && let Err(error) = objects::put(&self.first, &path, sealed).await
@@ -119,14 +128,21 @@ impl Vault {
     }
 }
 
-/// A part as it is in a store: sealed, and opened.
-async fn read(store: &Store, key: Arc<TenantKey>, path: &Path, open: Open) -> Result<(Bytes, Bytes)> {
-    let sealed = match objects::get(store, path).await {
-        Ok(sealed) => sealed,
-        Err(VaultError::Missing { path }) => return Err(broken(&path, "is missing")),
-        Err(error) => return Err(error.into()),
-    };
-    let (path, bytes) = (path.clone(), sealed.clone());
-    let plain = crunch(sealed.len(), move || open(&key, path.as_ref(), bytes)).await??;
-    Ok((sealed, plain))
+/// A part as it is in a store, opened.
+async fn read(store: &Store, key: Arc<TenantKey>, path: &Path, how: Open) -> Result<Bytes> {
+    open(key, path, sealed(store, path).await?, how).await
+}
+
+/// A part as it is in a store.
+async fn sealed(store: &Store, path: &Path) -> Result<Bytes> {
+    match objects::get(store, path).await {
+        Ok(sealed) => Ok(sealed),
+        Err(VaultError::Missing { path }) => Err(broken(&path, "is missing")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn open(key: Arc<TenantKey>, path: &Path, sealed: Bytes, how: Open) -> Result<Bytes> {
+    let path = path.clone();
+    crunch(sealed.len(), move || how(&key, path.as_ref(), sealed)).await?
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use landlord::boot::BootError;
 use landlord::proto::v1;
 use tempfile::TempDir;
 use v1::backup::{State, Storage};
@@ -271,6 +272,16 @@ async fn into_another_store_in_its_place_everything_is_copied_anew() {
         (backup.storage() == Storage::Snapshot && backup.copy_time.is_none()).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_store_by_another_name_is_no_second_one() {
+    let database = Database::create().await;
+    let folder = database.objects();
+    let again = folder.join("..").join(folder.file_name().unwrap());
+    let refused = TestServer::refused(&[("objects.url", format!("file://{}", folder.display())), second(&again)]).await;
+    assert!(matches!(refused, BootError::Unreliable(_)), "{refused}");
+    assert!(refused.to_string().contains("objects.second.url"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,10 +70,13 @@ async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
 }
 
 /// The failpoints of content, at each of which the tests of assets and backups strike.
-const OF_CONTENT: [&str; 18] = [
+const OF_CONTENT: [&str; 21] = [
     "backup.copied",
     "backup.part.written",
     "collect.removed",
+    "copy.backup",
+    "copy.content",
+    "copy.key",
     "copy.received",
     "import.content",
     "import.read",

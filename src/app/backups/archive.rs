@@ -19,7 +19,7 @@ use serde_json::json;
 use tar::{EntryType, Header};
 
 use super::open::{KeptBlob, OpenBackup, StoredObject};
-use crate::app::content::AHEAD;
+use crate::app::content::{AHEAD, Leave};
 use crate::context::OpContext;
 use crate::domain::backup::Segment;
 use crate::domain::blob::{Sha256, hex};
@@ -121,7 +121,8 @@ impl Archive {
         format!("{}.tar.zst", self.folder)
     }
 
-    /// What tells it from all others: the sums of what is in it, and how that is laid out.
+    /// What tells it from all others: the sums of what is in it, and how that is laid out. Whoever lays it out otherwise gives the form
+    /// that it has there another number.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut fingerprint = blake3::Hasher::new();
         fingerprint.update(format!("1 {} {} {}\n", self.folder, self.modified, self.bytes()).as_bytes());
@@ -140,7 +141,7 @@ impl Archive {
         self.files.iter().map(file).sum::<i64>() + length(framed_len(2 * BLOCK))
     }
 
-    /// It from one of its bytes on, as long as the caller may have it: that is asked again with each piece of it.
+    /// It from one of its bytes on, as long as the caller may have it: that is asked again and again.
     pub fn from(self, open: OpenBackup, op: OpContext, offset: i64) -> BoxStream<'static, Result<Bytes>> {
         let Self { folder, modified, files } = self;
         let pieces = files.into_iter().map(Some).chain([None]).flat_map(move |file| match file {
@@ -155,12 +156,13 @@ impl Archive {
             Some(piece.map(|piece| (piece, skip)))
         });
         let wanted = wanted.filter_ok(|(piece, skip)| piece.bytes() > *skip);
+        let leave = Leave::new(open.app.clone(), op);
         let open = std::sync::Arc::new(open);
         let read = move |wanted: Result<(Piece, i64)>| {
-            let (open, op) = (open.clone(), op.clone());
+            let (open, leave) = (open.clone(), leave.clone());
             async move {
                 let (piece, skip) = wanted?;
-                let bytes = read(&open, op, piece).await?;
+                let bytes = read(&open, &leave, piece).await?;
                 Ok(bytes.slice(usize::try_from(skip).unwrap_or(usize::MAX)..))
             }
         };
@@ -168,13 +170,13 @@ impl Archive {
     }
 }
 
-async fn read(open: &OpenBackup, op: OpContext, piece: Piece) -> Result<Bytes> {
+async fn read(open: &OpenBackup, leave: &Leave, piece: Piece) -> Result<Bytes> {
     let object = match piece {
         Piece::Here(plain) => return Ok(frame(&plain)),
         Piece::Stored(object) => object,
     };
-    open.app.check_still_given(op).await?;
     let bytes = object.bytes;
+    leave.check(bytes).await?;
     let frame = open.frame(object).await?;
     if length(frame.len()) == bytes {
         return Ok(frame);

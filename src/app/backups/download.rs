@@ -9,7 +9,7 @@ use super::archive::Archive;
 use super::open::OpenBackup;
 use super::{found, lacking, permitted};
 use crate::app::App;
-use crate::app::content::{Given, chunks};
+use crate::app::content::{Given, chunks, gathered};
 use crate::context::OpContext;
 use crate::domain::backup::Backup;
 use crate::domain::error::{Error, Reason, Refusal, Result};
@@ -73,8 +73,8 @@ impl App {
         });
         let backup = told.await?;
         let pieces = match encryption {
-            None => archive.from(open, op, offset),
-            Some(encryption) => encrypted(encryption, archive, open, op, offset),
+            None => gathered(archive.from(open, op, offset)),
+            Some(encryption) => gathered(encrypted(encryption, archive, open, op, offset)),
         };
         Ok(Download { backup, file_name, bytes, chunks: chunks(pieces, offset) })
     }
@@ -106,6 +106,9 @@ fn encrypted(
             buffer.extend_from_slice(&bytes);
         }
         let piece = buffer.split_to(buffer.len().min(PIECE_BYTES));
+        if piece.is_empty() {
+            return Err(Error::internal("archive", "it ended before it was whole"));
+        }
         let left = left - i64::try_from(piece.len()).unwrap_or(i64::MAX);
         let sealed = encryption.piece(number, left == 0, &piece)?;
         Ok(Some((sealed, (encryption, (plain, buffer, number + 1, left)))))

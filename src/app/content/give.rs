@@ -1,8 +1,12 @@
 //! Gives content out, from any byte on.
 
-use bytes::Bytes;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use tokio::sync::Mutex;
 
 use super::Chunk;
 use crate::app::App;
@@ -20,17 +24,17 @@ pub(in crate::app) const AHEAD: usize = 2;
 pub type Given = BoxStream<'static, Result<Chunk>>;
 
 impl App {
-    /// The content of a blob from `offset` on, as long as the caller may have it: that is asked again with each part.
+    /// The content of a blob from `offset` on, as long as the caller may have it: that is asked again and again.
     pub(in crate::app) async fn give(&self, op: OpContext, blob: Blob, offset: i64) -> Result<Given> {
         if !(0..=blob.bytes).contains(&offset) {
             return Err(Error::field("offset", format!("must be from 0 to {}, the size of the content", blob.bytes)));
         }
         let key = self.vault.key(blob.tenant, blob.key).await?;
-        let (app, parts) = (self.clone(), blob.from(offset));
+        let (app, parts, leave) = (self.clone(), blob.from(offset), Leave::new(self.clone(), op));
         let read = move |(part, skip): (Part, usize)| {
-            let (app, op, key, name) = (app.clone(), op.clone(), key.clone(), blob.part(&part));
+            let (app, leave, key, name) = (app.clone(), leave.clone(), key.clone(), blob.part(&part));
             async move {
-                app.check_still_given(op).await?;
+                leave.check(part.bytes.into()).await?;
                 let plain = app.vault.part(key, name).await?;
                 if plain.len() != usize::try_from(part.bytes).unwrap_or(0) {
                     return Err(Error::internal("content", "a part has another length than was noted"));
@@ -42,10 +46,38 @@ impl App {
     }
 }
 
-impl App {
-    /// Refuses to go on for a caller who may not have more of what is given out.
-    pub(in crate::app) async fn check_still_given(&self, op: OpContext) -> Result<()> {
-        self.db.read(op, "content-still-given", (), |_, ()| async { Ok(()) }.boxed()).await
+/// For how long, and for how many bytes, an answer counts to whether a caller may have more.
+const LEAVE: (Duration, i64) = (Duration::from_millis(250), 8 << 20);
+
+/// The leave of a caller to have more of what is given out. It is asked for again with each large part, and once for many small ones.
+#[derive(Clone)]
+pub(in crate::app) struct Leave {
+    app: App,
+    op: OpContext,
+    /// When it was asked for last, and for how many bytes more that counts.
+    asked: Arc<Mutex<Option<(Instant, i64)>>>,
+}
+
+impl Leave {
+    pub fn new(app: App, op: OpContext) -> Self {
+        Self { app, op, asked: Arc::default() }
+    }
+
+    /// Refuses a caller who may not have so many bytes more.
+    pub async fn check(&self, bytes: i64) -> Result<()> {
+        let mut asked = self.asked.lock().await;
+        let (at, left) = match *asked {
+            Some((at, left)) if at.elapsed() < LEAVE.0 && left >= bytes => (at, left),
+            _ => {
+                let at = Instant::now();
+                let read =
+                    self.app.db.read(self.op.clone(), "content-still-given", (), |_, ()| async { Ok(()) }.boxed());
+                read.await?;
+                (at, LEAVE.1)
+            }
+        };
+        *asked = Some((at, left - bytes));
+        Ok(())
     }
 }
 
@@ -62,6 +94,27 @@ pub(in crate::app) fn chunks(pieces: BoxStream<'static, Result<Bytes>>, offset: 
         futures::future::ready(Some(chunk))
     });
     numbered.boxed()
+}
+
+/// Pieces of which small ones that follow each other are one.
+pub(in crate::app) fn gathered(pieces: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result<Bytes>> {
+    let pieces = futures::stream::try_unfold((pieces, None::<Bytes>), |(mut pieces, kept)| async move {
+        if let Some(large) = kept {
+            return Ok(Some((large, (pieces, None))));
+        }
+        let mut small = BytesMut::new();
+        while let Some(piece) = pieces.try_next().await? {
+            if piece.len() < CHUNK_BYTES && small.len() + piece.len() <= CHUNK_BYTES {
+                small.extend_from_slice(&piece);
+            } else if small.is_empty() {
+                return Ok(Some((piece, (pieces, None))));
+            } else {
+                return Ok(Some((small.freeze(), (pieces, Some(piece)))));
+            }
+        }
+        Ok((!small.is_empty()).then(|| (small.freeze(), (pieces, None))))
+    });
+    pieces.boxed()
 }
 
 /// A part as chunks.

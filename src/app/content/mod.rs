@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use give::Given;
-pub(super) use give::{AHEAD, chunks};
+pub(super) use give::{AHEAD, Leave, chunks, gathered};
 pub(super) use receive::{Received, receive};
 pub(super) use upload::{key, uploader};
 
