@@ -10,6 +10,8 @@ CALLS ?= 1000000
 FILES ?= 20000
 MEGABYTES ?= 1024
 SEED ?=
+# Where a tenant of real files has its content: folder, moto or s3s-fs.
+STORE ?= folder
 # Another landlord than the one that is built with the tests, such as target/release/landlord.
 PROGRAM ?=
 program = $(if $(PROGRAM),LANDLORD_PROGRAM=$(abspath $(PROGRAM)))
@@ -24,8 +26,8 @@ help:
 	@echo "make e2e    the tests that use other real programs as well, and the chart"
 	@echo "make crash  replicas killed and stopped, Postgres too, in ROUNDS=500 rounds that a SEED plans"
 	@echo "make across  CALLS=1000000 calls at random across tenants, that a SEED plans, and what must not be told in none of them"
-	@echo "make real-input  a tenant of FILES=20000 real files with MEGABYTES=1024 is backed up, downloaded, opened, taken in elsewhere and restored"
-	@echo "make bench  what lists take at a million tenants, against a thousand"
+	@echo "make real-input  a tenant of FILES=20000 real files with MEGABYTES=1024 is backed up, downloaded, opened, taken in elsewhere and restored; STORE=folder, moto or s3s-fs"
+	@echo "make bench  what lists take at a million tenants, against a thousand; backups against restic, borg and others"
 	@echo "make lint   formatting, clippy, documentation, dependencies, protos"
 	@echo "make proto  format and lint the protos"
 
@@ -52,6 +54,7 @@ e2e: lint-chart
 	@printf '== aiosmtpd: '; sh tests/tools/aiosmtpd.sh
 	@printf '== oidc-provider: '; sh tests/tools/oidc-provider.sh
 	@printf '== moto: '; sh tests/tools/moto.sh
+	@printf '== s3s-fs: '; sh tests/tools/s3s-fs.sh
 	@printf '== zstd: '; sh tests/tools/zstd.sh
 	$(cargo_test) --test all -- --ignored e2e
 
@@ -68,12 +71,15 @@ across:
 real-input:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
 	@printf '== zstd: '; sh tests/tools/zstd.sh
-	$(program) FILES=$(FILES) MEGABYTES=$(MEGABYTES) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
+	$(if $(filter moto s3s-fs,$(STORE)),@printf '== $(STORE): '; sh tests/tools/$(STORE).sh)
+	$(program) STORE=$(STORE) FILES=$(FILES) MEGABYTES=$(MEGABYTES) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
 		backups::real::what_a_tenant_of_real_files_had_comes_back_as_it_was
 
 bench:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	@printf '== restic, borg: '; sh tests/tools/backup-tools.sh
 	cargo bench --locked --bench lists
+	cargo bench --locked --bench backups
 
 lint: lint-rust lint-docs lint-deps lint-proto
 

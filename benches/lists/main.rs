@@ -10,13 +10,16 @@
 mod names;
 mod platform;
 mod questions;
+#[path = "../service/mod.rs"]
+mod service;
 
 use std::time::{Duration, Instant};
 
 use landlord::proto::v1;
 
-use platform::{Cluster, Platform};
+use platform::Platform;
 use questions::questions;
+use service::Cluster;
 
 /// What no list may take.
 const BAR: Duration = Duration::from_millis(50);

@@ -1,58 +1,16 @@
 //! A service with very many tenants: a release build in a process of its own, on a database that is filled from outside.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::SinkExt as _;
 use landlord::client::Client;
-use landlord::dev::postgres::{Cluster as Postgres, ClusterOptions};
 use landlord::proto::v1;
-use landlord::store::migrate;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
-use tokio_postgres::NoTls;
 
 use crate::names::{Numbers, name};
-
-const PASSWORD: &str = "several unrelated words";
-
-/// A private Postgres, in memory-like settings: what is measured only reads.
-pub struct Cluster {
-    postgres: Postgres,
-    _folder: TempDir,
-}
-
-impl Cluster {
-    /// Starts one.
-    pub async fn start() -> Self {
-        use std::os::unix::fs::PermissionsExt as _;
-        let passable = std::fs::Permissions::from_mode(0o755);
-        let folder = tempfile::Builder::new().prefix("landlord-bench-").permissions(passable).tempdir().unwrap();
-        let options = ClusterOptions { durable: false, max_connections: 100 };
-        let postgres = Postgres::start(folder.path(), options).await.unwrap();
-        let cluster = Self { postgres, _folder: folder };
-        cluster.run("postgres", "CREATE ROLE landlord_owner LOGIN CREATEROLE").await;
-        cluster
-    }
-
-    fn url(&self, database: &str, role: &str) -> String {
-        self.postgres.superuser_url(database).replace("user=postgres", &format!("user={role}"))
-    }
-
-    async fn connect(&self, database: &str) -> tokio_postgres::Client {
-        let (client, connection) = tokio_postgres::connect(&self.url(database, "postgres"), NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client
-    }
-
-    async fn run(&self, database: &str, sql: &str) {
-        self.connect(database).await.batch_execute(sql).await.unwrap();
-    }
-}
+use crate::service::{Cluster, Service, log_in};
 
 /// A service that runs until it is dropped.
 pub struct Platform {
@@ -62,30 +20,26 @@ pub struct Platform {
     anonymous: Client,
     token: tokio::sync::Mutex<(String, Instant)>,
     sql: tokio_postgres::Client,
-    child: Child,
+    service: Service,
     _folder: TempDir,
 }
 
 impl Platform {
     /// One with so many tenants.
     pub async fn start(cluster: &Cluster, tenants: usize) -> Self {
-        let database = format!("landlord_{tenants}");
-        cluster.run("postgres", &format!("CREATE DATABASE {database} OWNER landlord_owner")).await;
-        migrate::migrate(&cluster.url(&database, "landlord_owner").into()).await.unwrap();
+        let database = cluster.database(&format!("landlord_{tenants}")).await;
         let folder = tempfile::tempdir().unwrap();
-        let url = cluster.url(&database, "landlord_app");
         // The first start makes the infrastructure tenant, the servers and the operator.
-        let (mut first, _) = serve(&folder, &url).await;
-        first.kill().await.unwrap();
+        Service::start(folder.path(), &database.app, &[]).await.stop().await;
 
         let began = Instant::now();
-        let sql = cluster.connect(&database).await;
+        let sql = cluster.connect(&database.name).await;
         fill(&sql, tenants).await;
         let filled_in = began.elapsed();
 
         let began = Instant::now();
-        let (child, address) = serve(&folder, &url).await;
-        let anonymous = Client::connect(format!("http://{address}")).await.unwrap();
+        let service = Service::start(folder.path(), &database.app, &[]).await;
+        let anonymous = service.anonymous().await;
         let token = tokio::sync::Mutex::new((log_in(&anonymous).await, Instant::now()));
         let mut platform = Self {
             tenants,
@@ -94,7 +48,7 @@ impl Platform {
             anonymous,
             token,
             sql,
-            child,
+            service,
             _folder: folder,
         };
         let first = v1::ListTenantsRequest::default();
@@ -121,49 +75,8 @@ impl Platform {
 
     /// The memory that the service holds.
     pub fn resident_mib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1024
+        self.service.memory_mib("VmRSS")
     }
-}
-
-async fn log_in(client: &Client) -> String {
-    let (user_name, password) = ("operator@infrastructure".to_owned(), PASSWORD.to_owned());
-    let request = v1::CreateSessionRequest { user_name, password, ..Default::default() };
-    client.sessions().create_session(request).await.unwrap().into_inner().access_token
-}
-
-/// Starts a service and waits until it serves.
-async fn serve(folder: &TempDir, url: &str) -> (Child, SocketAddr) {
-    let file = |name: &str, content: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        path.display().to_string()
-    };
-    let options = [
-        ("listen", "127.0.0.1:0".to_owned()),
-        ("http_listen", "127.0.0.1:0".to_owned()),
-        ("root_key_file", file("root.key", &"11".repeat(32))),
-        ("initial_operator.password_file", file("password", PASSWORD)),
-        ("database.url", url.to_owned()),
-        ("telemetry.log_format", "json".to_owned()),
-    ];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_landlord"));
-    command.arg("serve").stderr(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
-    for (option, value) in options {
-        command.arg("--set").arg(format!("{option}={value}"));
-    }
-    let mut child = command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        if json["message"] == "serving" {
-            let address = json["grpc"].as_str().unwrap().parse().unwrap();
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return (child, address);
-        }
-    }
-    panic!("it ended before it served");
 }
 
 /// Adds so many tenants with realistic names, states, labels and ages, and what else each has, past triggers and checks.

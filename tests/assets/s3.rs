@@ -1,4 +1,4 @@
-//! In an S3 service that others wrote: the Python package moto, which tests/tools/moto.sh installs.
+//! In S3 services that others wrote: the Python package moto and the crate s3s-fs, which `make e2e` installs.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -6,45 +6,64 @@ use std::time::Duration;
 
 use futures::stream;
 use landlord::proto::v1;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tonic::Code;
 
-use super::store::s3;
+use super::store::{ACCESS_KEY, SECRET_KEY, s3};
 use crate::support::assets::{header, messages, noise};
 use crate::support::client::assert_refused;
 use crate::support::server::TestServer;
 
 /// A service that runs as long as the test, with a bucket.
-pub struct Moto {
+pub struct Service {
     pub address: String,
     _process: Child,
+    _folder: TempDir,
 }
 
-impl Moto {
-    pub async fn start() -> Self {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/bin/moto_server");
-        let mut process = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", "0"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+impl Service {
+    /// The Python package moto, which takes any key.
+    pub async fn moto() -> Self {
+        let moto = Self::start("moto_server", &["-H", "127.0.0.1", "-p", "0"], "Running on http://").await;
+        assert!(moto.ask("PUT", "/landlord").await.starts_with("HTTP/1.1 200"));
+        moto
+    }
+
+    /// The crate s3s-fs, which checks signatures.
+    pub async fn s3s() -> Self {
+        let listen = ["--host", "127.0.0.1", "--port", "0", "--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY];
+        Self::start("s3s-fs", &[&listen[..], &["."]].concat(), "running at http://").await
+    }
+
+    /// Starts a program in a folder of its own, which has one for the bucket, and waits until it says where it serves.
+    async fn start(program: &str, arguments: &[&str], serves: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("landlord")).unwrap();
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/bin").join(program);
+        let mut process = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" 2>&1"])
+            .arg(program)
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("RUST_LOG", "s3s_fs=info")
+            .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("sh tests/tools/moto.sh installs it");
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let address = tokio::time::timeout(Duration::from_secs(60), async {
             loop {
-                let line = lines.next_line().await.unwrap().expect("it serves");
-                if let Some((_, address)) = line.split_once("Running on http://") {
+                let line = lines.next_line().await.unwrap().expect("make e2e installs it");
+                if let Some((_, address)) = line.split_once(serves) {
                     return address.trim().to_owned();
                 }
             }
         });
         let address = address.await.expect("it serves within a minute");
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let moto = Self { address, _process: process };
-        assert!(moto.ask("PUT", "/landlord").await.starts_with("HTTP/1.1 200"));
-        moto
+        Self { address, _process: process, _folder: folder }
     }
 
     /// A request that is not signed.
@@ -69,7 +88,7 @@ impl Moto {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs moto: make e2e"]
 async fn e2e_content_is_kept_resumed_and_collected_in_a_real_bucket() {
-    let moto = Moto::start().await;
+    let moto = Service::moto().await;
     let mut options = s3(&format!("http://{}", moto.address));
     options.extend([("objects.timeout_seconds", "20".into()), ("objects.keep_unused_seconds", "0".into())]);
     options.push(("housekeeping_seconds", "1".into()));

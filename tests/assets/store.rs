@@ -9,15 +9,19 @@ use crate::support::client::assert_refused;
 use crate::support::proxy::{ALWAYS, Fault, Proxy};
 use crate::support::server::TestServer;
 
-/// The options for an S3 service that lets everybody in.
+/// Who asks, and the secret that goes with it.
+pub const ACCESS_KEY: &str = "landlord";
+pub const SECRET_KEY: &str = "a secret";
+
+/// The options for an S3 service.
 pub fn s3(endpoint: &str) -> Vec<(&'static str, String)> {
     let secret = std::env::temp_dir().join(format!("landlord-test-secret-{}", uuid::Uuid::new_v4()));
-    std::fs::write(&secret, "a secret\n").unwrap();
+    std::fs::write(&secret, format!("{SECRET_KEY}\n")).unwrap();
     vec![
         ("objects.url", "s3://landlord/some/where".into()),
         ("objects.s3.endpoint", endpoint.into()),
         ("objects.s3.region", "eu-north-1".into()),
-        ("objects.s3.access_key_id", "landlord".into()),
+        ("objects.s3.access_key_id", ACCESS_KEY.into()),
         ("objects.s3.secret_access_key_file", secret.display().to_string()),
         ("objects.timeout_seconds", "2".into()),
     ]

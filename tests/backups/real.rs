@@ -12,6 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use v1::download_backup_response::Content as Downloaded;
 use v1::upload_backup_request::Content as Uploaded;
 
+use crate::assets::{s3, store};
 use crate::support::assets::{CHUNK, header, sha256};
 use crate::support::backups::whole;
 use crate::support::client::{Api, eventually};
@@ -170,8 +171,30 @@ async fn elsewhere(archive: &Path, size: u64, wanted: &Contents) {
 #[ignore = "it takes minutes; make real-input runs it"]
 async fn what_a_tenant_of_real_files_had_comes_back_as_it_was() {
     let count = usize::try_from(wanted("FILES").unwrap_or(20_000)).unwrap();
-    let megabytes = wanted("MEGABYTES").unwrap_or(1024);
-    let seed = seed();
+    let store = std::env::var("STORE").unwrap_or_default();
+    let service = match store.as_str() {
+        "" | "folder" => None,
+        "moto" => Some(s3::Service::moto().await),
+        "s3s-fs" => Some(s3::Service::s3s().await),
+        other => panic!("STORE must be folder, moto or s3s-fs, and is {other}"),
+    };
+    comes_back(count, wanted("MEGABYTES").unwrap_or(1024), seed(), service.as_ref()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs moto: make e2e"]
+async fn e2e_it_does_with_a_store_that_takes_any_key() {
+    comes_back(300, 20, 1, Some(&s3::Service::moto().await)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs s3s-fs: make e2e"]
+async fn e2e_it_does_with_a_store_that_checks_signatures() {
+    comes_back(300, 20, 1, Some(&s3::Service::s3s().await)).await;
+}
+
+/// A tenant with so many files and megabytes, in a folder or in an S3 service.
+async fn comes_back(count: usize, megabytes: u64, seed: u64, service: Option<&s3::Service>) {
     println!("FILES={count} MEGABYTES={megabytes} SEED={seed}");
     let mut random = Random::new(seed);
     let files = real_files(count, megabytes << 20, &mut random);
@@ -179,7 +202,9 @@ async fn what_a_tenant_of_real_files_had_comes_back_as_it_was() {
     let (acme, _) = maker.administrator("Acme").await;
     let database = maker.database.clone();
     maker.stop().await.unwrap();
-    let server = Process::with(&database, &[], &[("operations.lease_ms", "30000".into())]).await.unwrap();
+    let mut options = service.map(|service| store::s3(&format!("http://{}", service.address))).unwrap_or_default();
+    options.extend([("objects.timeout_seconds", "60".into()), ("operations.lease_ms", "30000".into())]);
+    let server = Process::with(&database, &[], &options).await.unwrap();
     let anna = Api::connect(server.address).await.log_in("anna@acme", ADMIN_PASSWORD).await;
     let last = files.len() - files.len() / 20;
 

@@ -4,7 +4,7 @@ use landlord::proto::v1;
 use v1::backup::State;
 
 use crate::assets::copy::two_tenants;
-use crate::assets::s3::Moto;
+use crate::assets::s3;
 use crate::assets::store::s3;
 use crate::support::assets::{header, noise};
 use crate::support::backups::whole;
@@ -47,7 +47,7 @@ impl Deed {
 /// The service behind the proxy.
 pub enum Service {
     Here(Bucket),
-    Real(Moto),
+    Real(s3::Service),
 }
 
 impl Service {

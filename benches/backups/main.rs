@@ -1,0 +1,240 @@
+//! Backups against other programs that do such work, in one run: `make bench`.
+//!
+//! A tenant has a mixed sample of files. The service is a release build in a process of its own, with an object store and a second one in
+//! folders; restic and borg have their repositories in folders beside them, all on one disk. What takes seconds is measured in turn with
+//! what it is compared to, `ROUNDS` times, and the medians count.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark that fails says why and ends")]
+#![allow(clippy::print_stdout, reason = "its table is its result")]
+
+mod others;
+mod raw;
+mod sample;
+#[path = "../service/mod.rs"]
+mod service;
+mod tenant;
+
+use std::path::Path;
+use std::time::Duration;
+
+use others::{Repositories, pg_dump, psql, tar_zstd};
+use service::{Cluster, Database, Service};
+use tenant::Tenant;
+
+/// Bytes that come anew for an incremental backup.
+const NEW: u64 = 27 << 20;
+
+/// Prints one line: what was measured, how long both took, and their ratio, which must not be more than the bar, or not less.
+fn told(what: &str, against: &str, ours: Duration, theirs: Duration, bar: Bar) {
+    let (ratio, goal, met) = match bar {
+        Bar::AtMost(most) => {
+            let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+            (ratio, format!("<= {most}"), ratio <= most)
+        }
+        Bar::AtLeast(least) => {
+            let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
+            (ratio, format!(">= {least}"), ratio >= least)
+        }
+    };
+    let (ours, theirs) = (ours.as_secs_f64(), theirs.as_secs_f64());
+    let met = if met { "" } else { "  not met" };
+    println!("{what:<44} {against:<26} {ours:>9.3} s {theirs:>9.3} s {ratio:>8.3} {goal:>8}{met}");
+}
+
+/// What a ratio is held to.
+enum Bar {
+    /// Of times: at most so much of theirs.
+    AtMost(f64),
+    /// Of speeds: at least so much of theirs.
+    AtLeast(f64),
+}
+
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort();
+    all[all.len() / 2]
+}
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().filter(|text| !text.is_empty()).map_or(default, |text| text.parse().unwrap())
+}
+
+#[tokio::main]
+async fn main() {
+    let (files, megabytes) = (number("FILES", 20_000), number("MEGABYTES", 1024));
+    let (rows, rounds) = (number("ROWS", 200_000), number("ROUNDS", 3));
+    let folder = tempfile::Builder::new().prefix("landlord-bench-").tempdir().unwrap();
+    let below = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    };
+    let (sample, more) = (below("sample"), below("more"));
+    sample::copy(files, (megabytes as u64) << 20, &sample, NEW * rounds as u64, &more);
+    let (all, bytes) = sample::of(&sample);
+    println!("{} files with {} MiB; medians of {rounds}", all.len(), bytes >> 20);
+    println!("{:<44} {:<26} {:>11} {:>11} {:>8} {:>8}", "", "against", "ours", "theirs", "ratio", "bar");
+
+    let cluster = Cluster::start().await;
+    let database = cluster.database("landlord").await;
+    Service::start(folder.path(), &database.app, &[]).await.stop().await;
+    let sql = cluster.connect(&database.name).await;
+    sql.batch_execute("UPDATE users SET must_change_password = false").await.unwrap();
+
+    let mut others = Repositories::new(folder.path(), &sample);
+    let service = Service::start(folder.path(), &database.app, &[]).await;
+    let acme = Tenant::new(&service, "acme").await;
+    let (uploaded, first, taken) = whole(&acme, &mut others, &sample, rounds).await;
+    download(&acme, rounds).await;
+    println!("memory at most: {} MiB", acme.peak_mib());
+    service.stop().await;
+
+    let second = [("objects.second.url", format!("file://{}", below("second").display()))];
+    let service = Service::start(folder.path(), &database.app, &second).await;
+    let acme = Tenant::new(&service, "acme").await;
+    acme.copied(&first).await;
+    let full = taken + acme.copying().await;
+    let theirs = others.restic_backup_anew(&below("anew"));
+    told("full, to a second store", "restic", full, theirs, Bar::AtMost(0.15));
+    told("upload and full", "restic", uploaded + full, theirs, Bar::AtMost(0.75));
+    again(&acme, &mut others, &sample, &more, rounds).await;
+    println!("memory at most: {} MiB", acme.peak_mib());
+    of_rows(&service, &cluster, &database, rows, rounds).await;
+    let beta = Tenant::new(&service, "beta").await;
+    for _ in 0..10 {
+        beta.upload_bytes("report", vec![7; 1000]).await;
+        beta.back_up_twice().await;
+    }
+    let uid: String =
+        sql.query_one("SELECT uid::text FROM tenant_identities WHERE code = 'beta'", &[]).await.unwrap().get(0);
+    let erased = beta.erase(&folder.path().join("objects/keys").join(uid)).await;
+    told("erased, unreadable after", "50 ms", erased, Duration::from_millis(50), Bar::AtMost(1.0));
+}
+
+/// Upload, first backup, verification and archive of the whole sample. Gives how long the upload took, the backup and how long that took.
+async fn whole(
+    acme: &Tenant<'_>,
+    others: &mut Repositories,
+    sample: &Path,
+    rounds: usize,
+) -> (Duration, String, Duration) {
+    let uploaded = acme.upload(&sample::of(sample).0).await;
+    let (first, taken) = acme.back_up(&[]).await;
+    others.restic_backup();
+    others.borg_backup();
+    let (mut verified, mut checked, mut given, mut packed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        verified.push(acme.verify(&first).await);
+        checked.push(others.restic_check());
+        given.push(acme.download(&first).await.1);
+        packed.push(tar_zstd(sample));
+    }
+    told("verify all", "restic check --read-data", median(verified), median(checked), Bar::AtMost(0.30));
+    told("portable archive to nothing", "tar | zstd -T2 -3", median(given), median(packed), Bar::AtMost(0.12));
+    (uploaded, first, taken)
+}
+
+/// A large asset against a bare stream of the same chunks.
+async fn download(acme: &Tenant<'_>, rounds: usize) {
+    let (mut content, mut hash) = (vec![0; 256 << 20], blake3::Hasher::new().finalize_xof());
+    hash.fill(&mut content);
+    let chunks = content.len() / raw::CHUNK;
+    let name = acme.upload_bytes("large", content).await;
+    let address = raw::serve(chunks).await;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        ours.push(acme.download_asset(&name).await);
+        theirs.push(raw::receive(address).await);
+    }
+    told("download over gRPC", "bare stream of the chunks", median(ours), median(theirs), Bar::AtLeast(0.9));
+}
+
+/// Backups where nothing has changed, and where some files have come.
+async fn again(acme: &Tenant<'_>, others: &mut Repositories, sample: &Path, more: &Path, rounds: usize) {
+    others.restic_backup();
+    others.borg_backup();
+    acme.back_up_twice().await;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        ours.push(acme.back_up_twice().await);
+        theirs.push(others.restic_backup().min(others.borg_backup()));
+    }
+    told("no change, to a second store", "best of restic, borg", median(ours), median(theirs), Bar::AtMost(0.05));
+    let (new, _) = sample::of(more);
+    let (mut ours, mut theirs, mut uploads) = (Vec::new(), Vec::new(), Vec::new());
+    for some in new.chunks(new.len().div_ceil(rounds)) {
+        for file in some {
+            std::fs::copy(file, sample.join(file.file_name().unwrap())).unwrap();
+        }
+        uploads.push(acme.upload(some).await);
+        ours.push(acme.back_up_twice().await);
+        theirs.push(others.restic_backup().min(others.borg_backup()));
+    }
+    told(
+        "27 MiB more, to a second store",
+        "best of restic, borg",
+        median(ours),
+        median(theirs.clone()),
+        Bar::AtMost(0.10),
+    );
+    let (uploaded, best) = (median(uploads).as_secs_f64(), median(theirs).as_secs_f64());
+    println!("  (their upload before that took {uploaded:.3} s, {:.2} of it)", uploaded / best);
+}
+
+/// Rows of users: out, against COPY and pg_dump, and in, against COPY into such tables.
+async fn of_rows(service: &Service, cluster: &Cluster, database: &Database, rows: usize, rounds: usize) {
+    let crowd = Tenant::new(service, "crowd").await;
+    let (sql, url) = (cluster.connect(&database.name).await, cluster.url(&database.name, "postgres"));
+    let of = "(SELECT uid FROM tenant_identities WHERE code = 'crowd')";
+    let fill = format!(
+        "SET session_replication_role = replica;
+         INSERT INTO users (tenant_id, id, user_name, user_name_key, email, given_name, family_name, state)
+             SELECT t.uid, gen_random_uuid(), 'user-' || n, 'user-' || n, 'user-' || n || '@example.com', 'Given ' || n, 'Family ' || n, 'ACTIVE'
+             FROM {of} t, generate_series(1, {rows}) n;
+         INSERT INTO memberships (tenant_id, user_id, home_tenant_id)
+             SELECT tenant_id, id, tenant_id FROM users WHERE tenant_id = {of} AND user_name LIKE 'user-%';
+         UPDATE tenant_limits SET users = users + {rows} WHERE tenant_id = {of};
+         RESET session_replication_role; ANALYZE users; ANALYZE memberships;
+         CREATE TABLE plain_users (LIKE users INCLUDING ALL); CREATE TABLE plain_memberships (LIKE memberships INCLUDING ALL)"
+    );
+    sql.batch_execute(&fill).await.unwrap();
+    let file = tempfile::tempdir().unwrap();
+    let file = |table: &str| file.path().join(table).display().to_string();
+    let out = |to: [&str; 2]| {
+        let copy = |table: &str, to: &str| {
+            format!("\\copy (SELECT * FROM {table} WHERE tenant_id = {of}) TO '{to}' (FORMAT binary)")
+        };
+        psql(&url, &copy("users", to[0])) + psql(&url, &copy("memberships", to[1]))
+    };
+    let tables = ["users", "memberships"];
+    let files = tables.map(file);
+    out([&files[0], &files[1]]);
+    let (mut ours, mut copied, mut dumped, mut backup) = (Vec::new(), Vec::new(), Vec::new(), String::new());
+    for _ in 0..rounds {
+        let (name, took) = crowd.back_up(&["users"]).await;
+        backup = name;
+        ours.push(took);
+        copied.push(out(["/dev/null", "/dev/null"]));
+        dumped.push(pg_dump(&url, &tables));
+    }
+    let ours = median(ours);
+    told("rows out", "psql COPY BINARY", ours, median(copied), Bar::AtLeast(0.9));
+    told("rows out", "pg_dump -Fc", ours, median(dumped), Bar::AtLeast(3.0));
+
+    let (mut ours, mut copied) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let gone = format!(
+            "SET session_replication_role = replica;
+             DELETE FROM memberships WHERE tenant_id = {of} AND user_id IN (SELECT id FROM users WHERE tenant_id = {of} AND user_name LIKE 'user-%');
+             DELETE FROM users WHERE tenant_id = {of} AND user_name LIKE 'user-%';
+             UPDATE tenant_limits SET users = users - {rows} WHERE tenant_id = {of};
+             RESET session_replication_role; TRUNCATE plain_users, plain_memberships"
+        );
+        sql.batch_execute(&gone).await.unwrap();
+        ours.push(crowd.restore(&backup).await);
+        let copy = |table: usize| {
+            psql(&url, &format!("\\copy plain_{} FROM '{}' (FORMAT binary)", tables[table], files[table]))
+        };
+        copied.push(copy(0) + copy(1));
+    }
+    told("rows in, readable until the swap", "direct COPY", median(ours), median(copied), Bar::AtMost(1.25));
+}
