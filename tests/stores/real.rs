@@ -7,7 +7,7 @@ use crate::support::proxy::{ALWAYS, Fault, ONCE};
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs moto: make e2e"]
 async fn e2e_what_goes_wrong_once_is_not_noticed_and_what_goes_wrong_always_is_said() {
-    let mut stage = Stage::before(Service::Real(s3::Service::moto().await)).await;
+    let mut stage = Stage::before(Service::Real(Box::new(s3::Service::moto().await))).await;
     for (fault, times) in
         [(Fault::Unavailable, ONCE), (Fault::Lost, ONCE), (Fault::CutOff, ONCE), (Fault::Twice, ALWAYS)]
     {

@@ -47,7 +47,7 @@ impl Deed {
 /// The service behind the proxy.
 pub enum Service {
     Here(Bucket),
-    Real(s3::Service),
+    Real(Box<s3::Service>),
 }
 
 impl Service {
