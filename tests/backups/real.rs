@@ -73,13 +73,24 @@ fn told(what: &str, since: Instant, bytes: u64) {
     println!("{what:32} {seconds:8.1} s {rate:8.1} MiB/s");
 }
 
-async fn upload(api: &Api, tenant: &str, files: &[PathBuf]) -> (Contents, u64) {
-    let uploads = futures::stream::iter(files.iter().cloned()).map(|file| async move {
-        let content = std::fs::read(&file).ok()?;
-        let asset = api.upload(header(tenant, &file.display().to_string(), &content), &content).await.unwrap();
-        Some((asset.name, asset.sha256, content.len() as u64))
-    });
-    let done: Vec<_> = uploads.buffer_unordered(LANES).filter_map(futures::future::ready).collect().await;
+/// Anna, with a token that lasts for five minutes.
+async fn anna_at(server: &Process) -> Api {
+    Api::connect(server.address).await.log_in("anna@acme", ADMIN_PASSWORD).await
+}
+
+async fn upload(server: &Process, tenant: &str, files: &[PathBuf]) -> (Contents, u64) {
+    let mut done = Vec::new();
+    // With each token so many that it lasts for them.
+    for some in files.chunks(2000) {
+        let api = &anna_at(server).await;
+        let uploads = futures::stream::iter(some.iter().cloned()).map(|file| async move {
+            let content = std::fs::read(&file).ok()?;
+            let asset = api.upload(header(tenant, &file.display().to_string(), &content), &content).await.unwrap();
+            Some((asset.name, asset.sha256, content.len() as u64))
+        });
+        let uploaded = uploads.buffer_unordered(LANES).filter_map(futures::future::ready);
+        done.extend(uploaded.collect::<Vec<_>>().await);
+    }
     let bytes = done.iter().map(|(_, _, bytes)| bytes).sum();
     (done.into_iter().map(|(name, hash, _)| (name, hash)).collect(), bytes)
 }
@@ -148,7 +159,7 @@ async fn elsewhere(archive: &Path, size: u64, wanted: &Contents) {
     let since = Instant::now();
     operator.succeed(arrived.operation).await;
     told("read there", since, size);
-    let since = Instant::now();
+    let (operator, since) = (server.operator().await, Instant::now());
     let tenant = Some(v1::Tenant { display_name: "Moved".into(), ..Default::default() });
     let new_tenant = Some(v1::NewTenant { tenant, ..Default::default() });
     let request = v1::RestoreBackupRequest { new_tenant, ..whole(&arrived.backup.unwrap().name) };
@@ -205,13 +216,13 @@ async fn comes_back(count: usize, megabytes: u64, seed: u64, service: Option<&s3
     let mut options = service.map(|service| store::s3(&format!("http://{}", service.address))).unwrap_or_default();
     options.extend([("objects.timeout_seconds", "60".into()), ("operations.lease_ms", "30000".into())]);
     let server = Process::with(&database, &[], &options).await.unwrap();
-    let anna = Api::connect(server.address).await.log_in("anna@acme", ADMIN_PASSWORD).await;
     let last = files.len() - files.len() / 20;
 
     let since = Instant::now();
-    let (first, mut bytes) = upload(&anna, &acme, &files[..last]).await;
+    let (first, mut bytes) = upload(&server, &acme, &files[..last]).await;
     told("uploaded", since, bytes);
     println!("{} assets, {} MiB, {} MiB in memory at most", first.len(), bytes >> 20, peak(&server));
+    let anna = anna_at(&server).await;
     let since = Instant::now();
     let before = anna.back_up(&acme).await;
     told("backed up", since, bytes);
@@ -222,7 +233,8 @@ async fn comes_back(count: usize, megabytes: u64, seed: u64, service: Option<&s3
     for name in &gone {
         anna.remove_asset(name).await.unwrap();
     }
-    let (came, more) = upload(&anna, &acme, &files[last..]).await;
+    let (came, more) = upload(&server, &acme, &files[last..]).await;
+    let anna = anna_at(&server).await;
     let mut second = first.clone();
     second.retain(|name, _| !gone.contains(name));
     second.extend(came);
@@ -251,7 +263,7 @@ async fn comes_back(count: usize, megabytes: u64, seed: u64, service: Option<&s3
 
     elsewhere(&folder.path().join("backup.tar.zst"), size, &second).await;
 
-    let since = Instant::now();
+    let (anna, since) = (anna_at(&server).await, Instant::now());
     let begun = anna.restore(whole(&before.name)).await.unwrap().operation.unwrap().name;
     let anna = eventually("the tenant is back", || async {
         let api = Api::connect(server.address).await;
