@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark that fails says why and ends")]
 #![allow(clippy::print_stdout, reason = "its table is its result")]
 
+#[path = "../../tests/support/files.rs"]
+mod files;
 mod others;
 mod raw;
 mod sample;

@@ -30,7 +30,7 @@ impl<'a> Tenant<'a> {
         let tenant = Some(v1::Tenant { display_name: code.into(), ..Default::default() });
         let request = v1::CreateTenantRequest { tenant_id: code.into(), tenant, ..Default::default() };
         if let Ok(made) = found.operator().await.tenants().create_tenant(request).await {
-            found.wait(made.into_inner().operation.unwrap()).await;
+            ended(&found.operator().await, &made.into_inner().operation.unwrap().name).await;
         }
         found
     }
@@ -42,20 +42,6 @@ impl<'a> Tenant<'a> {
 
     async fn superuser(&self) -> Client {
         self.operator().await.impersonating("superuser", "it is measured").unwrap()
-    }
-
-    /// Waits for an operation; gives how long it worked.
-    pub async fn wait(&self, begun: v1::Operation) -> v1::Operation {
-        loop {
-            let timeout = Some(prost_types::Duration { seconds: 30, nanos: 0 });
-            let request = v1::WaitOperationRequest { name: begun.name.clone(), timeout };
-            let waited = self.operator().await.operations().wait_operation(request).await.unwrap();
-            let operation = waited.into_inner().operation.unwrap();
-            if operation.end_time.is_some() {
-                assert_eq!(operation.error, None);
-                return operation;
-            }
-        }
     }
 
     /// Uploads files; says how long that took.
@@ -103,7 +89,7 @@ impl<'a> Tenant<'a> {
         let request = v1::CreateBackupRequest { parent: self.name.clone(), components, ..Default::default() };
         let began = Instant::now();
         let begun = client.backups().create_backup(request).await.unwrap().into_inner();
-        self.ended(&client, &begun.operation.unwrap().name).await;
+        ended(&client, &begun.operation.unwrap().name).await;
         (begun.backup.unwrap().name, began.elapsed())
     }
 
@@ -144,7 +130,7 @@ impl<'a> Tenant<'a> {
         let request = v1::VerifyBackupRequest { name: name.into(), ..Default::default() };
         let began = Instant::now();
         let begun = client.backups().verify_backup(request).await.unwrap().into_inner();
-        self.ended(&client, &begun.operation.unwrap().name).await;
+        ended(&client, &begun.operation.unwrap().name).await;
         began.elapsed()
     }
 
@@ -154,21 +140,8 @@ impl<'a> Tenant<'a> {
         let client = self.superuser().await;
         let began = Instant::now();
         let begun = client.backups().restore_backup(request).await.unwrap().into_inner();
-        self.ended(&self.operator().await, &begun.operation.unwrap().name).await;
+        ended(&self.operator().await, &begun.operation.unwrap().name).await;
         began.elapsed()
-    }
-
-    async fn ended(&self, client: &Client, name: &str) {
-        loop {
-            let timeout = Some(prost_types::Duration { seconds: 30, nanos: 0 });
-            let request = v1::WaitOperationRequest { name: name.into(), timeout };
-            let waited = client.operations().wait_operation(request).await.unwrap();
-            let operation = waited.into_inner().operation.unwrap();
-            if operation.end_time.is_some() {
-                assert_eq!(operation.error, None);
-                return;
-            }
-        }
     }
 
     /// Downloads a backup to nothing.
@@ -200,7 +173,7 @@ impl<'a> Tenant<'a> {
         let client = self.operator().await;
         let request = v1::PrepareTenantDeletionRequest { name: self.name.clone(), ..Default::default() };
         let begun = client.tenants().prepare_tenant_deletion(request).await.unwrap().into_inner();
-        self.wait(begun.operation.unwrap()).await;
+        ended(&client, &begun.operation.unwrap().name).await;
         let confirm_name = self.name.trim_start_matches("tenants/").to_owned();
         let request = v1::DeleteTenantRequest { name: self.name.clone(), confirm_name, ..Default::default() };
         let began = Instant::now();
@@ -209,13 +182,27 @@ impl<'a> Tenant<'a> {
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
         let erased = began.elapsed();
-        self.wait(begun.operation.unwrap()).await;
+        ended(&client, &begun.operation.unwrap().name).await;
         erased
     }
 
     /// Memory that the service had at most, in MiB.
     pub fn peak_mib(&self) -> u64 {
         self.service.memory_mib("VmHWM")
+    }
+}
+
+/// Waits for the end of an operation, which must be a good one.
+async fn ended(client: &Client, name: &str) {
+    loop {
+        let timeout = Some(prost_types::Duration { seconds: 30, nanos: 0 });
+        let request = v1::WaitOperationRequest { name: name.into(), timeout };
+        let waited = client.operations().wait_operation(request).await.unwrap();
+        let operation = waited.into_inner().operation.unwrap();
+        if operation.end_time.is_some() {
+            assert_eq!(operation.error, None);
+            return;
+        }
     }
 }
 

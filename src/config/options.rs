@@ -161,7 +161,7 @@ sections! {
         url: String = String::new();
         /// How to reach S3.
         s3: S3 = S3::default();
-        /// How long one request to the store may take, in seconds.
+        /// How long one request to a store may take, in seconds.
         timeout_seconds: u64 = 60;
         /// How long an upload that does not go on is kept, in hours. It takes from the tenant's quota meanwhile.
         upload_hours: u64 = 24;

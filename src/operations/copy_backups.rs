@@ -149,7 +149,7 @@ impl CopyBackups {
             .boxed()
         });
         for gone in noted.await? {
-            self.app.vault.remove_blob_copy(claim.tenant, gone).await?;
+            self.app.vault.remove_blob(claim.tenant, gone).await?;
         }
         Ok(())
     }
@@ -164,7 +164,7 @@ impl CopyBackups {
             .boxed()
         });
         if !noted.await? {
-            self.app.vault.remove_backup_copy(claim.tenant, id).await?;
+            self.app.vault.remove_backup(claim.tenant, id).await?;
         }
         Ok(())
     }

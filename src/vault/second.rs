@@ -12,7 +12,7 @@ use super::objects::{self, Store};
 use super::{TenantKey, Vault, VaultError, crunch, key_path, part};
 use crate::domain::blob::ObjectName;
 use crate::domain::error::{Error, Reason, Result};
-use crate::domain::id::{BackupId, BlobId, KeyId, StoreId, TenantUid};
+use crate::domain::id::{KeyId, StoreId, TenantUid};
 
 /// How a part is opened.
 type Open = fn(&TenantKey, &str, Bytes) -> Result<Bytes>;
@@ -46,8 +46,8 @@ impl Vault {
 
     /// Makes sure that both stores have a tenant's key.
     pub async fn copy_key(&self, tenant: TenantUid, id: KeyId) -> Result<()> {
-        let path = key_path(tenant, id);
-        for (from, to) in self.both_ways()? {
+        let (path, (first, second)) = (key_path(tenant, id), self.both()?);
+        for (from, to) in [(second, first), (first, second)] {
             if self.key_in(to, id, &path).await.is_ok() {
                 continue;
             }
@@ -86,18 +86,6 @@ impl Vault {
         }
     }
 
-    /// Removes the copy of a blob that is gone.
-    pub async fn remove_blob_copy(&self, tenant: TenantUid, blob: BlobId) -> Result<()> {
-        let (_, second) = self.both()?;
-        Ok(objects::remove_below(second, &Path::from(format!("blobs/{tenant}/{blob}"))).await?)
-    }
-
-    /// Removes the copy of a backup that is gone.
-    pub async fn remove_backup_copy(&self, tenant: TenantUid, backup: BackupId) -> Result<()> {
-        let (_, second) = self.both()?;
-        Ok(objects::remove_below(second, &Path::from(format!("backups/{tenant}/{backup}"))).await?)
-    }
-
     /// A part as it is in the first store, or else in the second one. What the first one has lost is put back.
     pub(super) async fn read(&self, key: Arc<TenantKey>, name: ObjectName, how: Open) -> Result<Bytes> {
         let path = Path::from(name.as_str());
@@ -120,11 +108,6 @@ impl Vault {
     fn both(&self) -> Result<(&Store, &Store)> {
         let second = self.second.as_ref().ok_or_else(|| Error::internal("object store", "there is no second one"))?;
         Ok((&self.first, second))
-    }
-
-    fn both_ways(&self) -> Result<[(&Store, &Store); 2]> {
-        let (first, second) = self.both()?;
-        Ok([(second, first), (first, second)])
     }
 }
 

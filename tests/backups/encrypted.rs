@@ -130,13 +130,14 @@ async fn what_is_damaged_on_the_way_is_refused_and_what_opened_it_is_forgotten()
     let mut changed = archive.clone();
     let middle = changed.len() / 2;
     changed[middle] ^= 1;
-    let swapped = {
-        let begins = archive.len() % 65_552;
-        let mut pieces: Vec<_> = archive.clone();
-        pieces[begins..begins + 65_552].reverse();
-        pieces
-    };
-    for archive in [&changed, &swapped, &archive[..archive.len() - 1].to_vec()] {
+    // Behind the header and its end, the nonce.
+    let ends = archive.windows(5).position(|at| at == b"\n--- ").unwrap();
+    let (piece, begins) = (65_552, ends + "\n--- ".len() + 43 + "\n".len() + 16);
+    let mut swapped = archive.clone();
+    let (one, two) = swapped[begins..].split_at_mut(piece);
+    one.swap_with_slice(&mut two[..piece]);
+    let shorter = [archive.len() - 1, begins + 2 * piece].map(|bytes| archive[..bytes].to_vec());
+    for archive in [&changed, &swapped, &shorter[0], &shorter[1]] {
         let begun = anna.send_backup(unlocked(header(&acme, archive), archive, PASSPHRASE)).await.unwrap();
         let ended = anna.wait(&begun.operation.unwrap().name).await;
         assert_eq!(ended.error.unwrap().reason, "ARCHIVE_INVALID");

@@ -16,54 +16,17 @@ use crate::assets::{s3, store};
 use crate::support::assets::{CHUNK, header, sha256};
 use crate::support::backups::whole;
 use crate::support::client::{Api, eventually};
+use crate::support::files::real_files;
 use crate::support::lifecycle::ADMIN_PASSWORD;
 use crate::support::process::Process;
-use crate::support::random::{Random, seed, wanted};
+use crate::support::random::{seed, wanted};
 use crate::support::server::TestServer;
 
-/// Where files are looked for.
-const ROOTS: [&str; 3] = ["/usr/share", "/usr/include", "/usr/lib"];
 /// Uploads at the same time.
 const LANES: usize = 8;
-/// Bytes of a file at most.
-const LARGEST: u64 = 64 << 20;
 
 /// What a tenant has: the hash of each asset's content, by its name.
 type Contents = BTreeMap<String, String>;
-
-fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            files_below(&entry.path(), found);
-        } else if kind.is_file() && entry.metadata().is_ok_and(|file| (1..=LARGEST).contains(&file.len())) {
-            found.push(entry.path());
-        }
-    }
-}
-
-/// So many files of the machine, with that many bytes in all, or as many as there are.
-fn real_files(count: usize, bytes: u64, random: &mut Random) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for root in ROOTS {
-        files_below(Path::new(root), &mut found);
-    }
-    found.sort();
-    random.shuffle(&mut found);
-    let length = |file: &PathBuf| file.metadata().map_or(0, |file| file.len());
-    let mut chosen: Vec<_> = found.drain(..count.min(found.len())).collect();
-    let mut sum: u64 = chosen.iter().map(length).sum();
-    // Large ones in the place of small ones, until it is enough.
-    found.sort_by_key(|file| std::cmp::Reverse(length(file)));
-    let mut larger = found.into_iter();
-    for small in &mut chosen {
-        let Some(large) = (sum < bytes).then(|| larger.next()).flatten() else { break };
-        sum = sum - length(small) + length(&large);
-        *small = large;
-    }
-    chosen
-}
 
 /// Says how long something took.
 fn told(what: &str, since: Instant, bytes: u64) {
@@ -207,8 +170,8 @@ async fn e2e_it_does_with_a_store_that_checks_signatures() {
 /// A tenant with so many files and megabytes, in a folder or in an S3 service.
 async fn comes_back(count: usize, megabytes: u64, seed: u64, service: Option<&s3::Service>) {
     println!("FILES={count} MEGABYTES={megabytes} SEED={seed}");
-    let mut random = Random::new(seed);
-    let files = real_files(count, megabytes << 20, &mut random);
+    let (files, _) = real_files(count, megabytes << 20, seed);
+    let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
     let maker = TestServer::start().await;
     let (acme, _) = maker.administrator("Acme").await;
     let database = maker.database.clone();

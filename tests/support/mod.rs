@@ -10,6 +10,7 @@ pub mod command;
 pub mod database;
 pub mod directory;
 pub mod extensions;
+pub mod files;
 pub mod golden;
 pub mod identities;
 pub mod impersonation;
