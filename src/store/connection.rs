@@ -57,7 +57,7 @@ impl Address {
     /// process is stopped or cut off; what it holds is then given to others soon. Statements are short: none is worth
     /// being compiled.
     pub(super) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
-        let mut conn = match self.config()? {
+        let mut conn = match self.config("")? {
             (config, true) => {
                 let tls = MakeRustlsConnect::new(self.tls().await?);
                 let (client, connection) = config.connect(tls).await.map_err(bad)?;
@@ -86,7 +86,7 @@ impl Address {
             Beside::Call => of_calls,
         };
         let place = places.clone().acquire_owned().await.map_err(bad)?;
-        let client = match self.config()? {
+        let client = match self.config(" copies")? {
             (config, true) => {
                 let (client, connection) =
                     config.connect(MakeRustlsConnect::new(self.tls().await?)).await.map_err(bad)?;
@@ -104,9 +104,11 @@ impl Address {
         Ok(Copies { client, place })
     }
 
-    /// How to connect, and whether encrypted.
-    fn config(&self) -> ConnectionResult<(Config, bool)> {
+    /// How to connect, and whether encrypted. In `pg_stat_activity` the connection is called `landlord` with what it is for.
+    fn config(&self, purpose: &str) -> ConnectionResult<(Config, bool)> {
         let mut config = Config::from_str(self.url()).map_err(bad)?;
+        let name = config.get_application_name().unwrap_or("landlord").to_owned();
+        config.application_name(name + purpose);
         config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5)));
         // A peer that is gone without a word is noticed long before the system's own two hours.
         config.keepalives_idle(Duration::from_secs(15)).tcp_user_timeout(Duration::from_secs(30));

@@ -66,7 +66,7 @@ async fn a_backup_whose_moment_is_cut_off_is_made_of_another_moment() {
     let worker = Process::with(&idle.database, &stop, &patient).await.unwrap();
     worker.stopped().await;
     let cut_off = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                   WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE 'COPY%'";
+                   WHERE datname = current_database() AND application_name = 'landlord copies'";
     let cut_off: i64 = idle.sql().await.query_one(cut_off, &[]).await.unwrap().get(0);
     assert_eq!(cut_off, 1);
     worker.signal(rustix::process::Signal::CONT);
