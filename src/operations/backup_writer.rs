@@ -73,7 +73,7 @@ impl<'a> BackupWriter<'a> {
         for (mut segment, parts) in std::mem::take(&mut self.segments) {
             for part in parts {
                 let part = written(part).await?;
-                amount.stored_bytes += part.frame + i64::try_from(OVERHEAD).unwrap_or(0);
+                amount.stored_bytes += part.frame + OVERHEAD;
                 segment.parts.push(part);
             }
             amount.rows += segment.rows;
@@ -83,7 +83,7 @@ impl<'a> BackupWriter<'a> {
         let manifest = Manifest { amount, segments, ..manifest };
         let manifest = serde_json::to_vec(&manifest).map_err(|e| Error::internal("manifest", e))?;
         let manifest = written(self.part("manifest", 0, manifest.into()).await?).await?;
-        let stored_bytes = amount.stored_bytes + manifest.frame + i64::try_from(OVERHEAD).unwrap_or(0);
+        let stored_bytes = amount.stored_bytes + manifest.frame + OVERHEAD;
         let amount = Amount { stored_bytes, ..amount };
         Ok(Made { attempt: self.attempt, key: self.key.id, taken_at, amount })
     }
@@ -104,7 +104,7 @@ impl<'a> BackupWriter<'a> {
             let bytes = i64::try_from(plain.len()).unwrap_or(i64::MAX);
             let stored = vault.put_part(key, place, plain).await?;
             fail::fail_point!("backup.part.written");
-            Ok(StoredPart { bytes, frame: stored - i64::try_from(OVERHEAD).unwrap_or(0) })
+            Ok(StoredPart { bytes, frame: stored - OVERHEAD })
         });
         Ok(AbortOnDropHandle::new(writing))
     }

@@ -24,7 +24,7 @@ const ID: usize = 16;
 const HEADER: usize = MAGIC.len() + ID + SALT;
 
 /// Bytes that a part takes in the store beside its frame.
-pub const OVERHEAD: usize = HEADER + MAX_TAG_LEN;
+pub const OVERHEAD: i64 = (HEADER + MAX_TAG_LEN) as i64;
 
 /// Compresses and seals a part.
 pub(super) fn seal(key: &TenantKey, place: &str, plain: &[u8]) -> Result<Vec<u8>> {

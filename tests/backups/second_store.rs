@@ -48,10 +48,12 @@ fn names(folder: &Path) -> Vec<PathBuf> {
     files(folder).iter().map(|file| file.strip_prefix(folder).unwrap().to_owned()).collect()
 }
 
-/// Loses all that a store has.
+/// Loses all that a store has but for what shows which it is.
 fn lose(store: &Path) {
-    for entry in std::fs::read_dir(store).unwrap() {
-        std::fs::remove_dir_all(entry.unwrap().path()).ok();
+    for entry in std::fs::read_dir(store).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::remove_dir_all(entry.path()).unwrap();
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl KeptBlob {
     /// Its parts.
     pub fn objects(&self) -> impl Iterator<Item = StoredObject> {
         self.blob.parts.iter().map(|part| {
-            let bytes = i64::from(part.stored_bytes) - i64::try_from(OVERHEAD).unwrap_or(0);
+            let bytes = i64::from(part.stored_bytes) - OVERHEAD;
             StoredObject { key: self.blob.key, name: self.blob.part(part).into(), bytes, what: self.what() }
         })
     }
