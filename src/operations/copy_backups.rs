@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
@@ -17,7 +18,7 @@ use crate::app::backups::{OpenBackup, StoredObject};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::backup::Backup;
-use crate::domain::error::{Error, Reason, Result};
+use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{BackupId, BlobId, KeyId, StoreId};
 use crate::domain::names::names;
 use crate::domain::operation::{Failure, Units};
@@ -29,6 +30,9 @@ const BATCH: (i64, usize) = (256 << 20, 5000);
 
 /// Objects that are under way at most, and KiB of them.
 const UNDER_WAY: (usize, u32) = (32, 16 << 10);
+
+/// How long to leave a store alone that can't be reached or is full, unless it answers before or there is a new backup.
+const AWAY: Duration = Duration::from_secs(60);
 
 /// What it needs.
 pub(super) struct CopyBackups {
@@ -49,6 +53,47 @@ impl Work for CopyBackups {
     type Step = CopyBackupsStep;
 
     async fn outside(&self, job: &Job, _: CopyBackupsStep, _: Units) -> Result<Outside> {
+        match self.copy_some(job).await {
+            Err(Error::Refused(refusal)) => match away(&refusal) {
+                Some(reason) => Ok(Outside::Wait { reason, again_in: AWAY }),
+                None => Err(Error::Refused(refusal)),
+            },
+            copied => copied,
+        }
+    }
+
+    async fn inside(&self, _: &mut Tx, _: &Job, _: CopyBackupsStep) -> Result<Next<CopyBackupsStep>> {
+        Ok(Next::Done(Vec::new()))
+    }
+
+    async fn undo(&self, tx: &mut Tx, _: &Job, why: &Failure) -> Result<()> {
+        // It is not tried again before somebody has looked at it; the others are.
+        if why.reason == Reason::BackupCorrupt.name()
+            && let Some(backup) = copies::next(tx).await?
+        {
+            backups::note_verification(tx, backup.id, Some(why)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is said of a store that copies wait for, if that is what was refused.
+fn away(refusal: &Refusal) -> Option<String> {
+    let how = match refusal.reason {
+        Reason::ObjectStoreUnavailable => "can't be reached or takes nothing",
+        Reason::ObjectStoreFull => "has no room left",
+        _ => return None,
+    };
+    refusal.metadata.get("store").map(|store| format!("{store} {how}"))
+}
+
+impl CopyBackups {
+    fn op(&self, job: &Job) -> OpContext {
+        OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant))
+    }
+
+    /// Copies what comes next: a batch of content, or what of a backup refers to it.
+    async fn copy_some(&self, job: &Job) -> Result<Outside> {
         let Some((store, backup)) = self.next(job).await? else { return Ok(Outside::Done) };
         let id = backup.id;
         let open = self.app.open_backup(backup).await?;
@@ -78,26 +123,6 @@ impl Work for CopyBackups {
             self.note_blobs(job, store, batch).await?;
         }
         Ok(Outside::More(Units { done: total - left, total }))
-    }
-
-    async fn inside(&self, _: &mut Tx, _: &Job, _: CopyBackupsStep) -> Result<Next<CopyBackupsStep>> {
-        Ok(Next::Done(Vec::new()))
-    }
-
-    async fn undo(&self, tx: &mut Tx, _: &Job, why: &Failure) -> Result<()> {
-        // It is not tried again before somebody has looked at it; the others are.
-        if why.reason == Reason::BackupCorrupt.name()
-            && let Some(backup) = copies::next(tx).await?
-        {
-            backups::note_verification(tx, backup.id, Some(why)).await?;
-        }
-        Ok(())
-    }
-}
-
-impl CopyBackups {
-    fn op(&self, job: &Job) -> OpContext {
-        OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant))
     }
 
     async fn next(&self, job: &Job) -> Result<Option<(StoreId, Backup)>> {

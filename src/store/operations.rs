@@ -88,6 +88,18 @@ pub async fn is_unfinished(tx: &mut Tx, kind: Kind) -> Result<bool> {
     diesel::select(diesel::dsl::exists(unfinished)).get_result(tx.conn()).await.map_err(failed)
 }
 
+/// Lets the operations of a kind that wait for something on the transaction's tenant look again whether it is there.
+pub async fn wake(tx: &mut Tx, kind: Kind) -> Result<()> {
+    let waiting = o::table
+        .filter(o::tenant_id.eq(tx.tenant().0))
+        .filter(o::kind.eq(kind.name()))
+        .filter(o::ended_at.is_null())
+        .filter(o::owner.is_null())
+        .filter(o::waiting_for.ne(""));
+    diesel::update(waiting).set(o::run_after.eq(clock_timestamp())).execute(tx.conn()).await.map_err(failed)?;
+    Ok(())
+}
+
 /// The refusal that names the operation in the way.
 pub fn in_progress(running: &Operation) -> Error {
     let name = name(&running.tenant_code, running.id);

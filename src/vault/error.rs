@@ -61,7 +61,8 @@ impl From<VaultError> for Error {
                 tracing::warn!(%error, "an object store is unavailable");
                 let text =
                     format!("{store} can't be reached or takes nothing; repeat the call with the same request_id");
-                Refusal::new(Reason::ObjectStoreUnavailable, text).retry_after(Duration::from_secs(1)).into()
+                let refusal = Refusal::new(Reason::ObjectStoreUnavailable, text).with("store", store);
+                refusal.retry_after(Duration::from_secs(1)).into()
             }
             VaultError::Full { store, .. } => {
                 tracing::error!(%error, "nothing more can be stored");
@@ -69,7 +70,7 @@ impl From<VaultError> for Error {
                     "{store} has no room left: give it more, or delete assets and backups, whose room is free once they are \
                      collected; then repeat the call with the same request_id"
                 );
-                Refusal::new(Reason::ObjectStoreFull, text).into()
+                Refusal::new(Reason::ObjectStoreFull, text).with("store", store).into()
             }
             other => Self::internal("object store", other),
         }

@@ -200,15 +200,21 @@ async fn a_second_store_that_is_away_keeps_no_backup_from_being_made_and_gets_it
     copied(&anna, &backup).await;
     proxy.plan(Fault::Unavailable, ALWAYS, |_, _| true);
     let next = anna.back_up(&acme).await;
-    let failed = eventually("the copying was given up", || async {
+    let copying = || async {
         let all = anna.operations_of(&acme).await;
-        all.into_iter().find(|operation| operation.kind == "copy-backups" && operation.error.is_some())
+        all.into_iter().filter(|operation| operation.kind == "copy-backups").collect::<Vec<_>>()
+    };
+    let waits = eventually("the copying waits for the store", || async {
+        let waits = |operation: &v1::Operation| !operation.progress.as_ref().unwrap().waiting_for.is_empty();
+        copying().await.into_iter().find(waits)
     });
-    let error = failed.await.error.unwrap();
-    assert_eq!(error.reason, "OBJECT_STORE_UNAVAILABLE");
-    assert!(error.message.contains("the second object store"), "{}", error.message);
+    let waits = waits.await;
+    let why = waits.progress.unwrap().waiting_for;
+    assert_eq!(why, "the second object store can't be reached or takes nothing");
     proxy.heal();
     copied(&anna, &next).await;
+    assert!(copying().await.iter().all(|operation| operation.error.is_none()), "it waits, and does not fail");
+    assert_eq!(anna.wait(&waits.name).await.state(), v1::operation::State::Succeeded, "it is the same that goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

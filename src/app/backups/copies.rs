@@ -16,7 +16,7 @@ const MOST: i64 = 1000;
 
 impl App {
     /// Notes which the second store is, and begins an operation for each tenant that has backups which are not in it, unless one is
-    /// under way there.
+    /// under way there. While the store does not answer, none is begun.
     pub async fn copy_backups(&self) -> Result<()> {
         let op = OpContext::system(Purpose::Content, None);
         let store = self.vault.second_store().await?;
@@ -41,10 +41,13 @@ impl App {
     }
 }
 
-/// Begins to copy the backups of the transaction's tenant, if there is a second store.
+/// Begins to copy the backups of the transaction's tenant, if there is a second store; what waits for the store looks again.
 pub(crate) async fn copy_soon(tx: &mut Tx) -> Result<()> {
-    if copies::store(tx).await?.is_none() || operations::is_unfinished(tx, Kind::CopyBackups).await? {
+    if copies::store(tx).await?.is_none() {
         return Ok(());
+    }
+    if operations::is_unfinished(tx, Kind::CopyBackups).await? {
+        return operations::wake(tx, Kind::CopyBackups).await;
     }
     let landlord = OpContext::system(Purpose::Content, None).actor();
     operations::enqueue(tx, &Params::CopyBackups {}, &landlord).await.map(|_| ())
