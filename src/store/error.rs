@@ -24,6 +24,9 @@ pub fn failed(error: DieselError) -> Error {
             if let Some(reason) = message.strip_prefix("landlord:").and_then(Reason::parse) {
                 return refused_by_rule(reason);
             }
+            if message.starts_with("canceling statement due to") {
+                return held(error);
+            }
             if is_outage(message) {
                 return unavailable(error);
             }
@@ -74,6 +77,14 @@ pub fn unavailable(source: impl std::fmt::Display) -> Error {
     .into()
 }
 
+/// Something else had what the transaction needs for too long. The transaction has ended, so nothing was changed.
+fn held(source: DieselError) -> Error {
+    tracing::warn!(error = %source, "a statement was not done in time");
+    let text =
+        "what the call needs is held by another change, or the database is busy; nothing was changed: repeat the call";
+    Refusal::new(Reason::StoreUnavailable, text).retry_after(std::time::Duration::from_secs(1)).into()
+}
+
 /// Whether the transaction is worth another try.
 pub(super) fn judge(error: Error) -> Outcome {
     let Error::Internal { source, .. } = &error else { return Outcome::GiveUp(error) };
@@ -94,8 +105,6 @@ fn is_outage(message: &str) -> bool {
         "connection closed",
         "server closed the connection",
         "error communicating with the server",
-        "canceling statement due to lock timeout",
-        "canceling statement due to statement timeout",
         "remaining connection slots are reserved",
         "too many connections",
         "too many clients",

@@ -58,8 +58,9 @@ impl Staging {
         Ok(Laying { client: &self.client, sink: Box::pin(sink), segment })
     }
 
-    /// The connection, for the transaction that takes the rows over.
+    /// The connection, for the transaction that takes the rows over. That holds the tenant, so it must not lie idle for long.
     pub async fn done(self) -> Result<Own> {
+        self.client.batch_execute("SET idle_in_transaction_session_timeout = '5s'").await.map_err(unavailable)?;
         let conn = AsyncPgConnection::try_from(self.client).await.map_err(unavailable)?;
         Ok(Own { conn: Box::new(conn), _place: self.place })
     }

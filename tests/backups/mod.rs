@@ -8,6 +8,7 @@ mod hostile;
 mod keep;
 mod last;
 mod list;
+mod midst;
 mod real;
 mod restore;
 mod restore_crash;

@@ -176,8 +176,7 @@ async fn read(open: &OpenBackup, leave: &Leave, piece: Piece) -> Result<Bytes> {
         Piece::Stored(object) => object,
     };
     let bytes = object.bytes;
-    leave.check(bytes).await?;
-    let frame = open.frame(object).await?;
+    let frame = leave.read(bytes, open.frame(object)).await?;
     if length(frame.len()) == bytes {
         return Ok(frame);
     }

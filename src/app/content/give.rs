@@ -34,8 +34,7 @@ impl App {
         let read = move |(part, skip): (Part, usize)| {
             let (app, leave, key, name) = (app.clone(), leave.clone(), key.clone(), blob.part(&part));
             async move {
-                leave.check(part.bytes.into()).await?;
-                let plain = app.vault.part(key, name).await?;
+                let plain = leave.read(part.bytes.into(), app.vault.part(key, name)).await?;
                 if plain.len() != usize::try_from(part.bytes).unwrap_or(0) {
                     return Err(Error::internal("content", "a part has another length than was noted"));
                 }
@@ -63,21 +62,32 @@ impl Leave {
         Self { app, op, asked: Arc::default() }
     }
 
-    /// Refuses a caller who may not have so many bytes more.
-    pub async fn check(&self, bytes: i64) -> Result<()> {
+    /// Reads so many bytes for a caller who may have them. Why they can't be read is told only to who still may have them.
+    pub async fn read<T>(&self, bytes: i64, read: impl Future<Output = Result<T>>) -> Result<T> {
+        self.check(bytes).await?;
+        match read.await {
+            Err(error) => self.ask().await.and(Err(error)),
+            read => read,
+        }
+    }
+
+    async fn check(&self, bytes: i64) -> Result<()> {
         let mut asked = self.asked.lock().await;
         let (at, left) = match *asked {
             Some((at, left)) if at.elapsed() < LEAVE.0 && left >= bytes => (at, left),
             _ => {
                 let at = Instant::now();
-                let read =
-                    self.app.db.read(self.op.clone(), "content-still-given", (), |_, ()| async { Ok(()) }.boxed());
-                read.await?;
+                self.ask().await?;
                 (at, LEAVE.1)
             }
         };
         *asked = Some((at, left - bytes));
         Ok(())
+    }
+
+    async fn ask(&self) -> Result<()> {
+        let read = self.app.db.read(self.op.clone(), "content-still-given", (), |_, ()| async { Ok(()) }.boxed());
+        read.await
     }
 }
 
