@@ -5,16 +5,15 @@
 //! the manifest last.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use tokio::sync::Semaphore;
+use futures::{FutureExt as _, TryStreamExt as _};
 
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
 use crate::app::backups::{OpenBackup, StoredObject};
+use crate::app::content::beside;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::backup::Backup;
@@ -27,9 +26,6 @@ use crate::store::{backups, claims, copies};
 
 /// Bytes of content, and contents, that a batch copies before it notes them.
 const BATCH: (i64, usize) = (256 << 20, 5000);
-
-/// Objects that are under way at most, and KiB of them.
-const UNDER_WAY: (usize, u32) = (32, 16 << 10);
 
 /// How long to leave a store alone that can't be reached or is full, unless it answers before or there is a new backup.
 const AWAY: Duration = Duration::from_secs(60);
@@ -151,16 +147,8 @@ impl CopyBackups {
     }
 
     async fn copy(&self, open: &OpenBackup, objects: Vec<StoredObject>) -> Result<()> {
-        let room = Arc::new(Semaphore::new(UNDER_WAY.1 as usize));
-        let copy = |object: StoredObject| {
-            let room = room.clone();
-            async move {
-                let wanted = u32::try_from(object.bytes >> 10).unwrap_or(u32::MAX).clamp(1, UNDER_WAY.1);
-                let _room = room.acquire_many(wanted).await.map_err(|e| Error::internal("copying", e))?;
-                open.copy(object).await
-            }
-        };
-        futures::stream::iter(objects).map(copy).buffered(UNDER_WAY.0).try_collect::<()>().await?;
+        let objects = futures::stream::iter(objects);
+        beside(objects, |object| object.bytes, |object| open.copy(object)).try_collect::<()>().await?;
         self.app.vault.settle_copies().await
     }
 

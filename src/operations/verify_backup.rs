@@ -2,11 +2,16 @@
 //!
 //! It changes nothing but what is known of the backup. Content is read in batches, each with the lease renewed beside it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, TryStreamExt as _};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
+use crate::app::backups::KeptBlob;
+use crate::app::content::beside;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Result};
@@ -18,9 +23,6 @@ use crate::store::tx::Tx;
 
 /// Bytes of content that a batch reads at least, unless it comes to the end.
 const BATCH: i64 = 256 << 20;
-
-/// Contents that are read beside each other.
-const BESIDE: usize = 3;
 
 /// What it needs.
 pub(super) struct VerifyBackup {
@@ -63,9 +65,14 @@ impl Work for VerifyBackup {
             })
             .collect();
         let done = i64::try_from(batch.len()).unwrap_or(i64::MAX);
-        let open = &open;
-        let checks = futures::stream::iter(batch).map(|kept| async move { open.check_blob(&kept).await });
-        checks.buffered(BESIDE).try_collect::<()>().await?;
+        let open = Arc::new(open);
+        // In tasks of their own: what is read is hashed on all processors.
+        let check = |kept: KeptBlob| {
+            let open = open.clone();
+            let check = AbortOnDropHandle::new(tokio::spawn(async move { open.check_blob(&kept).await }));
+            async { check.await.map_err(|e| Error::internal("verification", e))? }
+        };
+        beside(futures::stream::iter(batch), KeptBlob::at_once, check).try_collect::<()>().await?;
         let ended = so_far.done + done >= total;
         Ok(if ended { Outside::Done } else { Outside::More(Units { done, total }) })
     }

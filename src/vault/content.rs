@@ -4,20 +4,39 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::domain::blob::ContentId;
 
-/// Takes bytes in, and gives the ids of all of them.
-pub struct Content {
-    keyed: blake3::Hasher,
-    sha256: Context,
-}
+/// Takes bytes in, and gives the id of all of them within their tenant.
+pub struct ContentHash(blake3::Hasher);
 
-impl Content {
+impl ContentHash {
     pub(super) fn keyed(key: &[u8; 32]) -> Self {
-        Self { keyed: blake3::Hasher::new_keyed(key), sha256: Context::new(&SHA256) }
+        Self(blake3::Hasher::new_keyed(key))
     }
 
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.keyed.update(bytes);
+        self.0.update(bytes);
+    }
+
+    /// The id.
+    pub fn finish(self) -> ContentId {
+        ContentId(*self.0.finalize().as_bytes())
+    }
+}
+
+/// Takes bytes in, and gives both ids of all of them.
+pub struct Content {
+    hash: ContentHash,
+    sha256: Context,
+}
+
+impl Content {
+    pub(super) fn new(hash: ContentHash) -> Self {
+        Self { hash, sha256: Context::new(&SHA256) }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
         self.sha256.update(bytes);
     }
 
@@ -25,6 +44,6 @@ impl Content {
     pub fn finish(self) -> (ContentId, [u8; 32]) {
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(self.sha256.finish().as_ref());
-        (ContentId(*self.keyed.finalize().as_bytes()), sha256)
+        (self.hash.finish(), sha256)
     }
 }

@@ -4,7 +4,7 @@ use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 
-use super::content::Content;
+use super::content::{Content, ContentHash};
 use crate::authn::seal::random;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::KeyId;
@@ -48,8 +48,13 @@ impl TenantKey {
 
     /// The content id of bytes that are still to come. Equal bytes of one tenant have the same, those of two tenants do not, so
     /// nobody learns from it what another tenant has.
+    pub fn content_hash(&self) -> Result<ContentHash> {
+        Ok(ContentHash::keyed(&self.derive(&[b"content"])?))
+    }
+
+    /// The same, and their SHA-256.
     pub fn content(&self) -> Result<Content> {
-        Ok(Content::keyed(&self.derive(&[b"content"])?))
+        self.content_hash().map(Content::new)
     }
 
     /// A secret of an archive that has this content, for whoever has the passphrase.

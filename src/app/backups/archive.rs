@@ -19,7 +19,7 @@ use serde_json::json;
 use tar::{EntryType, Header};
 
 use super::open::{KeptBlob, OpenBackup, StoredObject};
-use crate::app::content::{AHEAD, Leave};
+use crate::app::content::{Leave, beside};
 use crate::context::OpContext;
 use crate::domain::backup::Segment;
 use crate::domain::blob::{Sha256, hex};
@@ -166,7 +166,8 @@ impl Archive {
                 Ok(bytes.slice(usize::try_from(skip).unwrap_or(usize::MAX)..))
             }
         };
-        futures::stream::iter(wanted).map(read).buffered(AHEAD).boxed()
+        let bytes = |wanted: &Result<(Piece, i64)>| wanted.as_ref().map_or(0, |(piece, _)| piece.bytes());
+        beside(futures::stream::iter(wanted), bytes, read).boxed()
     }
 }
 

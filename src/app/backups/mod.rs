@@ -17,7 +17,7 @@ pub use change::UpdateBackup;
 pub(crate) use copies::copy_soon;
 pub use create::Begun;
 pub use download::{Download, NewDownload};
-pub(crate) use open::{OpenBackup, StoredObject};
+pub(crate) use open::{KeptBlob, OpenBackup, StoredObject};
 pub use restore::Restoring;
 pub(super) use restore::begin_again;
 pub(crate) use restore::{land, put_back};

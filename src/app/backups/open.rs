@@ -63,6 +63,11 @@ impl KeptBlob {
         format!("the content {}", self.blob.id)
     }
 
+    /// Bytes of it that are read at once.
+    pub fn at_once(&self) -> i64 {
+        self.blob.parts.iter().map(|part| i64::from(part.bytes)).max().unwrap_or(0)
+    }
+
     /// Its parts.
     pub fn objects(&self) -> impl Iterator<Item = StoredObject> {
         self.blob.parts.iter().map(|part| {
@@ -252,12 +257,12 @@ impl OpenBackup {
     /// Reads a blob, and wants what it had.
     pub async fn check_blob(&self, kept: &KeptBlob) -> Result<()> {
         let key = self.app.vault.key(kept.blob.tenant, kept.blob.key).await?;
-        let mut content = key.content()?;
+        let mut content = key.content_hash()?;
         for part in &kept.blob.parts {
             let plain = self.app.vault.part(key.clone(), kept.blob.part(part)).await;
             content.update(&plain.map_err(|error| corrupt(error, &kept.what()))?);
         }
-        if content.finish().0 != kept.content {
+        if content.finish() != kept.content {
             return Err(broken(&kept.what(), "is not what it was"));
         }
         for object in kept.objects() {

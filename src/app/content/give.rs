@@ -8,7 +8,7 @@ use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use tokio::sync::Mutex;
 
-use super::Chunk;
+use super::{Chunk, beside};
 use crate::app::App;
 use crate::context::OpContext;
 use crate::domain::blob::{Blob, Part};
@@ -16,9 +16,6 @@ use crate::domain::error::{Error, Result};
 
 /// Bytes of a chunk that is given out.
 const CHUNK_BYTES: usize = 256 * 1024;
-
-/// Parts that are read ahead of those that are taken.
-pub(in crate::app) const AHEAD: usize = 2;
 
 /// Content that is given out.
 pub type Given = BoxStream<'static, Result<Chunk>>;
@@ -41,7 +38,8 @@ impl App {
                 Ok(plain.slice(skip..))
             }
         };
-        Ok(chunks(futures::stream::iter(parts).map(read).buffered(AHEAD).boxed(), offset))
+        let plain = |(part, _): &(Part, usize)| part.bytes.into();
+        Ok(chunks(beside(futures::stream::iter(parts), plain, read).boxed(), offset))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Content in the object store: how it comes in and goes out, and how what nobody has any more is removed.
 
+mod beside;
 mod collect;
 mod give;
 mod key;
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub(crate) use beside::beside;
 pub use give::Given;
-pub(super) use give::{AHEAD, Leave, chunks, gathered};
+pub(super) use give::{Leave, chunks, gathered};
 pub(super) use receive::{Received, receive};
 pub(super) use upload::{key, uploader};
 
