@@ -20,13 +20,14 @@ pub(crate) fn beside<I, T, F>(
 where
     F: Future<Output = Result<T>>,
 {
-    let room = Arc::new(Semaphore::new(UNDER_WAY.1 as usize));
+    let (room, work) = (Arc::new(Semaphore::new(UNDER_WAY.1 as usize)), Arc::new(work));
     let done = items.map(move |item| {
         let wanted = u32::try_from(bytes(&item) >> 10).unwrap_or(u32::MAX).clamp(1, UNDER_WAY.1);
-        let (room, work) = (room.clone(), work(item));
+        let (room, work) = (room.clone(), work.clone());
         async move {
             let taken = room.acquire_many_owned(wanted).await.map_err(|e| Error::internal("room", e))?;
-            Ok((work.await?, taken))
+            // Called no sooner, so that nothing begins for which there is no room.
+            Ok((work(item).await?, taken))
         }
     });
     done.buffered(UNDER_WAY.0).map_ok(|(done, _)| done)
