@@ -166,7 +166,10 @@ impl Archive {
                 Ok(bytes.slice(usize::try_from(skip).unwrap_or(usize::MAX)..))
             }
         };
-        let bytes = |wanted: &Result<(Piece, i64)>| wanted.as_ref().map_or(0, |(piece, _)| piece.bytes());
+        let bytes = |wanted: &Result<(Piece, i64)>| match wanted {
+            Ok((Piece::Stored(object), _)) => object.bytes,
+            _ => 0,
+        };
         beside(futures::stream::iter(wanted), bytes, read).boxed()
     }
 }

@@ -7,11 +7,17 @@ use tokio::sync::Semaphore;
 
 use crate::domain::error::{Error, Result};
 
-/// Things that are under way at most, and KiB of them.
-const UNDER_WAY: (usize, u32) = (32, 16 << 10);
+/// KiB of what is under way at most.
+const ROOM: u32 = 16 << 10;
+
+/// KiB that whatever has bytes takes at least, so that not too many are under way.
+const LEAST: u32 = 512;
+
+/// Things whose results wait to be taken at most.
+const AHEAD: usize = 128;
 
 /// Does something with each, some of it beside each other. The results come in order, and what each takes counts until its result is
-/// taken.
+/// taken; what has no bytes takes nothing.
 pub(crate) fn beside<I, T, F>(
     items: impl Stream<Item = I>,
     bytes: impl Fn(&I) -> i64,
@@ -20,9 +26,12 @@ pub(crate) fn beside<I, T, F>(
 where
     F: Future<Output = Result<T>>,
 {
-    let (room, work) = (Arc::new(Semaphore::new(UNDER_WAY.1 as usize)), Arc::new(work));
+    let (room, work) = (Arc::new(Semaphore::new(ROOM as usize)), Arc::new(work));
     let done = items.map(move |item| {
-        let wanted = u32::try_from(bytes(&item) >> 10).unwrap_or(u32::MAX).clamp(1, UNDER_WAY.1);
+        let wanted = match bytes(&item) {
+            0 => 0,
+            bytes => u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(LEAST, ROOM),
+        };
         let (room, work) = (room.clone(), work.clone());
         async move {
             let taken = room.acquire_many_owned(wanted).await.map_err(|e| Error::internal("room", e))?;
@@ -30,5 +39,5 @@ where
             Ok((work(item).await?, taken))
         }
     });
-    done.buffered(UNDER_WAY.0).map_ok(|(done, _)| done)
+    done.buffered(AHEAD).map_ok(|(done, _)| done)
 }
