@@ -58,8 +58,10 @@ impl Work for CopyBackups {
         }
     }
 
-    async fn inside(&self, _: &mut Tx, _: &Job, _: CopyBackupsStep) -> Result<Next<CopyBackupsStep>> {
-        Ok(Next::Done(Vec::new()))
+    async fn inside(&self, tx: &mut Tx, _: &Job, _: CopyBackupsStep) -> Result<Next<CopyBackupsStep>> {
+        // Whoever has published a backup since the outside part looked relies on this operation.
+        let more = copies::store(tx).await?.is_some() && copies::next(tx).await?.is_some();
+        Ok(if more { Next::Step(CopyBackupsStep::Copy) } else { Next::Done(Vec::new()) })
     }
 
     async fn undo(&self, tx: &mut Tx, _: &Job, why: &Failure) -> Result<()> {
@@ -110,7 +112,10 @@ impl CopyBackups {
         let total = i64::try_from(blobs.len()).unwrap_or(i64::MAX);
         let left = i64::try_from(missing.len() - batch.len()).unwrap_or(0);
         if batch.is_empty() {
-            self.copy(&open, open.objects()).await?;
+            let mut own = open.objects();
+            let manifest = own.split_off(own.len().saturating_sub(1));
+            self.copy(&open, own).await?;
+            self.copy(&open, manifest).await?;
             fail::fail_point!("copy.backup");
             self.note_backup(job, store, id).await?;
         } else {

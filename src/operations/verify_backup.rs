@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{FutureExt as _, TryStreamExt as _};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
@@ -69,7 +70,8 @@ impl Work for VerifyBackup {
         // In tasks of their own: what is read is hashed on all processors.
         let check = |kept: KeptBlob| {
             let open = open.clone();
-            let check = AbortOnDropHandle::new(tokio::spawn(async move { open.check_blob(&kept).await }));
+            let check =
+                AbortOnDropHandle::new(tokio::spawn(async move { open.check_blob(&kept).await }.in_current_span()));
             async { check.await.map_err(|e| Error::internal("verification", e))? }
         };
         beside(futures::stream::iter(batch), KeptBlob::at_once, check).try_collect::<()>().await?;

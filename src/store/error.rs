@@ -24,7 +24,7 @@ pub fn failed(error: DieselError) -> Error {
             if let Some(reason) = message.strip_prefix("landlord:").and_then(Reason::parse) {
                 return refused_by_rule(reason);
             }
-            if message.starts_with("canceling statement due to") {
+            if TOO_LONG.contains(&message) {
                 return held(error);
             }
             if is_outage(message) {
@@ -77,11 +77,13 @@ pub fn unavailable(source: impl std::fmt::Display) -> Error {
     .into()
 }
 
-/// Something else had what the transaction needs for too long. The transaction has ended, so nothing was changed.
+/// What Postgres says when something else had what a statement needs for too long.
+const TOO_LONG: [&str; 2] = ["canceling statement due to lock timeout", "canceling statement due to statement timeout"];
+
+/// Something else had what the transaction needs for too long.
 fn held(source: DieselError) -> Error {
     tracing::warn!(error = %source, "a statement was not done in time");
-    let text =
-        "what the call needs is held by another change, or the database is busy; nothing was changed: repeat the call";
+    let text = "what the call needs is held by another change, or the database is busy: repeat the call with the same request_id";
     Refusal::new(Reason::StoreUnavailable, text).retry_after(std::time::Duration::from_secs(1)).into()
 }
 

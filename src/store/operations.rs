@@ -81,23 +81,20 @@ pub async fn exclusive(tx: &mut Tx) -> Result<Option<Operation>> {
     row.map(operation).transpose()
 }
 
-/// Whether an operation of that kind is unfinished on the transaction's tenant.
-pub async fn is_unfinished(tx: &mut Tx, kind: Kind) -> Result<bool> {
+/// Holds what is unfinished of a kind on the transaction's tenant, so that it does not end before this commits, and lets it look again
+/// whether what it waits for is there. Says whether there is any.
+pub async fn wake(tx: &mut Tx, kind: Kind) -> Result<bool> {
+    let tenant = tx.tenant().0;
     let unfinished =
-        o::table.filter(o::tenant_id.eq(tx.tenant().0)).filter(o::kind.eq(kind.name())).filter(o::ended_at.is_null());
-    diesel::select(diesel::dsl::exists(unfinished)).get_result(tx.conn()).await.map_err(failed)
-}
-
-/// Lets the operations of a kind that wait for something on the transaction's tenant look again whether it is there.
-pub async fn wake(tx: &mut Tx, kind: Kind) -> Result<()> {
+        o::table.filter(o::tenant_id.eq(tenant)).filter(o::kind.eq(kind.name())).filter(o::ended_at.is_null());
+    let held: Vec<Uuid> = unfinished.select(o::id).for_no_key_update().load(tx.conn()).await.map_err(failed)?;
     let waiting = o::table
-        .filter(o::tenant_id.eq(tx.tenant().0))
-        .filter(o::kind.eq(kind.name()))
-        .filter(o::ended_at.is_null())
+        .filter(o::tenant_id.eq(tenant))
+        .filter(o::id.eq_any(&held))
         .filter(o::owner.is_null())
         .filter(o::waiting_for.ne(""));
     diesel::update(waiting).set(o::run_after.eq(clock_timestamp())).execute(tx.conn()).await.map_err(failed)?;
-    Ok(())
+    Ok(!held.is_empty())
 }
 
 /// The refusal that names the operation in the way.

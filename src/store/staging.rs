@@ -95,10 +95,10 @@ fn unknown(table: &str, column: &Column) -> Error {
 /// What the database can't read is not what it wrote.
 fn broken(error: tokio_postgres::Error) -> Error {
     let Some(told) = error.as_db_error() else { return unavailable(error) };
-    // Classes of SQLSTATE: bad data, and bad use of COPY.
+    // Classes of SQLSTATE: bad data, and bad use of COPY; what may be otherwise the next time.
     match &told.code().code()[..2] {
         "22" | "08" => corrupt(told.message()),
-        "57" | "53" => unavailable(error),
+        "25" | "40" | "53" | "55" | "57" | "58" => unavailable(error),
         _ => Error::internal("rows of a backup", error),
     }
 }

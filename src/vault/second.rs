@@ -48,8 +48,11 @@ impl Vault {
     pub async fn copy_key(&self, tenant: TenantUid, id: KeyId) -> Result<()> {
         let (path, (first, second)) = (key_path(tenant, id), self.both()?);
         for (from, to) in [(second, first), (first, second)] {
-            if self.key_in(to, id, &path).await.is_ok() {
-                continue;
+            match self.key_in(to, id, &path).await {
+                Ok(_) => continue,
+                Err(error) if error.reason() == Some(Reason::KeyUnavailable) => {}
+                // What can't be asked may have it.
+                Err(error) => return Err(error),
             }
             self.key_in(from, id, &path).await?;
             // What is there is not the key, or it would have been read.

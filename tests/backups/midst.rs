@@ -34,12 +34,11 @@ async fn stopped(server: &TestServer, place: &str) -> Process {
     process
 }
 
-/// Deletes a tenant that is in use, at once.
-async fn erase(operator: &Api, tenant: &str) {
+/// Begins to delete a tenant that is in use.
+async fn erase(operator: &Api, tenant: &str) -> Option<v1::Operation> {
     let settings = v1::Settings { force_delete_enabled: Some(true), ..Default::default() };
     operator.set(settings, &["force_delete_enabled"]).await.unwrap();
-    let begun = operator.delete_by_force(tenant, "Acme").await.unwrap();
-    operator.succeed(begun.operation).await;
+    operator.delete_by_force(tenant, "Acme").await.unwrap().operation
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,8 +77,9 @@ async fn a_tenant_that_is_erased_in_the_middle_of_a_backup_is_gone_with_it() {
     let (idle, acme, anna, _) = stage().await;
     anna.begin(&acme, &[]).await.unwrap();
     let worker = stopped(&idle, "backup.copied").await;
+    let begun = erase(&idle.operator().await, &acme).await;
     let eraser = TestServer::on(idle.database.clone(), &[]).await;
-    erase(&eraser.operator().await, &acme).await;
+    eraser.operator().await.succeed(begun).await;
     goes_on_and_leaves_nothing(worker, &eraser).await;
 }
 
@@ -88,13 +88,13 @@ async fn a_tenant_that_is_erased_in_the_middle_of_its_restore_does_not_come_back
     let (idle, acme, anna, backup) = stage().await;
     let begun = anna.restore(whole(&backup.name)).await.unwrap().operation.unwrap();
     let worker = stopped(&idle, "restore.put-back").await;
+    // The worker holds the tenant until the database has had enough of that.
+    idle.operator().await.exchanged(&acme).await.cancel(&begun.name).await.unwrap();
     let eraser = TestServer::on(idle.database.clone(), &[]).await;
     let operator = eraser.operator().await;
-    let acting = operator.exchanged(&acme).await;
-    // The worker holds the tenant until the database has had enough of that.
-    eventually("the restore is to be cancelled", || async { acting.cancel(&begun.name).await.ok() }).await;
     assert_eq!(operator.wait(&begun.name).await.state(), v1::operation::State::Cancelled);
-    erase(&operator, &acme).await;
+    let begun = erase(&operator, &acme).await;
+    operator.succeed(begun).await;
     goes_on_and_leaves_nothing(worker, &eraser).await;
 }
 
@@ -117,7 +117,9 @@ async fn a_download_ends_when_the_tenant_is_erased() {
     let request = v1::DownloadBackupRequest { name: backup.name, offset: 0, ..Default::default() };
     let mut stream = anna.client.backups().download_backup(request).await.unwrap().into_inner();
     stream.try_next().await.unwrap();
-    erase(&server.operator().await, &acme).await;
+    let operator = server.operator().await;
+    let begun = erase(&operator, &acme).await;
+    operator.succeed(begun).await;
     let ended = loop {
         match stream.try_next().await {
             Ok(Some(_)) => {}

@@ -15,7 +15,7 @@ use v1::upload_backup_request::Content as Uploaded;
 use crate::assets::{s3, store};
 use crate::support::assets::{CHUNK, header, sha256};
 use crate::support::backups::whole;
-use crate::support::client::{Api, eventually};
+use crate::support::client::Api;
 use crate::support::files::real_files;
 use crate::support::lifecycle::ADMIN_PASSWORD;
 use crate::support::process::Process;
@@ -257,15 +257,9 @@ async fn comes_back(count: usize, megabytes: u64, seed: u64, service: Option<&s3
 
     let (anna, since) = (anna_at(&server).await, Instant::now());
     let begun = anna.restore(whole(&before.name)).await.unwrap().operation;
-    let anna = eventually("the tenant is back", || async {
-        let api = Api::connect(server.address).await;
-        let session = api.session("anna@acme", ADMIN_PASSWORD).await.ok()?;
-        Some(api.with_token(&session.access_token))
-    })
-    .await;
     succeeds(&server, begun).await;
     told("restored", since, bytes);
-    assert_eq!(contents(&anna, &acme).await, first);
+    assert_eq!(contents(&anna_at(&server).await, &acme).await, first);
     first.retain(|name, _| gone.contains(name));
     compare(&server, "anna@acme", &first).await;
     println!("{} MiB in memory at most", peak(&server));

@@ -168,6 +168,7 @@ impl Archive {
         };
         let bytes = |wanted: &Result<(Piece, i64)>| match wanted {
             Ok((Piece::Stored(object), _)) => object.bytes,
+            Ok((Piece::Here(plain), _)) if plain.len() > BLOCK => length(plain.len()),
             _ => 0,
         };
         beside(futures::stream::iter(wanted), bytes, read).boxed()

@@ -43,11 +43,8 @@ impl App {
 
 /// Begins to copy the backups of the transaction's tenant, if there is a second store; what waits for the store looks again.
 pub(crate) async fn copy_soon(tx: &mut Tx) -> Result<()> {
-    if copies::store(tx).await?.is_none() {
+    if copies::store(tx).await?.is_none() || operations::wake(tx, Kind::CopyBackups).await? {
         return Ok(());
-    }
-    if operations::is_unfinished(tx, Kind::CopyBackups).await? {
-        return operations::wake(tx, Kind::CopyBackups).await;
     }
     let landlord = OpContext::system(Purpose::Content, None).actor();
     operations::enqueue(tx, &Params::CopyBackups {}, &landlord).await.map(|_| ())

@@ -26,17 +26,24 @@ pub(crate) fn beside<I, T, F>(
 where
     F: Future<Output = Result<T>>,
 {
-    let (room, work) = (Arc::new(Semaphore::new(ROOM as usize)), Arc::new(work));
-    let done = items.map(move |item| {
+    let room = Arc::new(Semaphore::new(ROOM as usize));
+    // One after the other: what comes first has its room first, or those behind it could take all of it and wait for it.
+    let placed = items.then(move |item| {
         let wanted = match bytes(&item) {
             0 => 0,
             bytes => u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(LEAST, ROOM),
         };
-        let (room, work) = (room.clone(), work.clone());
+        let room = room.clone();
         async move {
             let taken = room.acquire_many_owned(wanted).await.map_err(|e| Error::internal("room", e))?;
-            // Called no sooner, so that nothing begins for which there is no room.
-            Ok((work(item).await?, taken))
+            Ok((item, taken))
+        }
+    });
+    let done = placed.map(move |placed: Result<_>| {
+        let begun = placed.map(|(item, taken)| (work(item), taken));
+        async move {
+            let (work, taken) = begun?;
+            Ok((work.await?, taken))
         }
     });
     done.buffered(AHEAD).map_ok(|(done, _)| done)

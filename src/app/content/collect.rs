@@ -30,7 +30,7 @@ impl App {
         let op = OpContext::system(Purpose::Content, Some(tenant));
         let begun = self.db.change(op, "begin-collection", (), |tx, ()| {
             async move {
-                if operations::is_unfinished(tx, Kind::CollectContent).await? {
+                if operations::wake(tx, Kind::CollectContent).await? {
                     return Ok(());
                 }
                 let actor = tx.op().actor();

@@ -64,7 +64,7 @@ impl Leave {
     pub async fn read<T>(&self, bytes: i64, read: impl Future<Output = Result<T>>) -> Result<T> {
         self.check(bytes).await?;
         match read.await {
-            Err(error) => self.ask().await.and(Err(error)),
+            Err(error) => self.still(Instant::now()).await.and(Err(error)),
             read => read,
         }
     }
@@ -73,19 +73,25 @@ impl Leave {
         let mut asked = self.asked.lock().await;
         let (at, left) = match *asked {
             Some((at, left)) if at.elapsed() < LEAVE.0 && left >= bytes => (at, left),
-            _ => {
-                let at = Instant::now();
-                self.ask().await?;
-                (at, LEAVE.1)
-            }
+            _ => self.ask().await?,
         };
         *asked = Some((at, left - bytes));
         Ok(())
     }
 
-    async fn ask(&self) -> Result<()> {
+    /// Refuses a caller who did not have it at that time any more.
+    async fn still(&self, at: Instant) -> Result<()> {
+        let mut asked = self.asked.lock().await;
+        if asked.is_none_or(|(asked_at, _)| asked_at < at) {
+            *asked = Some(self.ask().await?);
+        }
+        Ok(())
+    }
+
+    async fn ask(&self) -> Result<(Instant, i64)> {
+        let at = Instant::now();
         let read = self.app.db.read(self.op.clone(), "content-still-given", (), |_, ()| async { Ok(()) }.boxed());
-        read.await
+        read.await.map(|()| (at, LEAVE.1))
     }
 }
 
