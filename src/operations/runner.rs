@@ -191,6 +191,7 @@ impl Runner {
             tokio::select! {
                 () = sleep_until(lost_at) => return,
                 held = beat => match held {
+                    Ok(Beat::Ended) => std::future::pending().await,
                     Ok(Beat::Over) => return,
                     Ok(beat) => {
                         lost_at = asked_at + self.config.lease;

@@ -186,6 +186,8 @@ pub enum Beat {
     GoOn,
     /// Stop, and undo it.
     Cancel,
+    /// Nothing: the worker itself has just ended it.
+    Ended,
     /// The claim is over.
     Over,
 }
@@ -195,10 +197,18 @@ pub async fn heartbeat(tx: &mut Tx, claim: &Claim, lease: Duration) -> Result<Be
     let held = diesel::update(held(claim)).set(o::lease_until.eq((from_now(lease)).nullable())).returning(o::state);
     let state: Option<String> = held.get_result(tx.conn()).await.optional().map_err(failed)?;
     Ok(match state {
+        None if ended(tx, claim).await? => Beat::Ended,
         None => Beat::Over,
         Some(state) if state == State::Cancelling.name() => Beat::Cancel,
         Some(_) => Beat::GoOn,
     })
+}
+
+/// Whether the operation has ended as only who works on it ends it.
+async fn ended(tx: &mut Tx, claim: &Claim) -> Result<bool> {
+    let own = [State::Succeeded.name(), State::Failed.name()];
+    let row = o::table.find((claim.tenant.0, claim.id.0)).filter(o::epoch.eq(claim.epoch)).filter(o::state.eq_any(own));
+    diesel::select(diesel::dsl::exists(row)).get_result(tx.conn()).await.map_err(failed)
 }
 
 /// Gives an unfinished operation back, for anybody to go on with at once.
