@@ -317,6 +317,28 @@ async fn another_worker_copies_it_when_the_first_one_is_killed_anywhere() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_made_while_the_copying_ends_is_copied_too() {
+    let maker = TestServer::start().await;
+    let (acme, anna) = maker.administrator("Acme").await;
+    anna.new_asset(&acme, "report", &noise(1000, 1)).await;
+    let first = anna.back_up(&acme).await;
+    let idle = maker.without_workers().await;
+    let folder = tempfile::tempdir().unwrap();
+    let patient = [second(folder.path()), ("operations.lease_ms", "60000".into())];
+    // The content, the backup, and then nothing is left.
+    let worker = Process::with(&idle.database, &[("LANDLORD_STOP_AT", "step.outside:3")], &patient).await.unwrap();
+    worker.stopped().await;
+    let next = TestServer::on(idle.database.clone(), &[second(folder.path())]).await;
+    let anna = next.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
+    copied(&anna, &first).await;
+    let meanwhile = anna.back_up(&acme).await;
+    worker.signal(rustix::process::Signal::CONT);
+    copied(&anna, &meanwhile).await;
+    let copying = anna.operations_of(&acme).await;
+    assert_eq!(copying.iter().filter(|operation| operation.kind == "copy-backups").count(), 1, "by the same operation");
+}
+
 async fn anna_at(process: &Process) -> Api {
     Api::connect(process.address).await.log_in("anna@acme", ADMIN_PASSWORD).await
 }

@@ -48,3 +48,66 @@ where
     });
     done.buffered(AHEAD).map_ok(|(done, _)| done)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is under way, from the beginning of the work until its result is dropped.
+    struct UnderWay(Arc<AtomicI64>, i64);
+
+    impl UnderWay {
+        fn begin(all: &Arc<AtomicI64>, most: &AtomicI64, bytes: i64) -> Self {
+            most.fetch_max(all.fetch_add(bytes, Ordering::SeqCst) + bytes, Ordering::SeqCst);
+            Self(all.clone(), bytes)
+        }
+    }
+
+    impl Drop for UnderWay {
+        fn drop(&mut self) {
+            self.0.fetch_sub(self.1, Ordering::SeqCst);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn all_of_it_comes_in_order_and_no_more_is_under_way_than_there_is_room(
+            sizes in prop::collection::vec((0..20_i64 << 20, 0..4_usize), 0..200),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let (all, most) = (Arc::new(AtomicI64::new(0)), AtomicI64::new(0));
+            let work = |(bytes, pauses): (i64, usize)| {
+                // What is larger than all the room is under way alone.
+                let under_way = UnderWay::begin(&all, &most, bytes.min(16 << 20));
+                async move {
+                    for _ in 0..pauses {
+                        tokio::task::yield_now().await;
+                    }
+                    Ok((bytes, under_way))
+                }
+            };
+            let results = beside(futures::stream::iter(sizes.clone()), |(bytes, _)| *bytes, work);
+            let came = runtime.block_on(results.map_ok(|(bytes, _)| bytes).try_collect::<Vec<_>>()).unwrap();
+            prop_assert_eq!(came, sizes.iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>());
+            // Each counts in whole KiB.
+            prop_assert!(most.load(Ordering::SeqCst) < (16 << 20) + (32 << 10));
+        }
+
+        #[test]
+        fn the_first_error_ends_it(good in 0..50_usize) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let work = |number: usize| async move {
+                if number < good { Ok(number) } else { Err(Error::internal("test", "broken")) }
+            };
+            let mut results = std::pin::pin!(beside(futures::stream::iter(0..100_usize), |_| 1, work));
+            for number in 0..good {
+                prop_assert_eq!(runtime.block_on(results.try_next()).unwrap(), Some(number));
+            }
+            prop_assert!(runtime.block_on(results.try_next()).is_err());
+        }
+    }
+}
