@@ -1,6 +1,5 @@
 //! What happens to a tenant, to rights and to Postgres in the middle of a backup or a restore.
 
-use futures::TryStreamExt as _;
 use landlord::proto::v1;
 use rustix::process::Signal;
 use tonic::Code;
@@ -112,21 +111,18 @@ async fn goes_on_and_leaves_nothing(worker: Process, eraser: &TestServer) {
 async fn a_download_ends_when_the_tenant_is_erased() {
     let server = TestServer::start().await;
     let (acme, anna) = server.administrator("Acme").await;
-    anna.new_asset(&acme, "large", &noise(40 << 20, 1)).await;
-    let backup = anna.back_up(&acme).await;
-    let request = v1::DownloadBackupRequest { name: backup.name, offset: 0, ..Default::default() };
-    let mut stream = anna.client.backups().download_backup(request).await.unwrap().into_inner();
-    stream.try_next().await.unwrap();
+    anna.new_asset(&acme, "report", &noise(1000, 1)).await;
+    let name = anna.back_up(&acme).await.name;
+    let no_worker = [("operations.workers", "0".into())];
+    let stop = [("LANDLORD_STOP_AT", "content.allowed")];
+    let giver = Process::with(&server.database, &stop, &no_worker).await.unwrap();
+    let anna = Api::connect(giver.address).await.log_in("anna@acme", ADMIN_PASSWORD).await;
+    let download = tokio::spawn(async move { anna.archive(&name, 0, usize::MAX).await.map(|_| ()) });
+    giver.stopped().await;
     let operator = server.operator().await;
-    let begun = erase(&operator, &acme).await;
-    operator.succeed(begun).await;
-    let ended = loop {
-        match stream.try_next().await {
-            Ok(Some(_)) => {}
-            ended => break ended,
-        }
-    };
-    assert_refused(ended, Code::Unauthenticated, "TOKEN_INVALID");
+    operator.succeed(erase(&operator, &acme).await).await;
+    giver.signal(Signal::CONT);
+    assert_refused(download.await.unwrap(), Code::Unauthenticated, "TOKEN_INVALID");
 }
 
 #[tokio::test(flavor = "multi_thread")]

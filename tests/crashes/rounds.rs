@@ -70,10 +70,11 @@ async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
 }
 
 /// The failpoints of content, at each of which the tests of assets and backups strike.
-const OF_CONTENT: [&str; 21] = [
+const OF_CONTENT: [&str; 22] = [
     "backup.copied",
     "backup.part.written",
     "collect.removed",
+    "content.allowed",
     "copy.backup",
     "copy.content",
     "copy.key",

@@ -63,6 +63,7 @@ impl Leave {
     /// Reads so many bytes for a caller who may have them. Why they can't be read is told only to who still may have them.
     pub async fn read<T>(&self, bytes: i64, read: impl Future<Output = Result<T>>) -> Result<T> {
         self.check(bytes).await?;
+        fail::fail_point!("content.allowed");
         match read.await {
             Err(error) => self.still(Instant::now()).await.and(Err(error)),
             read => read,
