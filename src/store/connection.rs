@@ -99,7 +99,9 @@ impl Address {
                 client
             }
         };
-        let limits = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5min'; SET timezone = 'UTC'; SET jit = off";
+        // What is restored is sorted first; few have such a connection at the same time.
+        let limits = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5min'; SET timezone = 'UTC';
+                      SET jit = off; SET work_mem = '64MB'";
         client.batch_execute(limits).await.map_err(bad)?;
         Ok(Copies { client, place })
     }

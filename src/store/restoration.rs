@@ -136,41 +136,55 @@ impl Applied<'_> {
         ))
     }
 
+    /// The columns that rows bring along, and what they have in them, as an expression on `s`.
+    fn brought(&self) -> impl Iterator<Item = (&str, String)> {
+        let Rule { table, own, instead, .. } = self.rule;
+        self.laid.columns(table).filter(|column| *column != "tenant_id" && !own.contains(column)).map(|column| {
+            let instead = instead.iter().find(|(of, _)| *of == column);
+            (column, instead.map_or_else(|| format!("s.{column}"), |(_, value)| (*value).to_owned()))
+        })
+    }
+
+    /// Changes the rows that are there and otherwise.
+    fn change(&self) -> Option<String> {
+        let Rule { table, key, born_with, touch, anew, .. } = self.rule;
+        let stays = |column: &str| key.contains(&column) || born_with.contains(&column);
+        let sets: Vec<_> = self.brought().filter(|(column, _)| !stays(column)).collect();
+        if *anew || sets.is_empty() {
+            return None;
+        }
+        let set = sets.iter().map(|(column, _)| format!("{column} = s.{column}")).join(", ");
+        let row = |of: &str| sets.iter().map(|(column, _)| format!("{of}.{column}")).join(", ");
+        // What was uploaded may have the id of another kind of asset, for which it may take another privilege.
+        let keys: Vec<_> = key.iter().chain((*table == "assets").then_some(&"kind")).collect();
+        let (same, keys) = (keys.iter().map(|key| format!("s.{key} = t.{key}")).join(" AND "), keys.iter().join(", "));
+        let values = sets.iter().map(|(column, value)| format!("{value} AS {column}")).join(", ");
+        Some(format!(
+            "UPDATE {table} t SET {set}{touch} FROM (SELECT {keys}, {values} FROM {} WHERE {}) s
+             WHERE t.tenant_id = current_tenant() AND {same} AND ({}) IS DISTINCT FROM ({}) AND NOT ({})",
+            self.laid_out(),
+            self.comes(),
+            row("t"),
+            row("s"),
+            self.fixed(),
+        ))
+    }
+
+    /// Adds the rows that are missing, in the order of their keys: so each index grows in one place.
     fn add(&self) -> String {
-        let Rule { table, key, born_with, own, instead, touch, anew, .. } = self.rule;
-        let adds: Vec<_> = self.laid.columns(table).filter(|column| !own.contains(column)).collect();
-        let value = |column: &&str| {
-            if *column == "tenant_id" {
-                return "current_tenant()".to_owned();
-            }
-            let instead = instead.iter().find(|(of, _)| of == column);
-            instead.map_or_else(|| format!("s.{column}"), |(_, value)| (*value).to_owned())
-        };
-        let values = adds.iter().map(value).join(", ");
-        let stays = |column: &&&str| **column == "tenant_id" || key.contains(*column) || born_with.contains(*column);
-        let sets: Vec<_> = adds.iter().filter(|column| !stays(column)).collect();
-        let conflict = match (anew, sets.is_empty()) {
-            (true, _) => String::new(),
-            (false, true) => format!("ON CONFLICT (tenant_id, {}) DO NOTHING", key.join(", ")),
-            (false, false) => {
-                let set = sets.iter().map(|column| format!("{column} = EXCLUDED.{column}")).join(", ");
-                let row = |of: &str| sets.iter().map(|column| format!("{of}.{column}")).join(", ");
-                // What was uploaded may have the id of another kind of asset, for which it may take another privilege.
-                let kind = if *table == "assets" { " AND t.kind = EXCLUDED.kind" } else { "" };
-                format!(
-                    "ON CONFLICT (tenant_id, {}) DO UPDATE SET {set}{touch}
-                     WHERE ({}) IS DISTINCT FROM ({}) AND NOT ({}){kind}",
-                    key.join(", "),
-                    row("t"),
-                    row("EXCLUDED"),
-                    self.fixed(),
-                )
-            }
-        };
-        let (laid_out, comes) = (self.laid_out(), self.comes());
+        let Rule { table, key, with, .. } = self.rule;
+        let with = with.iter().map(|(column, value)| (*column, (*value).to_owned()));
+        let (columns, values): (Vec<_>, Vec<_>) = self.brought().chain(with).unzip();
         format!(
-            "INSERT INTO {table} AS t ({}) SELECT {values} FROM {laid_out} WHERE {comes} {conflict}",
-            adds.join(", ")
+            "INSERT INTO {table} (tenant_id, {}) SELECT current_tenant(), {} FROM {} WHERE ({})
+                 AND NOT EXISTS (SELECT FROM {table} t WHERE t.tenant_id = current_tenant() AND {})
+             ORDER BY {}",
+            columns.join(", "),
+            values.join(", "),
+            self.laid_out(),
+            self.comes(),
+            self.same(),
+            key.iter().map(|key| format!("s.{key}")).join(", "),
         )
     }
 }
@@ -207,9 +221,7 @@ pub async fn bring_back(tx: &mut Tx, laid: &LaidOut, named: &[AssetId]) -> Resul
         others.execute(tx.conn()).await.map_err(failed)?;
     }
     check_content(tx, laid).await?;
-    for applied in laid.rules() {
-        run(tx, &applied.add()).await?;
-    }
+    merge(tx, laid).await?;
     let first = format!("SELECT id FROM staged_assets s WHERE {} ORDER BY 1 LIMIT {RESULTS}", laid.of_these_kinds("s"));
     let first: Vec<Row> = diesel::sql_query(first).load(tx.conn()).await.map_err(failed)?;
     Ok(first.into_iter().map(|row| AssetId(row.id)).collect())
@@ -241,9 +253,10 @@ pub async fn replace(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
     if laid.has("tenants") {
         replace_profile(tx, laid).await?;
     }
-    for applied in laid.rules() {
-        run(tx, &applied.add()).await?;
+    if laid.has("users") {
+        run(tx, rules::RAISE_EPOCHS).await?;
     }
+    merge(tx, laid).await?;
     if laid.has("users") {
         for statement in rules::END_WHAT_USERS_BEGAN {
             run(tx, statement).await?;
@@ -253,6 +266,17 @@ pub async fn replace(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
         for statement in rules::SEATS {
             run(tx, statement).await?;
         }
+    }
+    Ok(())
+}
+
+/// Changes the rows that are there, and adds those that are missing.
+async fn merge(tx: &mut Tx, laid: &LaidOut) -> Result<()> {
+    for applied in laid.rules() {
+        if let Some(change) = applied.change() {
+            run(tx, &change).await?;
+        }
+        run(tx, &applied.add()).await?;
     }
     Ok(())
 }

@@ -15,6 +15,8 @@ pub(super) struct Rule {
     pub unique: Option<&'static str>,
     /// Values in the place of those of the backup.
     pub instead: &'static [(&'static str, &'static str)],
+    /// What rows that come have besides.
+    pub with: &'static [(&'static str, &'static str)],
     /// Which rows of the backup come, as a condition on `s`.
     pub comes: &'static str,
     /// Whether all rows go first, for those of the backup to come without any in their way.
@@ -41,6 +43,7 @@ const PLAIN: Rule = Rule {
     touch: "",
     unique: None,
     instead: &[],
+    with: &[],
     comes: "true",
     anew: false,
     fixed: "false",
@@ -60,6 +63,8 @@ pub(super) const RULES: &[Rule] = &[
         // Whom operators may act for the tenant says anew: nobody else comes to by a restore.
         own: &["updated_at", "epoch_at", "lacks", "impersonation_target"],
         unique: Some("user_name_key"),
+        instead: &[("epoch", "s.epoch + 1")],
+        with: &[("epoch_at", "clock_timestamp()")],
         fixed: "t.user_name_key = 'superuser'",
         comes: "NOT EXISTS (SELECT FROM deleted_users d WHERE d.tenant_id = current_tenant() AND d.user_id = s.id)",
         shown: Some(Shown { subject: "users", name: |of| format!("{of}.user_name") }),
@@ -188,9 +193,11 @@ pub(super) const REMOVE_TWINS: &str = "
     DELETE FROM memberships t USING staged_memberships s
     WHERE t.tenant_id = current_tenant() AND s.user_id = t.user_id AND s.home_tenant_id <> t.home_tenant_id";
 
-/// No session, no token and no link of before leads into what is restored; who is back was not deleted.
-pub(super) const END_WHAT_USERS_BEGAN: [&str; 4] = [
-    "UPDATE users SET epoch = epoch + 1 WHERE tenant_id = current_tenant()",
+/// No token of before leads into what is restored. Users who come bring a later epoch along.
+pub(super) const RAISE_EPOCHS: &str = "UPDATE users SET epoch = epoch + 1 WHERE tenant_id = current_tenant()";
+
+/// No session and no link of before leads into what is restored; who is back was not deleted.
+pub(super) const END_WHAT_USERS_BEGAN: [&str; 3] = [
     "UPDATE sessions SET ended_at = clock_timestamp() WHERE tenant_id = current_tenant() AND ended_at IS NULL",
     "DELETE FROM links WHERE tenant_id = current_tenant() AND used_at IS NULL",
     "DELETE FROM deleted_users d USING users u
