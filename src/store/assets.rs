@@ -106,17 +106,17 @@ pub async fn insert(
 
 /// An asset of the transaction's tenant.
 pub async fn one(tx: &mut Tx, id: AssetId) -> Result<Option<Asset>> {
-    let code = tenant_code(tx).await?;
-    let row: Option<Row> = a::table
+    let code = ti::table.find(tx.tenant().0).select(ti::code).single_value().assume_not_null();
+    let row: Option<(String, Row)> = a::table
         .inner_join(b::table.on(b::tenant_id.eq(a::tenant_id).and(b::id.eq(a::blob_id))))
         .filter(a::tenant_id.eq(tx.tenant().0))
         .filter(a::id.eq(id.0))
-        .select(columns())
+        .select((code, columns()))
         .first(tx.conn())
         .await
         .optional()
         .map_err(failed)?;
-    row.map(|row| asset(&code, row)).transpose()
+    row.map(|(code, row)| asset(&code, row)).transpose()
 }
 
 /// Those of these assets of the transaction's tenant that are there.

@@ -2,9 +2,9 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Uuid as SqlUuid};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl};
 
-use super::error::failed;
+use super::error::{failed, unavailable};
 use super::impersonation::names;
 use super::schema::{tenants as t, users as u};
 use crate::authn::{Caller, Credential, IdentityClaims, Proof, SessionClaims};
@@ -18,7 +18,17 @@ use crate::domain::impersonation;
 use crate::domain::privilege::Privilege;
 use crate::domain::service_identity::method_not_given;
 
-/// The first statement of a transaction: takes the tenant, and checks the permit's claims.
+/// Makes the rest of a transaction one of the role that looks across tenants.
+pub(super) const AS_PLATFORM: &str = "SET LOCAL ROLE landlord_platform";
+
+/// Begins a transaction, on the tenant that its work is on or, for a caller, that the caller works in.
+pub(super) async fn begin(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid) -> Result<()> {
+    let tenant = op.permit().caller().map_or(tenant, |caller| caller.active);
+    let sql = format!("BEGIN; SELECT set_config('landlord.tenant', '{tenant}', true)");
+    AnsiTransactionManager::begin_transaction_sql(conn, &sql).await.map_err(unavailable)
+}
+
+/// Takes the tenant of the transaction, and checks the permit's claims. The service's own work has none, and began on its tenant.
 pub(super) async fn enter(
     conn: &mut AsyncPgConnection,
     op: &OpContext,
@@ -26,7 +36,7 @@ pub(super) async fn enter(
     for_change: bool,
 ) -> Result<()> {
     match op.permit().ground() {
-        Ground::System(_) => set_tenant(conn, tenant).await,
+        Ground::System(_) => Ok(()),
         Ground::Service { service, policy } => {
             let (key, certificate) = match &service.proof {
                 Proof::Key(_, hash) => (Some(hash.as_slice()), None),
@@ -147,15 +157,15 @@ fn service_refused(answer: &str, op: &OpContext, service: &Service, method: &str
 
 /// Takes the locks that a change of the caller's own account or own tenant needs in the end. Entering only shares these
 /// rows, and two who share a row would wait for each other to change it. The order is that of entering: the tenant, then
-/// the user. Sessions need nothing: who has the user alone has them alone.
-pub(super) async fn hold_own_rows(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid) -> Result<()> {
-    let Some(caller) = op.permit().caller() else { return Ok(()) };
+/// the user. Sessions need nothing: who has the user alone has them alone. Says whether the tenant is held, by this or by entering.
+pub(super) async fn hold_own_rows(conn: &mut AsyncPgConnection, op: &OpContext, tenant: TenantUid) -> Result<bool> {
+    let Some(caller) = op.permit().caller() else { return Ok(false) };
+    let acts = op.permit().acting().is_some();
     let (home, user) = (caller.user.home, caller.user.user);
     let changes_tenant = caller.active == tenant && op.call().is_some_and(|call| call.policy.names_tenant());
     if home != tenant && !changes_tenant {
-        return Ok(());
+        return Ok(acts);
     }
-    set_tenant(conn, caller.active).await?;
     let row = t::table.find(caller.active.0).select(t::tenant_id);
     let row = if changes_tenant {
         row.for_no_key_update().first::<uuid::Uuid>(conn).await
@@ -164,11 +174,13 @@ pub(super) async fn hold_own_rows(conn: &mut AsyncPgConnection, op: &OpContext, 
     };
     row.optional().map_err(failed)?;
     if home == tenant {
-        set_tenant(conn, home).await?;
+        if home != caller.active {
+            set_tenant(conn, home).await?;
+        }
         let row = u::table.find((home.0, user.0)).select(u::id).for_no_key_update();
         row.first::<uuid::Uuid>(conn).await.optional().map_err(failed)?;
     }
-    Ok(())
+    Ok(acts || changes_tenant)
 }
 
 /// The same for a caller who acts for nobody else: `enter_transaction` and `enter_with_identity` in the migrations check each claim,

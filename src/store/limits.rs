@@ -6,26 +6,25 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::error::failed;
-use super::schema::{default_features as d, tenant_features as f, tenant_limits as l};
-use super::settings;
+use super::schema::{default_features as d, settings as s, tenant_features as f, tenant_limits as l};
 use super::tx::Tx;
 use crate::domain::error::Result;
 use crate::domain::limits::{Features, Limits, LimitsPatch};
 
-/// Both limits, what is in use of each, and the version.
-type Row = (Option<i64>, Option<i64>, i64, i64, i64);
+/// Both limits, what is in use of each, the version, and from how many percent on it is warned.
+type Row = (Option<i64>, Option<i64>, i64, i64, i64, i32);
 
 /// The limits of the transaction's tenant; None once it is gone.
 pub async fn load(tx: &mut Tx) -> Result<Option<Limits>> {
+    let warning_percent = s::table.select(s::limit_warning_percent).single_value().assume_not_null();
     let row: Option<Row> = l::table
         .find(tx.tenant().0)
-        .select((l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version))
+        .select((l::max_users, l::disk_quota, l::users, l::storage_bytes, l::version, warning_percent))
         .first(tx.conn())
         .await
         .optional()
         .map_err(failed)?;
-    let Some((max_users, disk_quota, users, storage_bytes, version)) = row else { return Ok(None) };
-    let warning_percent = settings::load(tx).await?.limit_warning_percent;
+    let Some((max_users, disk_quota, users, storage_bytes, version, warning_percent)) = row else { return Ok(None) };
     Ok(Some(Limits { max_users, disk_quota, users, storage_bytes, warning_percent, version }))
 }
 

@@ -306,6 +306,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     tenant_licenses,
     tenant_domains
 );
+diesel::allow_tables_to_appear_in_same_query!(assets, blobs, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(audit_records, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(backups, tenant_identities);
 diesel::allow_tables_to_appear_in_same_query!(backups, tenants);

@@ -90,10 +90,11 @@ pub async fn load(tx: &mut Tx) -> Result<Option<Tenant>> {
 
 /// The same, held until the transaction ends, so that what is decided on it stays so.
 pub async fn load_for_change(tx: &mut Tx) -> Result<Option<Tenant>> {
-    let uid = tx.tenant().0;
-    let held = t::table.find(uid).select(t::tenant_id).for_no_key_update().first::<Uuid>(tx.conn()).await;
-    if held.optional().map_err(failed)?.is_none() {
-        return Ok(None);
+    if !tx.holds_tenant() {
+        let row = t::table.find(tx.tenant().0).select(t::tenant_id).for_no_key_update();
+        if row.first::<Uuid>(tx.conn()).await.optional().map_err(failed)?.is_none() {
+            return Ok(None);
+        }
     }
     load(tx).await
 }

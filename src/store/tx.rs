@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 use tracing::Instrument as _;
 
 use super::connection::Address;
-use super::enter::{enter, enter_as, hold_own_rows};
+use super::enter::{AS_PLATFORM, begin, enter, enter_as, hold_own_rows};
 use super::error::{Outcome, failed, judge, unavailable};
 use super::impersonation::OwnRights;
 use super::{audit, requests};
@@ -293,31 +293,35 @@ impl Db {
 
     async fn begin_on(mut conn: Conn, op: Arc<OpContext>, for_change: bool) -> Result<Tx> {
         let tenant = op.target()?;
-        AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(unavailable)?;
+        begin(&mut conn, &op, tenant).await?;
         let entered = async {
-            if for_change {
-                hold_own_rows(&mut conn, &op, tenant).await?;
-            }
-            enter(&mut conn, &op, tenant, for_change).await
+            let held = for_change && hold_own_rows(&mut conn, &op, tenant).await?;
+            enter(&mut conn, &op, tenant, for_change).await?;
+            Ok(held.then_some(tenant))
         };
-        if let Err(refused) = entered.await {
-            // What was held must not stay held until the pool looks at the connection again.
-            finish(&mut conn, false).await?;
-            return Err(refused);
+        match entered.await {
+            Ok(held) => Ok(Tx { conn, op, tenant, held, story: Story::default() }),
+            Err(refused) => {
+                // What was held must not stay held until the pool looks at the connection again.
+                finish(&mut conn, false).await?;
+                Err(refused)
+            }
         }
-        Ok(Tx { conn, op, tenant, story: Story::default() })
     }
 
     async fn begin_platform(&self, op: Arc<OpContext>) -> Result<PlatformTx> {
         let mut conn = self.connection().await?;
-        AnsiTransactionManager::begin_transaction(conn.deref_mut()).await.map_err(unavailable)?;
-        if let Some(caller) = op.permit().caller()
-            && let Err(refused) = enter(&mut conn, &op, caller.user.home, false).await
-        {
+        let Some(caller) = op.permit().caller() else {
+            let sql = format!("BEGIN; {AS_PLATFORM}");
+            AnsiTransactionManager::begin_transaction_sql(conn.deref_mut(), &sql).await.map_err(unavailable)?;
+            return Ok(PlatformTx { conn });
+        };
+        begin(&mut conn, &op, caller.user.home).await?;
+        if let Err(refused) = enter(&mut conn, &op, caller.user.home, false).await {
             finish(&mut conn, false).await?;
             return Err(refused);
         }
-        conn.batch_execute("SET LOCAL ROLE landlord_platform").await.map_err(failed)?;
+        conn.batch_execute(AS_PLATFORM).await.map_err(failed)?;
         Ok(PlatformTx { conn })
     }
 

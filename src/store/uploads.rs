@@ -73,26 +73,26 @@ pub async fn add_part(tx: &mut Tx, upload: &Upload, part: &Part, keep: Duration)
     Ok(())
 }
 
-/// Holds an upload for its end, with the last part that was written of it. What it had reserved is free again, for what it
-/// becomes.
+/// Ends an upload that this connection still has, with the last part that was written of it. What it had reserved is free again, for
+/// what it becomes.
 pub async fn finish(tx: &mut Tx, upload: &Upload, last: Option<&Part>, result: &str) -> Result<()> {
-    complete(tx, upload, last).await?;
     let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
-    diesel::update(row).set(u::result.eq(result)).execute(tx.conn()).await.map_err(failed)?;
-    Ok(())
+    let ours = row.filter(u::attempt.eq(upload.attempt)).filter(u::result.eq(""));
+    let ended = diesel::update(ours).set(u::result.eq(result)).execute(tx.conn()).await.map_err(failed)?;
+    complete(tx, upload, last, ended).await
 }
 
 /// The same for one that nobody asks about afterwards: nothing of it is kept.
 pub async fn dissolve(tx: &mut Tx, upload: &Upload, last: Option<&Part>) -> Result<()> {
-    complete(tx, upload, last).await?;
     let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
-    diesel::delete(row).execute(tx.conn()).await.map_err(failed)?;
-    Ok(())
+    let ours = row.filter(u::attempt.eq(upload.attempt)).filter(u::result.eq(""));
+    let ended = diesel::delete(ours).execute(tx.conn()).await.map_err(failed)?;
+    complete(tx, upload, last, ended).await
 }
 
-async fn complete(tx: &mut Tx, upload: &Upload, last: Option<&Part>) -> Result<()> {
-    hold(tx, upload).await?;
+async fn complete(tx: &mut Tx, upload: &Upload, last: Option<&Part>, ended: usize) -> Result<()> {
     match last {
+        _ if ended != 1 => Err(interrupted()),
         Some(part) => blobs::add_part(tx, upload.blob, part).await,
         None => Ok(()),
     }

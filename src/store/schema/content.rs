@@ -154,7 +154,6 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(assets, blobs);
 diesel::allow_tables_to_appear_in_same_query!(uploads, blobs);
 diesel::allow_tables_to_appear_in_same_query!(departed_content, blobs);
 diesel::allow_tables_to_appear_in_same_query!(backups, second_store);

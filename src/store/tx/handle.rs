@@ -11,7 +11,7 @@ use super::own::Conn;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::TenantUid;
-use crate::store::enter::set_tenant;
+use crate::store::enter::{AS_PLATFORM, set_tenant};
 use crate::store::error::failed;
 
 /// A transaction for one tenant.
@@ -19,6 +19,8 @@ pub struct Tx {
     pub(super) conn: Conn,
     pub(super) op: Arc<OpContext>,
     pub(super) tenant: TenantUid,
+    /// The tenant that was held for the change as it began.
+    pub(super) held: Option<TenantUid>,
     pub(super) story: Story,
 }
 
@@ -47,6 +49,11 @@ impl Tx {
     /// Why the transaction runs.
     pub fn op(&self) -> &Arc<OpContext> {
         &self.op
+    }
+
+    /// Whether that tenant is held already.
+    pub(in crate::store) fn holds_tenant(&self) -> bool {
+        self.held == Some(self.tenant)
     }
 
     pub(in crate::store) fn conn(&mut self) -> &mut AsyncPgConnection {
@@ -82,7 +89,7 @@ impl Tx {
         if !self.op.permit().crosses_tenants() {
             return Err(Error::internal("context", "this permit does not cross tenants"));
         }
-        self.conn.batch_execute("SET LOCAL ROLE landlord_platform").await.map_err(failed)?;
+        self.conn.batch_execute(AS_PLATFORM).await.map_err(failed)?;
         Ok(self.conn())
     }
 
@@ -106,8 +113,10 @@ impl Tx {
 
     /// Goes on for another tenant in the same transaction, whoever asked for it.
     pub(in crate::store) async fn work_in(&mut self, tenant: TenantUid) -> Result<()> {
-        set_tenant(&mut self.conn, tenant).await?;
-        self.tenant = tenant;
+        if tenant != self.tenant {
+            set_tenant(&mut self.conn, tenant).await?;
+            self.tenant = tenant;
+        }
         Ok(())
     }
 }
