@@ -17,8 +17,11 @@ use crate::store::backups::Made;
 use crate::store::copy::RowReader;
 use crate::vault::{OVERHEAD, PART_BYTES, TenantKey};
 
-/// Parts that are on their way at the same time.
-const LANES: usize = 4;
+/// KiB of the parts that are on their way at the same time.
+const ROOM: u32 = 32 << 10;
+
+/// KiB that a part takes of it at least.
+const LEAST: u32 = 1 << 10;
 
 /// The objects of a backup on their way into the store.
 pub(super) struct BackupWriter<'a> {
@@ -26,7 +29,7 @@ pub(super) struct BackupWriter<'a> {
     backup: &'a Backup,
     key: Arc<TenantKey>,
     attempt: i64,
-    lanes: Arc<Semaphore>,
+    room: Arc<Semaphore>,
     /// Segments, each with its parts, which may still be on their way.
     segments: Vec<(Segment, Vec<Writing>)>,
 }
@@ -37,8 +40,8 @@ type Writing = AbortOnDropHandle<Result<StoredPart>>;
 impl<'a> BackupWriter<'a> {
     /// For the attempt that a worker makes.
     pub async fn new(app: &'a App, job: &Job, backup: &'a Backup) -> Result<Self> {
-        let (key, lanes) = (app.sealing_key(backup.tenant).await?, Arc::new(Semaphore::new(LANES)));
-        Ok(Self { app, backup, key, attempt: job.claimed.claim.epoch, lanes, segments: Vec::new() })
+        let (key, room) = (app.sealing_key(backup.tenant).await?, Arc::new(Semaphore::new(ROOM as usize)));
+        Ok(Self { app, backup, key, attempt: job.claimed.claim.epoch, room, segments: Vec::new() })
     }
 
     /// Writes the rows of a table.
@@ -52,7 +55,7 @@ impl<'a> BackupWriter<'a> {
         let (mut content, mut pieces) = (self.key.content()?, pin!(pieces));
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
-            reader.take(&piece, |_| Ok(()))?;
+            reader.count(&piece)?;
             content.update(&piece);
             buffer.extend_from_slice(&piece);
             while buffer.len() >= PART_BYTES {
@@ -79,18 +82,22 @@ impl<'a> BackupWriter<'a> {
             amount.rows += segment.rows;
             segments.push(segment);
         }
+        // What a manifest refers to stays before there is a manifest.
+        self.app.vault.settle().await?;
         let taken_at = manifest.taken_at;
         let manifest = Manifest { amount, segments, ..manifest };
         let manifest = serde_json::to_vec(&manifest).map_err(|e| Error::internal("manifest", e))?;
-        let manifest = written(self.part("manifest", 0, manifest.into()).await?).await?;
-        let stored_bytes = amount.stored_bytes + manifest.frame + OVERHEAD;
+        let place = SegmentPart::manifest(self.backup.tenant, self.backup.id, self.attempt);
+        let stored = self.app.vault.put_part(self.key.clone(), place, manifest.into()).await?;
+        let stored_bytes = amount.stored_bytes + stored;
         let amount = Amount { stored_bytes, ..amount };
         Ok(Made { attempt: self.attempt, key: self.key.id, taken_at, amount })
     }
 
-    /// Begins to write a part, as soon as there is a lane for it.
+    /// Begins to write a part, as soon as there is room for it.
     async fn part(&self, name: &str, number: usize, plain: Bytes) -> Result<Writing> {
-        let lane = self.lanes.clone().acquire_owned().await.map_err(|e| Error::internal("backup", e))?;
+        let wanted = u32::try_from(plain.len() >> 10).unwrap_or(ROOM).clamp(LEAST, ROOM);
+        let room = self.room.clone().acquire_many_owned(wanted).await.map_err(|e| Error::internal("backup", e))?;
         let place = SegmentPart {
             tenant: self.backup.tenant,
             backup: self.backup.id,
@@ -100,9 +107,9 @@ impl<'a> BackupWriter<'a> {
         };
         let (vault, key) = (self.app.vault.clone(), self.key.clone());
         let writing = tokio::spawn(async move {
-            let _lane = lane;
+            let _room = room;
             let bytes = i64::try_from(plain.len()).unwrap_or(i64::MAX);
-            let stored = vault.put_part(key, place, plain).await?;
+            let stored = vault.put_part_soon(key, place, plain).await?;
             fail::fail_point!("backup.part.written");
             Ok(StoredPart { bytes, frame: stored - OVERHEAD })
         });

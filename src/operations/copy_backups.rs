@@ -5,6 +5,7 @@
 //! the manifest last.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -94,7 +95,7 @@ impl CopyBackups {
     async fn copy_some(&self, job: &Job) -> Result<Outside> {
         let Some((store, backup)) = self.next(job).await? else { return Ok(Outside::Done) };
         let id = backup.id;
-        let open = self.app.open_backup(backup).await?;
+        let open = Arc::new(self.app.open_backup(backup).await?);
         let copied = self.app.db.read(self.op(job), "copied-content", (), |tx, ()| copies::copied(tx).boxed()).await?;
         let blobs = open.blobs().await?;
         let keys: BTreeSet<_> = blobs.iter().map(|kept| kept.blob.key).chain([open.key.id]).collect();
@@ -151,9 +152,12 @@ impl CopyBackups {
         Ok(())
     }
 
-    async fn copy(&self, open: &OpenBackup, objects: Vec<StoredObject>) -> Result<()> {
-        let objects = futures::stream::iter(objects);
-        beside(objects, |object| object.bytes, |object| open.copy(object)).try_collect::<()>().await?;
+    async fn copy(&self, open: &Arc<OpenBackup>, objects: Vec<StoredObject>) -> Result<()> {
+        let copy = |object| {
+            let open = open.clone();
+            async move { open.copy(object).await }
+        };
+        beside(futures::stream::iter(objects), |object| object.bytes, copy).try_collect::<()>().await?;
         self.app.vault.settle_copies().await
     }
 

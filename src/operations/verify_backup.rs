@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{FutureExt as _, TryStreamExt as _};
-use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument as _;
 
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
@@ -67,12 +65,9 @@ impl Work for VerifyBackup {
             .collect();
         let done = i64::try_from(batch.len()).unwrap_or(i64::MAX);
         let open = Arc::new(open);
-        // In tasks of their own: what is read is hashed on all processors.
         let check = |kept: KeptBlob| {
             let open = open.clone();
-            let check =
-                AbortOnDropHandle::new(tokio::spawn(async move { open.check_blob(&kept).await }.in_current_span()));
-            async { check.await.map_err(|e| Error::internal("verification", e))? }
+            async move { open.check_blob(&kept).await }
         };
         beside(futures::stream::iter(batch), KeptBlob::at_once, check).try_collect::<()>().await?;
         let ended = so_far.done + done >= total;

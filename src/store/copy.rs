@@ -1,5 +1,6 @@
 //! Rows as Postgres copies them, in its binary form: what a tenant had at one moment, table by table.
 
+use std::ops::Range;
 use std::pin::Pin;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
@@ -16,12 +17,13 @@ use crate::context::OpContext;
 use crate::domain::asset::AssetKind;
 use crate::domain::backup::Column;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::AssetId;
+use crate::domain::id::{AssetId, TenantUid};
 
 /// One moment of a tenant. It lasts as long as this value, on a connection of its own.
 pub struct Moment {
     client: Client,
     _place: OwnedSemaphorePermit,
+    tenant: TenantUid,
     /// Which moment.
     pub at: DateTime<Utc>,
 }
@@ -47,7 +49,7 @@ impl Db {
         let seen = seen.await.map_err(failed)?;
         let seen = seen.ok_or_else(|| Error::internal("backup", "the tenant can't be seen"))?;
         let at = DateTime::from_timestamp_micros(seen.get(0)).unwrap_or_default();
-        Ok(Moment { client, _place: place, at })
+        Ok(Moment { client, _place: place, tenant, at })
     }
 }
 
@@ -60,8 +62,10 @@ impl Moment {
     /// The tenant's rows of a table that fulfil a condition.
     pub async fn rows(&self, table: &str, columns: &[Column], condition: &str) -> Result<Rows> {
         let columns = columns.iter().map(|column| format!("\"{}\"", column.name)).collect::<Vec<_>>().join(", ");
+        // What the tenant is called here is compared with each row, and so stands here as it is.
         let copy = format!(
-            "COPY (SELECT {columns} FROM {table} WHERE tenant_id = current_tenant() AND ({condition})) TO STDOUT (FORMAT BINARY)"
+            "COPY (SELECT {columns} FROM {table} WHERE tenant_id = '{}' AND ({condition})) TO STDOUT (FORMAT BINARY)",
+            self.tenant
         );
         let rows = self.client.copy_out(&copy).await.map_err(failed)?;
         Ok(rows.map(|piece| piece.map_err(failed)).boxed())
@@ -118,12 +122,35 @@ const LONGEST_ROW: usize = 32 << 20;
 /// What a copy begins with, with the length of an extension that it has not.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
+/// What it ends with, where a row has the number of its fields.
+const END: &[u8] = &(-1_i16).to_be_bytes();
+
 /// The fields of a row, as Postgres sends them; None: NULL.
 pub type Fields = Vec<Option<Bytes>>;
 
 impl RowReader {
     /// Takes the next piece, and hands each row that is whole by now to `each`.
     pub fn take(&mut self, piece: &[u8], mut each: impl FnMut(&Fields) -> Result<()>) -> Result<()> {
+        self.go_through(piece, |pending| {
+            let mut places = Vec::new();
+            let Some(length) = measure(pending, |place| places.push(place))? else { return Ok(false) };
+            let row = pending.split_to(length).freeze();
+            each(&places.into_iter().map(|place| place.map(|place| row.slice(place))).collect())?;
+            Ok(true)
+        })
+    }
+
+    /// The same, where the rows are only counted.
+    pub fn count(&mut self, piece: &[u8]) -> Result<()> {
+        self.go_through(piece, |pending| {
+            let length = measure(pending, |_| ())?;
+            pending.advance(length.unwrap_or(0));
+            Ok(length.is_some())
+        })
+    }
+
+    /// Takes the next piece, and the rows that are whole by now, as long as `next` finds one.
+    fn go_through(&mut self, piece: &[u8], mut next: impl FnMut(&mut BytesMut) -> Result<bool>) -> Result<()> {
         self.pending.extend_from_slice(piece);
         if self.at == Reading::Header && self.pending.len() >= HEADER.len() {
             if self.pending.split_to(HEADER.len()) != HEADER {
@@ -131,11 +158,15 @@ impl RowReader {
             }
             self.at = Reading::Rows;
         }
-        while self.at == Reading::Rows
-            && let Some(row) = self.row()?
-        {
-            self.rows += 1;
-            each(&row)?;
+        while self.at == Reading::Rows {
+            if self.pending.starts_with(END) {
+                self.pending.advance(END.len());
+                self.at = Reading::End;
+            } else if next(&mut self.pending)? {
+                self.rows += 1;
+            } else {
+                break;
+            }
         }
         let too_long = self.pending.len() > LONGEST_ROW;
         if too_long || self.at == Reading::End && !self.pending.is_empty() { Err(not_a_copy()) } else { Ok(()) }
@@ -145,33 +176,25 @@ impl RowReader {
     pub fn finish(self) -> Result<i64> {
         if self.at == Reading::End { Ok(self.rows) } else { Err(not_a_copy()) }
     }
+}
 
-    /// The row that is next, if it is whole.
-    fn row(&mut self) -> Result<Option<Fields>> {
-        let all = self.pending.len();
-        let mut rest = &self.pending[..];
-        let Ok(count) = rest.try_get_i16() else { return Ok(None) };
-        if count == -1 {
-            self.pending.advance(2);
-            self.at = Reading::End;
-            return Ok(None);
+/// How long the row at the beginning is, if it is whole; and where each of its fields is.
+fn measure(all: &[u8], mut field: impl FnMut(Option<Range<usize>>)) -> Result<Option<usize>> {
+    let mut rest = all;
+    let Ok(count) = rest.try_get_i16() else { return Ok(None) };
+    for _ in 0..u16::try_from(count).map_err(|_| not_a_copy())? {
+        let Ok(length) = rest.try_get_i32() else { return Ok(None) };
+        if length == -1 {
+            field(None);
+            continue;
         }
-        let mut places = Vec::new();
-        for _ in 0..u16::try_from(count).map_err(|_| not_a_copy())? {
-            let Ok(length) = rest.try_get_i32() else { return Ok(None) };
-            if length == -1 {
-                places.push(None);
-                continue;
-            }
-            let length = usize::try_from(length).map_err(|_| not_a_copy())?;
-            let begin = all - rest.len();
-            let Some((_, after)) = rest.split_at_checked(length) else { return Ok(None) };
-            places.push(Some(begin..begin + length));
-            rest = after;
-        }
-        let row = self.pending.split_to(all - rest.len()).freeze();
-        Ok(Some(places.into_iter().map(|place| place.map(|place| row.slice(place))).collect()))
+        let length = usize::try_from(length).map_err(|_| not_a_copy())?;
+        let begin = all.len() - rest.len();
+        let Some((_, after)) = rest.split_at_checked(length) else { return Ok(None) };
+        field(Some(begin..begin + length));
+        rest = after;
     }
+    Ok(Some(all.len() - rest.len()))
 }
 
 /// Writes rows as Postgres copies them.
@@ -296,16 +319,17 @@ mod tests {
     fn rows_are_read_wherever_the_pieces_begin() {
         let field = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
         for size in 1..=copy().len() {
-            let (mut reader, mut rows) = (RowReader::default(), Vec::new());
+            let (mut reader, mut counter, mut rows) = (RowReader::default(), RowReader::default(), Vec::new());
             for piece in copy().chunks(size) {
                 let keep = |row: &Fields| {
                     rows.push(row.clone());
                     Ok(())
                 };
                 reader.take(piece, keep).unwrap();
+                counter.count(piece).unwrap();
             }
             assert_eq!(rows, [vec![field("a"), None, field("")], vec![None, None, None]], "pieces of {size}");
-            assert_eq!(reader.finish().unwrap(), 2, "pieces of {size}");
+            assert_eq!([reader, counter].map(|all| all.finish().unwrap()), [2, 2], "pieces of {size}");
         }
     }
 
@@ -313,10 +337,10 @@ mod tests {
     fn what_is_cut_off_or_goes_on_is_no_copy() {
         for at in 0..copy().len() {
             let mut reader = RowReader::default();
-            reader.take(&copy()[..at], |_| Ok(())).unwrap();
+            reader.count(&copy()[..at]).unwrap();
             assert!(reader.finish().is_err(), "cut at {at}");
         }
-        assert!(RowReader::default().take(&[copy(), b"x".to_vec()].concat(), |_| Ok(())).is_err());
-        assert!(RowReader::default().take(&[b'x'; 30], |_| Ok(())).is_err());
+        assert!(RowReader::default().count(&[copy(), b"x".to_vec()].concat()).is_err());
+        assert!(RowReader::default().count(&[b'x'; 30]).is_err());
     }
 }

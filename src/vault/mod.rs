@@ -131,13 +131,31 @@ impl Vault {
     /// Writes a part of a blob or of a backup, and says how many bytes it takes in the store. Under the same name nothing but the
     /// same may be written again once somebody refers to it.
     pub async fn put_part(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>, plain: Bytes) -> Result<i64> {
-        let path = Path::from(name.into().as_str());
+        let (path, sealed) = self.seal(key, name.into(), plain).await?;
+        let bytes = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
+        objects::put(&self.first, &path, sealed).await?;
+        Ok(bytes)
+    }
+
+    /// The same for one of many parts: it stays once all of them are settled.
+    pub async fn put_part_soon(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>, plain: Bytes) -> Result<i64> {
+        let (path, sealed) = self.seal(key, name.into(), plain).await?;
+        let bytes = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
+        objects::put_soon(&self.first, &path, sealed).await?;
+        Ok(bytes)
+    }
+
+    /// Makes what was written as one of many stay, however the machine goes down.
+    pub async fn settle(&self) -> Result<()> {
+        Ok(objects::settle(&self.first).await?)
+    }
+
+    async fn seal(&self, key: Arc<TenantKey>, name: ObjectName, plain: Bytes) -> Result<(Path, Bytes)> {
         self.prove().await?;
+        let path = Path::from(name.as_str());
         let place = path.clone();
         let sealed = crunch(plain.len(), move || part::seal(&key, place.as_ref(), &plain)).await??;
-        let bytes = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
-        objects::put(&self.first, &path, sealed.into()).await?;
-        Ok(bytes)
+        Ok((path, sealed.into()))
     }
 
     /// A part of a blob or of a backup, plain.

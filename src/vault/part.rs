@@ -10,6 +10,7 @@
 
 use aws_lc_rs::aead::{Aad, MAX_TAG_LEN, NONCE_LEN, Nonce};
 use bytes::{Bytes, BytesMut};
+use zstd::zstd_safe;
 
 use super::error::broken;
 use super::key::{SALT, TenantKey};
@@ -46,10 +47,11 @@ pub(super) fn open(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes>
     unpack(&open_frame(key, place, sealed)?, place)
 }
 
-/// What is in a frame.
+/// What is in a frame, which says how much that is.
 fn unpack(frame: &[u8], place: &str) -> Result<Bytes> {
-    let plain = zstd::bulk::decompress(frame, PART_BYTES).map_err(|_| broken(place, "can't be decompressed"))?;
-    Ok(plain.into())
+    let bytes = zstd_safe::get_frame_content_size(frame).ok().flatten().and_then(|bytes| usize::try_from(bytes).ok());
+    let plain = bytes.filter(|bytes| *bytes <= PART_BYTES).and_then(|bytes| zstd::bulk::decompress(frame, bytes).ok());
+    plain.map(Bytes::from).ok_or_else(|| broken(place, "can't be decompressed"))
 }
 
 /// Opens a part and leaves it compressed.

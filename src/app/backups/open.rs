@@ -242,7 +242,7 @@ impl OpenBackup {
         for segment in &self.manifest.segments {
             let mut reader = RowReader::default();
             for part in 0..segment.parts.len() {
-                reader.take(&self.part(segment, part).await?, |_| Ok(()))?;
+                reader.count(&self.part(segment, part).await?)?;
             }
             if reader.finish()? != segment.rows {
                 return Err(broken(&segment.what(), "are not as many as there were"));

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use crate::domain::error::{Error, Result};
 
@@ -16,15 +18,16 @@ const LEAST: u32 = 512;
 /// Things whose results wait to be taken at most.
 const AHEAD: usize = 128;
 
-/// Does something with each, some of it beside each other. The results come in order, and what each takes counts until its result is
-/// taken; what has no bytes takes nothing.
+/// Does something with each, some of it beside each other and on all processors. The results come in order, and what each takes counts
+/// until its result is taken; what has no bytes takes nothing.
 pub(crate) fn beside<I, T, F>(
     items: impl Stream<Item = I>,
     bytes: impl Fn(&I) -> i64,
     work: impl Fn(I) -> F,
 ) -> impl Stream<Item = Result<T>>
 where
-    F: Future<Output = Result<T>>,
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(ROOM as usize));
     // One after the other: what comes first has its room first, or those behind it could take all of it and wait for it.
@@ -40,10 +43,14 @@ where
         }
     });
     let done = placed.map(move |placed: Result<_>| {
-        let begun = placed.map(|(item, taken)| (work(item), taken));
+        let begun = placed.map(|(item, taken)| {
+            let task = tokio::spawn(work(item).in_current_span());
+            (AbortOnDropHandle::new(task), taken)
+        });
         async move {
-            let (work, taken) = begun?;
-            Ok((work.await?, taken))
+            let (task, taken) = begun?;
+            let done = task.await.map_err(|e| Error::internal("work beside other work", e))?;
+            Ok((done?, taken))
         }
     });
     done.buffered(AHEAD).map_ok(|(done, _)| done)
