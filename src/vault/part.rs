@@ -8,9 +8,11 @@
 //! 16          tag
 //! ```
 
+use std::cell::RefCell;
+
 use aws_lc_rs::aead::{Aad, MAX_TAG_LEN, NONCE_LEN, Nonce};
 use bytes::{Bytes, BytesMut};
-use zstd::zstd_safe;
+use zstd::zstd_safe::{self, DCtx};
 
 use super::error::broken;
 use super::key::{SALT, TenantKey};
@@ -47,10 +49,19 @@ pub(super) fn open(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes>
     unpack(&open_frame(key, place, sealed)?, place)
 }
 
+thread_local! {
+    /// Making one takes longer than a small part does.
+    static DECOMPRESSOR: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
+}
+
 /// What is in a frame, which says how much that is.
 fn unpack(frame: &[u8], place: &str) -> Result<Bytes> {
     let bytes = zstd_safe::get_frame_content_size(frame).ok().flatten().and_then(|bytes| usize::try_from(bytes).ok());
-    let plain = bytes.filter(|bytes| *bytes <= PART_BYTES).and_then(|bytes| zstd::bulk::decompress(frame, bytes).ok());
+    let plain = bytes.filter(|bytes| *bytes <= PART_BYTES).and_then(|bytes| {
+        let mut plain = Vec::with_capacity(bytes);
+        let unpacked = DECOMPRESSOR.with_borrow_mut(|context| context.decompress(&mut plain, frame));
+        unpacked.is_ok_and(|unpacked| unpacked == bytes).then_some(plain)
+    });
     plain.map(Bytes::from).ok_or_else(|| broken(place, "can't be decompressed"))
 }
 
