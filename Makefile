@@ -9,6 +9,7 @@ ROUNDS ?= 500
 CALLS ?= 1000000
 FILES ?= 20000
 MEGABYTES ?= 1024
+GIBIBYTES ?= 10
 SEED ?=
 # Where a tenant of real files has its content: folder, moto or s3s-fs.
 STORE ?= folder
@@ -16,7 +17,7 @@ STORE ?= folder
 PROGRAM ?=
 program = $(if $(PROGRAM),LANDLORD_PROGRAM=$(abspath $(PROGRAM)))
 
-.PHONY: help run test model mutants e2e crash across real-input bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
+.PHONY: help run test model mutants e2e crash across real-input large-input bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
 
 help:
 	@echo "make run    start Landlord with a private Postgres; ARGS='--fresh' and such are passed on"
@@ -27,6 +28,7 @@ help:
 	@echo "make crash  replicas killed and stopped, Postgres too, in ROUNDS=500 rounds that a SEED plans"
 	@echo "make across  CALLS=1000000 calls at random across tenants, that a SEED plans, and what must not be told in none of them"
 	@echo "make real-input  a tenant of FILES=20000 real files with MEGABYTES=1024 is backed up, downloaded, opened, taken in elsewhere and restored; STORE=folder, moto or s3s-fs"
+	@echo "make large-input  the same with one asset of GIBIBYTES=10, in little memory"
 	@echo "make bench  what lists take at a million tenants, against a thousand; backups against restic, borg and others"
 	@echo "make lint   formatting, clippy, documentation, dependencies, protos"
 	@echo "make proto  format and lint the protos"
@@ -74,6 +76,12 @@ real-input:
 	$(if $(filter moto s3s-fs,$(STORE)),@printf '== $(STORE): '; sh tests/tools/$(STORE).sh)
 	$(program) STORE=$(STORE) FILES=$(FILES) MEGABYTES=$(MEGABYTES) SEED=$(SEED) $(cargo_test) --test all -- --ignored --exact --nocapture \
 		backups::real::what_a_tenant_of_real_files_had_comes_back_as_it_was
+
+large-input:
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	@printf '== zstd: '; sh tests/tools/zstd.sh
+	$(program) GIBIBYTES=$(GIBIBYTES) $(cargo_test) --test all -- --ignored --exact --nocapture \
+		backups::large::one_asset_of_many_gibibytes_comes_back_as_it_was_and_takes_little_memory
 
 bench:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh

@@ -6,6 +6,7 @@ mod download;
 mod encrypted;
 mod hostile;
 mod keep;
+mod large;
 mod last;
 mod list;
 mod midst;

@@ -29,7 +29,7 @@ const LANES: usize = 8;
 type Contents = BTreeMap<String, String>;
 
 /// Says how long something took.
-fn told(what: &str, since: Instant, bytes: u64) {
+pub(super) fn told(what: &str, since: Instant, bytes: u64) {
     let seconds = since.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "people don't read sixteen digits")]
     let rate = bytes as f64 / seconds / f64::from(1 << 20);
@@ -37,7 +37,7 @@ fn told(what: &str, since: Instant, bytes: u64) {
 }
 
 /// Anna, with a token that lasts for five minutes.
-async fn anna_at(server: &Process) -> Api {
+pub(super) async fn anna_at(server: &Process) -> Api {
     Api::connect(server.address).await.log_in("anna@acme", ADMIN_PASSWORD).await
 }
 
@@ -59,7 +59,7 @@ async fn upload(server: &Process, tenant: &str, files: &[PathBuf]) -> (Contents,
 }
 
 /// Waits until an operation has succeeded, for longer than a token lasts: an hour at most.
-async fn succeeds(server: &Process, operation: Option<v1::Operation>) {
+pub(super) async fn succeeds(server: &Process, operation: Option<v1::Operation>) {
     let name = operation.unwrap().name;
     for _ in 0..60 {
         let timeout = Some(prost_types::Duration { seconds: 60, nanos: 0 });
@@ -115,7 +115,7 @@ async fn download(api: &Api, backup: &str, file: &Path) -> u64 {
 }
 
 /// The most memory that the process has had, in MiB.
-fn peak(process: &Process) -> u64 {
+pub(super) fn peak(process: &Process) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
