@@ -1,7 +1,7 @@
 //! Transactions. Nothing else in the service gets a connection, and nothing gets a transaction without an [`OpContext`].
 //!
-//! A transaction works for one tenant, set with its first statement, which row-level security then keeps to; for a
-//! caller that statement also checks again what the caller's permit claims. A [`PlatformTx`] works across tenants, on the
+//! A transaction works for one tenant, on which it begins and which row-level security then keeps to; for a caller its
+//! first statement checks again what the caller's permit claims. A [`PlatformTx`] works across tenants, on the
 //! few tables whose policies let it. Transactions run in a task of their own, so a caller that hangs up can't leave one
 //! open in the pool.
 
