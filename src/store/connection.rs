@@ -99,9 +99,9 @@ impl Address {
                 client
             }
         };
-        // What is restored is sorted first; few have such a connection at the same time.
+        // What is restored is sorted first, after a glance at it; few have such a connection at the same time.
         let limits = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5min'; SET timezone = 'UTC';
-                      SET jit = off; SET work_mem = '64MB'";
+                      SET jit = off; SET work_mem = '64MB'; SET default_statistics_target = 10";
         client.batch_execute(limits).await.map_err(bad)?;
         Ok(Copies { client, place })
     }

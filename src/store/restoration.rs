@@ -359,6 +359,8 @@ async fn count(tx: &mut Tx, query: &str) -> Result<i64> {
 }
 
 async fn run(tx: &mut Tx, statement: &str) -> Result<()> {
+    // The function would be called for each row.
+    let statement = statement.replace("current_tenant()", &format!("'{}'::uuid", tx.tenant()));
     diesel::sql_query(statement).execute(tx.conn()).await.map_err(clash_or_failed)?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::support::backups::{change, whole};
 use crate::support::client::{Api, assert_refused, fields};
 use crate::support::lifecycle::{ADMIN_PASSWORD, facts};
 use crate::support::server::TestServer;
+use crate::support::sessions::Guest;
 
 /// Gives a tenant something of everything.
 async fn fill(server: &TestServer, acme: &str, anna: &Api) -> Vec<v1::Asset> {
@@ -102,6 +103,31 @@ async fn everything_is_as_it_was_whatever_was_done_since() {
         (1, backup.name.as_str()),
         "the one that was only tried is not there"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_users_had_begun_is_over_elsewhere_as_well() {
+    let server = TestServer::start().await;
+    let Guest { acme, anna, beta, .. } = server.guest().await;
+    let cleo = anna.new_user(&acme, "cleo").await.unwrap().name;
+    let backup = anna.back_up(&acme).await;
+    let sql = server.sql().await;
+    sql.batch_execute("DELETE FROM users WHERE user_name = 'cleo'").await.unwrap();
+    let there = server.anonymous().await.session_in("ben@acme", "beta").await.unwrap();
+    let ben = server.anonymous().await.with_token(&there.access_token);
+    assert_eq!(ben.who().await.unwrap().tenant, beta);
+    let epochs =
+        "SELECT epoch, epoch_at > '-infinity' FROM users WHERE user_name IN ('ben', 'cleo') ORDER BY user_name";
+    let epoch: i64 = sql.query_one(epochs, &[]).await.unwrap().get(0);
+    let anna = server.restored(&anna, whole(&backup.name), "anna@acme").await;
+    assert_refused(ben.who().await, Code::Unauthenticated, "TOKEN_INVALID");
+    let refreshed = server.anonymous().await.refresh(&there.refresh_token).await;
+    assert_refused(refreshed, Code::Unauthenticated, "TOKEN_INVALID");
+    // Whoever verifies tokens without asking goes by this. Cleo had the first epoch.
+    let raised = sql.query(epochs, &[]).await.unwrap();
+    let raised: Vec<(i64, bool)> = raised.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(raised, [(epoch + 1, true), (2, true)]);
+    assert_eq!(anna.user(&cleo).await.unwrap().user_name, "cleo");
 }
 
 #[tokio::test(flavor = "multi_thread")]
