@@ -89,6 +89,8 @@ impl Service {
             ("telemetry.log_format", "json".to_owned()),
         ];
         let mut command = Command::new(env!("CARGO_BIN_EXE_landlord"));
+        // As in the chart.
+        command.env("MALLOC_ARENA_MAX", "2");
         command.arg("serve").stderr(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
         for (option, value) in own.iter().chain(options) {
             command.arg("--set").arg(format!("{option}={value}"));

@@ -104,7 +104,9 @@ async fn one_asset_of_many_gibibytes_comes_back_as_it_was_and_takes_little_memor
     let (acme, _) = maker.administrator("Acme").await;
     let database = maker.database.clone();
     maker.stop().await.unwrap();
-    let server = Process::with(&database, &[], &[("operations.lease_ms", "30000".into())]).await.unwrap();
+    // As in the chart.
+    let environment = [("MALLOC_ARENA_MAX", "2")];
+    let server = Process::with(&database, &environment, &[("operations.lease_ms", "30000".into())]).await.unwrap();
 
     let request_id = uuid::Uuid::new_v4().to_string();
     let upload = format!("{acme}/uploads/{request_id}");
