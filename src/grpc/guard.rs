@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -29,6 +30,9 @@ use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::TenantUid;
 use crate::domain::impersonation::not_permitted;
 use crate::domain::networks::Networks;
+
+/// How long the first message of an upload may take; for the others, who takes them in waits.
+const FIRST_MESSAGE: Duration = Duration::from_secs(30);
 
 /// The answers of a streaming method.
 pub type Answers<T> = BoxStream<'static, Result<T>>;
@@ -134,7 +138,11 @@ impl Guard {
     {
         let correlation = CorrelationId::of(request.extensions());
         let (metadata, extensions, mut messages) = request.into_parts();
-        let first = messages.message().await?.unwrap_or_default();
+        let first = tokio::time::timeout(FIRST_MESSAGE, messages.message()).await.map_err(|_| {
+            let refusal = Refusal::new(Reason::DeadlineExceeded, "no first message came in time; nothing was changed");
+            status(refusal.into(), correlation.as_str())
+        })?;
+        let first = first?.unwrap_or_default();
         let request = Request::from_parts(metadata, extensions, first);
         let answer = async {
             let (op, first) = self.admit(policy, request, &correlation).await?;

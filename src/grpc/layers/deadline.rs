@@ -1,10 +1,10 @@
-//! Every call has a deadline: the caller's, or one of ours.
+//! Every call has a deadline: the caller's, or one of ours. An upload lasts as long as its content comes; who takes that in sees to it.
 //!
 //! It covers the request's body too, so a slow sender costs no more than a slow handler. tonic's own time-out can't be
 //! used: it answers CANCELLED. It also can't be switched off for a `grpc-timeout` that the caller sends, and stands
 //! outside of all layers; but it counts from later than [`ArrivedAt`] and asks us first, so ours is always the answer.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -43,17 +43,24 @@ pub enum Allowance {
     Unary(Duration),
     /// Until the stream begins. Then it may last, unless the caller sent a deadline.
     Stream(Duration),
+    /// It may last, unless the caller sent a deadline.
+    Upload,
 }
 
-/// The paths of our methods that answer with a stream, read from the protos.
-static STREAMS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+/// The paths of our methods that take or answer with a stream, with what they get, read from the protos.
+static STREAMS: LazyLock<HashMap<String, Allowance>> = LazyLock::new(|| {
     let set = prost_types::FileDescriptorSet::decode(crate::proto::DESCRIPTORS).unwrap_or_default();
     let services = set.file.iter().flat_map(|file| file.service.iter().map(move |service| (file, service)));
     let methods = services.flat_map(|(file, service)| service.method.iter().map(move |method| (file, service, method)));
-    methods
-        .filter(|(_, _, method)| method.server_streaming() || method.client_streaming())
-        .map(|(file, service, method)| format!("/{}.{}/{}", file.package(), service.name(), method.name()))
-        .collect()
+    let streams = methods.filter_map(|(file, service, method)| {
+        let allowance = match (method.client_streaming(), method.server_streaming()) {
+            (true, _) => Allowance::Upload,
+            (false, true) => Allowance::Stream(USUAL),
+            (false, false) => return None,
+        };
+        Some((format!("/{}.{}/{}", file.package(), service.name(), method.name()), allowance))
+    });
+    streams.collect()
 });
 
 impl Allowance {
@@ -62,8 +69,8 @@ impl Allowance {
         match path {
             "/landlord.v1.OperationService/WaitOperation" => Self::Unary(WAITING),
             "/grpc.health.v1.Health/Check" => Self::Unary(USUAL),
-            _ if STREAMS.contains(path) || KnownMethods::is_standard(path) => Self::Stream(USUAL),
-            _ => Self::Unary(USUAL),
+            _ if KnownMethods::is_standard(path) => Self::Stream(USUAL),
+            _ => STREAMS.get(path).copied().unwrap_or(Self::Unary(USUAL)),
         }
     }
 }
@@ -117,14 +124,17 @@ where
             Err(refusal) => return Box::pin(std::future::ready(Ok(status::response(refusal.into(), &id)))),
         };
         let (first, whole) = match (self.allowance)(request.uri().path()) {
-            Allowance::Unary(usual) => (asked.unwrap_or(usual).min(LONGEST), None),
-            Allowance::Stream(usual) => (asked.unwrap_or(usual).min(usual), asked),
+            Allowance::Unary(usual) => (Some(asked.unwrap_or(usual).min(LONGEST)), None),
+            Allowance::Stream(usual) => (Some(asked.unwrap_or(usual).min(usual)), asked),
+            Allowance::Upload => (asked, None),
         };
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let Some(Ok(response)) = within(arrived + first, answer).await else {
-                return Ok(status::response(passed(), &id));
+            let answered = match first {
+                Some(first) => within(arrived + first, answer).await,
+                None => Some(answer.await),
             };
+            let Some(Ok(response)) = answered else { return Ok(status::response(passed(), &id)) };
             match whole {
                 Some(whole) if !response.headers().contains_key(Status::GRPC_STATUS) => {
                     let deadline = arrived + whole;
@@ -225,6 +235,7 @@ mod tests {
     const GET: &str = "/landlord.v1.TenantService/GetTenant";
     const WAIT: &str = "/landlord.v1.OperationService/WaitOperation";
     const WATCH: &str = "/landlord.v1.OperationService/WatchOperation";
+    const UPLOAD: &str = "/landlord.v1.AssetService/UploadAsset";
 
     fn request(path: &str, timeout: &[&str]) -> Request<Body> {
         let mut request = testing::request(path);
@@ -258,6 +269,8 @@ mod tests {
         assert_eq!(Allowance::of(GET), Allowance::Unary(USUAL));
         assert_eq!(Allowance::of(WAIT), Allowance::Unary(WAITING));
         assert_eq!(Allowance::of(WATCH), Allowance::Stream(USUAL));
+        assert_eq!(Allowance::of(UPLOAD), Allowance::Upload);
+        assert_eq!(Allowance::of("/landlord.v1.BackupService/UploadBackup"), Allowance::Upload);
         assert_eq!(Allowance::of("/grpc.health.v1.Health/Check"), Allowance::Unary(USUAL));
         assert_eq!(Allowance::of("/grpc.health.v1.Health/Watch"), Allowance::Stream(USUAL));
     }
@@ -276,6 +289,9 @@ mod tests {
         within(0, hanging(request(GET, &["0n"])).await);
         within(300_000, hanging(request(GET, &["99999999H"])).await);
         within(30_000, hanging(request(WATCH, &["1H"])).await);
+        within(3_600_000, hanging(request(UPLOAD, &["1H"])).await);
+        let day = Duration::from_secs(86_400);
+        assert!(tokio::time::timeout(day, hanging(request(UPLOAD, &[]))).await.is_err(), "it lasts");
     }
 
     #[tokio::test]
