@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
-use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Job;
 use crate::app::App;
+use crate::app::content::Room;
 use crate::domain::backup::{Amount, Backup, Column, Manifest, Segment, SegmentPart, StoredPart};
 use crate::domain::blob::hex;
 use crate::domain::error::{Error, Result};
@@ -17,19 +17,13 @@ use crate::store::backups::Made;
 use crate::store::copy::RowReader;
 use crate::vault::{OVERHEAD, PART_BYTES, TenantKey};
 
-/// KiB of the parts that are on their way at the same time.
-const ROOM: u32 = 32 << 10;
-
-/// KiB that a part takes of it at least.
-const LEAST: u32 = 1 << 10;
-
 /// The objects of a backup on their way into the store.
 pub(super) struct BackupWriter<'a> {
     app: &'a App,
     backup: &'a Backup,
     key: Arc<TenantKey>,
     attempt: i64,
-    room: Arc<Semaphore>,
+    room: Room,
     /// Segments, each with its parts, which may still be on their way.
     segments: Vec<(Segment, Vec<Writing>)>,
 }
@@ -40,7 +34,7 @@ type Writing = AbortOnDropHandle<Result<StoredPart>>;
 impl<'a> BackupWriter<'a> {
     /// For the attempt that a worker makes.
     pub async fn new(app: &'a App, job: &Job, backup: &'a Backup) -> Result<Self> {
-        let (key, room) = (app.sealing_key(backup.tenant).await?, Arc::new(Semaphore::new(ROOM as usize)));
+        let (key, room) = (app.sealing_key(backup.tenant).await?, Room::default());
         Ok(Self { app, backup, key, attempt: job.claimed.claim.epoch, room, segments: Vec::new() })
     }
 
@@ -96,8 +90,8 @@ impl<'a> BackupWriter<'a> {
 
     /// Begins to write a part, as soon as there is room for it.
     async fn part(&self, name: &str, number: usize, plain: Bytes) -> Result<Writing> {
-        let wanted = u32::try_from(plain.len() >> 10).unwrap_or(ROOM).clamp(LEAST, ROOM);
-        let room = self.room.clone().acquire_many_owned(wanted).await.map_err(|e| Error::internal("backup", e))?;
+        let bytes = i64::try_from(plain.len()).unwrap_or(i64::MAX);
+        let room = self.room.take(bytes).await?;
         let place = SegmentPart {
             tenant: self.backup.tenant,
             backup: self.backup.id,
@@ -108,7 +102,6 @@ impl<'a> BackupWriter<'a> {
         let (vault, key) = (self.app.vault.clone(), self.key.clone());
         let writing = tokio::spawn(async move {
             let _room = room;
-            let bytes = i64::try_from(plain.len()).unwrap_or(i64::MAX);
             let stored = vault.put_part_soon(key, place, plain).await?;
             fail::fail_point!("backup.part.written");
             Ok(StoredPart { bytes, frame: stored - OVERHEAD })

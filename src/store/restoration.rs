@@ -370,13 +370,19 @@ fn clash_or_failed(error: diesel::result::Error) -> Error {
     use diesel::result::DatabaseErrorKind as Kind;
     use diesel::result::Error::DatabaseError;
     match &error {
-        DatabaseError(Kind::UniqueViolation, info) => {
+        // Keys are compared before rows are added: one that is there twice is twice in the backup.
+        DatabaseError(Kind::UniqueViolation, info)
+            if !info.constraint_name().is_some_and(|name| name.ends_with("_pkey")) =>
+        {
             let what = info.table_name().unwrap_or("the backup");
             let text =
                 format!("a row of {what} has a name that something has which stays; rename that and repeat the call");
             Refusal::new(Reason::ResourceExists, text).into()
         }
-        DatabaseError(Kind::CheckViolation | Kind::NotNullViolation | Kind::ForeignKeyViolation, info) => {
+        DatabaseError(
+            Kind::UniqueViolation | Kind::CheckViolation | Kind::NotNullViolation | Kind::ForeignKeyViolation,
+            info,
+        ) => {
             let what = info.table_name().unwrap_or("the backup");
             let text = format!("the rows of {what} are none that this version takes; the backup can't be restored");
             Refusal::new(Reason::BackupCorrupt, text).with("damaged", format!("the rows of {what}")).into()

@@ -274,11 +274,34 @@ async fn rows_that_the_tables_refuse_change_nothing() {
         let state = rows.windows(6).position(|bytes| bytes == b"ACTIVE").unwrap();
         rows[state..state + 6].copy_from_slice(b"AKTIVE");
     });
-    let (read, backup) = anna.upload_archive(&acme, &forged).await;
+    is_refused_by_the_tables(&server, &acme, &anna, &forged).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_there_twice_change_nothing() {
+    let server = TestServer::start().await;
+    let (acme, anna, files) = stage(&server).await;
+    let assets = at(&files, "tables/assets.copy");
+    let forged = changed(&files, |files| {
+        let rows = &mut files[assets].1;
+        // Between what a copy begins with and what it ends with.
+        let all = rows[19..rows.len() - 2].to_vec();
+        rows.splice(19..19, all);
+    });
+    let request = v1::ListAssetsRequest { parent: acme.clone(), ..Default::default() };
+    for asset in anna.list_assets(request).await.unwrap().assets {
+        anna.remove_asset(&asset.name).await.unwrap();
+    }
+    is_refused_by_the_tables(&server, &acme, &anna, &forged).await;
+}
+
+/// Uploads an archive, which is read, and restores it, which changes nothing.
+async fn is_refused_by_the_tables(server: &TestServer, acme: &str, anna: &Api, archive: &[u8]) {
+    let (read, backup) = anna.upload_archive(acme, archive).await;
     assert_eq!(read.error, None, "what the rows mean is for the tables to judge");
-    let before = server.picture(&acme).await;
+    let before = server.picture(acme).await;
     let begun = anna.restore(crate::support::backups::whole(&backup.name)).await.unwrap().operation.unwrap();
     let failed = server.operator().await.wait(&begun.name).await;
     assert_eq!(failed.error.unwrap().reason, "BACKUP_CORRUPT");
-    assert_eq!(server.picture(&acme).await, before);
+    assert_eq!(server.picture(acme).await, before);
 }

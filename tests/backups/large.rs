@@ -12,13 +12,11 @@ use tonic::{Code, Status};
 use v1::download_asset_response::Content as Given;
 use v1::download_backup_response::Content as Downloaded;
 
-use super::real::{anna_at, peak, succeeds, told};
+use super::real::{acme_at, anna_at, peak, succeeds, told};
 use crate::support::assets::{CHUNK, chunk, first};
 use crate::support::backups::whole;
 use crate::support::client::{Api, assert_refused};
-use crate::support::process::Process;
 use crate::support::random::wanted;
-use crate::support::server::TestServer;
 
 /// MiB of memory that the service may have at most, whatever the size.
 const MEMORY: u64 = 256;
@@ -100,13 +98,7 @@ async fn unpacked(api: &Api, backup: &str) -> u64 {
 #[ignore = "it takes minutes, and its size on the disk; make large-input runs it"]
 async fn one_asset_of_many_gibibytes_comes_back_as_it_was_and_takes_little_memory() {
     let bytes = wanted("GIBIBYTES").unwrap_or(10) << 30;
-    let maker = TestServer::start().await;
-    let (acme, _) = maker.administrator("Acme").await;
-    let database = maker.database.clone();
-    maker.stop().await.unwrap();
-    // As in the chart.
-    let environment = [("MALLOC_ARENA_MAX", "2")];
-    let server = Process::with(&database, &environment, &[("operations.lease_ms", "30000".into())]).await.unwrap();
+    let (server, acme) = acme_at(&[]).await;
 
     let request_id = uuid::Uuid::new_v4().to_string();
     let upload = format!("{acme}/uploads/{request_id}");

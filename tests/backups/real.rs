@@ -16,6 +16,7 @@ use crate::assets::{s3, store};
 use crate::support::assets::{CHUNK, header, sha256};
 use crate::support::backups::whole;
 use crate::support::client::Api;
+use crate::support::database::Database;
 use crate::support::files::real_files;
 use crate::support::lifecycle::ADMIN_PASSWORD;
 use crate::support::process::Process;
@@ -34,6 +35,21 @@ pub(super) fn told(what: &str, since: Instant, bytes: u64) {
     #[expect(clippy::cast_precision_loss, reason = "people don't read sixteen digits")]
     let rate = bytes as f64 / seconds / f64::from(1 << 20);
     println!("{what:32} {seconds:8.1} s {rate:8.1} MiB/s");
+}
+
+/// A service with such options, as it runs in the chart.
+async fn serving(database: &Database, options: &[(&'static str, String)]) -> Process {
+    let options = [options, &[("operations.lease_ms", "30000".into())]].concat();
+    Process::with(database, &[("MALLOC_ARENA_MAX", "2")], &options).await.unwrap()
+}
+
+/// The same, with the tenant Acme.
+pub(super) async fn acme_at(options: &[(&'static str, String)]) -> (Process, String) {
+    let maker = TestServer::start().await;
+    let (acme, _) = maker.administrator("Acme").await;
+    let database = maker.database.clone();
+    maker.stop().await.unwrap();
+    (serving(&database, options).await, acme)
 }
 
 /// Anna, with a token that lasts for five minutes.
@@ -126,7 +142,7 @@ async fn elsewhere(archive: &Path, size: u64, wanted: &Contents) {
     let maker = TestServer::start().await;
     let database = maker.database.clone();
     maker.stop().await.unwrap();
-    let server = Process::with(&database, &[], &[("operations.lease_ms", "30000".into())]).await.unwrap();
+    let server = serving(&database, &[]).await;
     let operator = server.operator().await;
     let since = Instant::now();
     let announced = v1::UploadBackupHeader {
@@ -201,13 +217,9 @@ async fn comes_back(count: usize, megabytes: u64, seed: u64, service: Option<&s3
     let (files, _) = real_files(count + count / 20, (megabytes << 20) / 20 * 21, seed);
     let count = count.min(files.len());
     let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
-    let maker = TestServer::start().await;
-    let (acme, _) = maker.administrator("Acme").await;
-    let database = maker.database.clone();
-    maker.stop().await.unwrap();
     let mut options = service.map(|service| store::s3(&format!("http://{}", service.address))).unwrap_or_default();
-    options.extend([("objects.timeout_seconds", "60".into()), ("operations.lease_ms", "30000".into())]);
-    let server = Process::with(&database, &[], &options).await.unwrap();
+    options.push(("objects.timeout_seconds", "60".into()));
+    let (server, acme) = acme_at(&options).await;
 
     let since = Instant::now();
     let (mut first, mut bytes) = upload(&server, &acme, &files[..count]).await;

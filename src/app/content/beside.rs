@@ -3,17 +3,37 @@
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use crate::domain::error::{Error, Result};
 
-/// KiB of what is under way at most.
-const ROOM: u32 = 16 << 10;
+/// Room for what is under way at the same time: many small things, or few large ones.
+#[derive(Clone)]
+pub(crate) struct Room(Arc<Semaphore>);
 
-/// KiB that whatever has bytes takes at least, so that not too many are under way.
-const LEAST: u32 = 512;
+impl Room {
+    /// KiB that there are.
+    const ALL: u32 = 16 << 10;
+    /// KiB that whatever has bytes takes at least, so that not too many are under way.
+    const LEAST: u32 = 512;
+
+    /// Waits for room for so many bytes, which is taken as long as what this gives is there. What has no bytes takes nothing.
+    pub async fn take(&self, bytes: i64) -> Result<OwnedSemaphorePermit> {
+        let wanted = match bytes {
+            0 => 0,
+            bytes => u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(Self::LEAST, Self::ALL),
+        };
+        self.0.clone().acquire_many_owned(wanted).await.map_err(|e| Error::internal("room", e))
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(Self::ALL as usize)))
+    }
+}
 
 /// Things whose results wait to be taken at most.
 const AHEAD: usize = 128;
@@ -29,18 +49,11 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    let room = Arc::new(Semaphore::new(ROOM as usize));
+    let room = Room::default();
     // One after the other: what comes first has its room first, or those behind it could take all of it and wait for it.
     let placed = items.then(move |item| {
-        let wanted = match bytes(&item) {
-            0 => 0,
-            bytes => u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(LEAST, ROOM),
-        };
-        let room = room.clone();
-        async move {
-            let taken = room.acquire_many_owned(wanted).await.map_err(|e| Error::internal("room", e))?;
-            Ok((item, taken))
-        }
+        let (room, bytes) = (room.clone(), bytes(&item));
+        async move { room.take(bytes).await.map(|taken| (item, taken)) }
     });
     let done = placed.map(move |placed: Result<_>| {
         let begun = placed.map(|(item, taken)| {

@@ -51,7 +51,7 @@ impl Tx {
         &self.op
     }
 
-    /// Whether that tenant is held already.
+    /// Whether the tenant that the transaction works for has been held since it began.
     pub(in crate::store) fn holds_tenant(&self) -> bool {
         self.held == Some(self.tenant)
     }
