@@ -60,7 +60,10 @@ impl Staging {
 
     /// The connection, for the transaction that takes the rows over. That holds the tenant, so it must not lie idle for long.
     pub async fn done(self) -> Result<Own> {
-        self.client.batch_execute("SET idle_in_transaction_session_timeout = '5s'").await.map_err(unavailable)?;
+        // Until Postgres has looked at a tenant that came a moment ago it takes it to be empty, and would compare each of its rows
+        // with each that is laid out. By hashes it takes as long as there are rows.
+        let session = "SET idle_in_transaction_session_timeout = '5s'; SET enable_nestloop = off";
+        self.client.batch_execute(session).await.map_err(unavailable)?;
         let conn = AsyncPgConnection::try_from(self.client).await.map_err(unavailable)?;
         Ok(Own { conn: Box::new(conn), _place: self.place })
     }
