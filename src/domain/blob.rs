@@ -13,7 +13,8 @@ pub type Sha256 = [u8; 32];
 
 /// It in hexadecimal digits.
 pub fn hex(hash: &Sha256) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
+    hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The hash that is written so.

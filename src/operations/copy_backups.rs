@@ -26,7 +26,7 @@ use crate::store::tx::Tx;
 use crate::store::{backups, claims, copies};
 
 /// Bytes of content, and contents, that a batch copies before it notes them.
-const BATCH: (i64, usize) = (256 << 20, 5000);
+const BATCH: (i64, usize) = (256 << 20, 20_000);
 
 /// How long to leave a store alone that can't be reached or is full, unless it answers before or there is a new backup.
 const AWAY: Duration = Duration::from_secs(60);
@@ -98,20 +98,20 @@ impl CopyBackups {
         let open = Arc::new(self.app.open_backup(backup).await?);
         let copied = self.app.db.read(self.op(job), "copied-content", (), |tx, ()| copies::copied(tx).boxed()).await?;
         let blobs = open.blobs().await?;
-        let keys: BTreeSet<_> = blobs.iter().map(|kept| kept.blob.key).chain([open.key.id]).collect();
+        let keys: BTreeSet<_> = blobs.keys().iter().copied().chain([open.key.id]).collect();
         self.copy_keys(job, keys).await?;
         let (mut bytes, mut batch, mut objects) = (0, Vec::new(), Vec::new());
-        let missing: Vec<_> = blobs.iter().filter(|kept| !copied.contains(&kept.blob.id)).collect();
-        for kept in &missing {
-            if bytes >= BATCH.0 || batch.len() >= BATCH.1 {
-                break;
-            }
+        let mut missing = blobs.iter().filter(|kept| !copied.contains(&kept.blob.id));
+        while bytes < BATCH.0
+            && batch.len() < BATCH.1
+            && let Some(kept) = missing.next()
+        {
             bytes += kept.blob.bytes;
             batch.push(kept.blob.id);
             objects.extend(kept.objects());
         }
         let total = i64::try_from(blobs.len()).unwrap_or(i64::MAX);
-        let left = i64::try_from(missing.len() - batch.len()).unwrap_or(0);
+        let left = i64::try_from(missing.count()).unwrap_or(i64::MAX);
         if batch.is_empty() {
             let mut own = open.objects();
             let manifest = own.split_off(own.len().saturating_sub(1));

@@ -17,7 +17,7 @@ use super::backup_writer::BackupWriter;
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
 use crate::app::backups::unpack::{File, Unpacking, invalid};
-use crate::app::backups::{copy_soon, format_unknown, segments};
+use crate::app::backups::{Keeping, copy_soon, format_unknown, segments};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::backup::{Amount, Backup, Column, Component, FORMAT, Manifest, Segment, Source};
@@ -108,15 +108,16 @@ impl ImportBackup {
     async fn content(&self, job: &Job, backup: &Backup) -> Result<()> {
         let known = kept(&self.app, backup).await?;
         let mut archive = self.app.unpack(backup).await?;
+        let mut keeping = Keeping::begin(&self.app, job.claimed.claim, backup.id);
         while let Some((file, bytes)) = archive.file().await? {
             if let File::Content(sha256) = file
                 && !known.contains_key(&sha256)
             {
-                self.app.keep_for_backup(job.claimed.claim, backup.id, &mut archive, (sha256, bytes)).await?;
+                keeping.take(&mut archive, (sha256, bytes)).await?;
                 fail::fail_point!("import.content");
             }
         }
-        Ok(())
+        keeping.end().await
     }
 }
 

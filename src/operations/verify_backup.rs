@@ -55,7 +55,7 @@ impl Work for VerifyBackup {
         }
         let blobs = open.blobs().await?;
         let total = i64::try_from(blobs.len()).unwrap_or(i64::MAX);
-        let rest = blobs.into_iter().skip(usize::try_from(so_far.done).unwrap_or(0));
+        let rest = blobs.from(usize::try_from(so_far.done).unwrap_or(0));
         let batch: Vec<_> = rest
             .scan(0, |bytes, kept| {
                 let begins = *bytes;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::clock::clock_timestamp;
 use super::error::failed;
+use super::literal::Condemned;
 use super::schema::{backups as b, tenant_identities as ti, tenant_limits as l};
 use super::tx::Tx;
 use crate::domain::backup::{Amount, Backup, BackupState, Component, NewBackup, Source};
@@ -206,13 +207,13 @@ pub async fn update(tx: &mut Tx, id: BackupId, patch: &BackupPatch) -> Result<()
 /// Condemns a backup that has ended: it is not there any more, and its objects go.
 pub async fn condemn(tx: &mut Tx, id: BackupId) -> Result<()> {
     let row = b::table.find((tx.tenant().0, id.0));
-    diesel::update(row).set(b::state.eq(BackupState::Condemned.name())).execute(tx.conn()).await.map_err(failed)?;
+    diesel::update(row).set(b::state.eq(Condemned)).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }
 
 /// Condemned backups of the transaction's tenant, at most `most`.
 pub async fn condemned(tx: &mut Tx, most: i64) -> Result<Vec<BackupId>> {
-    let condemned = b::table.filter(b::tenant_id.eq(tx.tenant().0)).filter(b::state.eq(BackupState::Condemned.name()));
+    let condemned = b::table.filter(b::tenant_id.eq(tx.tenant().0)).filter(b::state.eq(Condemned));
     let ids: Vec<Uuid> = condemned.limit(most).select(b::id).load(tx.conn()).await.map_err(failed)?;
     Ok(ids.into_iter().map(BackupId).collect())
 }
@@ -220,10 +221,7 @@ pub async fn condemned(tx: &mut Tx, most: i64) -> Result<Vec<BackupId>> {
 /// Forgets condemned backups of the transaction's tenant, whose objects are gone.
 pub async fn forget(tx: &mut Tx, backups: &[BackupId]) -> Result<()> {
     let ids: Vec<Uuid> = backups.iter().map(|backup| backup.0).collect();
-    let gone = b::table
-        .filter(b::tenant_id.eq(tx.tenant().0))
-        .filter(b::id.eq_any(ids))
-        .filter(b::state.eq(BackupState::Condemned.name()));
+    let gone = b::table.filter(b::tenant_id.eq(tx.tenant().0)).filter(b::id.eq_any(ids)).filter(b::state.eq(Condemned));
     diesel::delete(gone).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }

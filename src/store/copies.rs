@@ -10,15 +10,13 @@ use uuid::Uuid;
 use super::backups;
 use super::clock::clock_timestamp;
 use super::error::failed;
+use super::literal::{Complete, Empty, Partial};
 use super::schema::{backups as b, blobs, copied_blobs as c, second_store as s, tenant_keys as k, tenants as t};
 use super::tx::{PlatformTx, Tx};
-use crate::domain::backup::{Backup, BackupState};
+use crate::domain::backup::Backup;
 use crate::domain::error::Result;
 use crate::domain::id::{BackupId, BlobId, KeyId, StoreId, TenantUid};
 use crate::domain::lifecycle::State;
-
-/// The states in which a backup is copied.
-const USABLE: [&str; 2] = [BackupState::Complete.name(), BackupState::Partial.name()];
 
 /// Notes which store the copies are in, if there is one. What was noted of another one is forgotten: everything is copied anew.
 pub async fn note_store(tx: &mut PlatformTx, store: Option<StoreId>) -> Result<()> {
@@ -45,9 +43,9 @@ pub async fn tenants_to_copy(tx: &mut PlatformTx, most: i64) -> Result<Vec<Tenan
     let going = [State::PreparingDeletion.name(), State::Prepared.name()];
     let found = b::table
         .inner_join(t::table.on(t::tenant_id.eq(b::tenant_id)))
-        .filter(b::state.eq_any(USABLE))
+        .filter(b::state.eq(Complete).or(b::state.eq(Partial)))
         .filter(b::copied_to.is_null())
-        .filter(b::reason.eq(""))
+        .filter(b::reason.eq(Empty))
         .filter(t::state.ne_all(going))
         .filter(exists(s::table.select(s::id)))
         .select(b::tenant_id)
@@ -60,9 +58,9 @@ pub async fn tenants_to_copy(tx: &mut PlatformTx, most: i64) -> Result<Vec<Tenan
 pub async fn next(tx: &mut Tx) -> Result<Option<Backup>> {
     let first = b::table
         .filter(b::tenant_id.eq(tx.tenant().0))
-        .filter(b::state.eq_any(USABLE))
+        .filter(b::state.eq(Complete).or(b::state.eq(Partial)))
         .filter(b::copied_to.is_null())
-        .filter(b::reason.eq(""))
+        .filter(b::reason.eq(Empty))
         .order(b::seq)
         .select(b::id)
         .first::<Uuid>(tx.conn())
@@ -100,7 +98,7 @@ pub async fn note_blobs(tx: &mut Tx, store: StoreId, copied: &[BlobId]) -> Resul
 
 /// Notes that all of a backup of the transaction's tenant is copied; says whether it is still there.
 pub async fn note_backup(tx: &mut Tx, store: StoreId, id: BackupId) -> Result<bool> {
-    let row = b::table.find((tx.tenant().0, id.0)).filter(b::state.eq_any(USABLE));
+    let row = b::table.find((tx.tenant().0, id.0)).filter(b::state.eq(Complete).or(b::state.eq(Partial)));
     let copied = (b::copied_to.eq(store.0), b::copied_at.eq(clock_timestamp().nullable()));
     Ok(diesel::update(row).set(copied).execute(tx.conn()).await.map_err(failed)? == 1)
 }

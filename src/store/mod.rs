@@ -37,6 +37,7 @@ pub mod ledger;
 pub mod licenses;
 pub mod limits;
 pub mod links;
+mod literal;
 mod log_filter;
 pub mod log_ins;
 pub mod mail_texts;

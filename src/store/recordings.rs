@@ -7,9 +7,9 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::error::failed;
+use super::literal::Recording;
 use super::schema::{assets as a, tenant_extensions as e, tenants as t, uploads as u};
 use super::tx::{PlatformTx, Tx};
-use crate::domain::asset::AssetKind;
 use crate::domain::error::Result;
 use crate::domain::extension::Extension;
 use crate::domain::id::{AssetId, TenantUid};
@@ -34,7 +34,7 @@ pub async fn tenant_of_upload(tx: &mut PlatformTx, UploadKey { uploader, id }: U
 pub async fn unassigned(tx: &mut Tx, after: Option<AssetId>, most: i64) -> Result<Vec<(AssetId, Extension)>> {
     let mut found = a::table
         .filter(a::tenant_id.eq(tx.tenant().0))
-        .filter(a::kind.eq(AssetKind::Recording.name()))
+        .filter(a::kind.eq(Recording))
         .filter(diesel::dsl::not(a::assigned))
         .order(a::id)
         .limit(most)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::Uuid as SqlUuid;
+use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ pub async fn begin(
     let row = b::table.find((tx.tenant().0, id.0));
     let uploaded = (b::archive_id.eq(archive.0), b::archive_key.eq(key));
     diesel::update(row).set(uploaded).execute(tx.conn()).await.map_err(failed)?;
-    keep(tx, id, archive).await
+    keep(tx, id, &[archive]).await
 }
 
 /// What opens the archive of a backup that is read, sealed, if that is encrypted.
@@ -40,15 +40,15 @@ pub async fn archive_key(tx: &mut Tx, id: BackupId) -> Result<Option<Vec<u8>>> {
 }
 
 /// Keeps content of the transaction's tenant for a backup that it came with.
-pub async fn keep(tx: &mut Tx, id: BackupId, blob: BlobId) -> Result<()> {
+pub async fn keep(tx: &mut Tx, id: BackupId, blobs: &[BlobId]) -> Result<()> {
     const KEEP: &str = "
         INSERT INTO departed_content (tenant_id, blob_id, born, died, kept_for)
-        SELECT tenant_id, $3, seq, seq, id FROM backups WHERE tenant_id = $1 AND id = $2
+        SELECT tenant_id, unnest($3), seq, seq, id FROM backups WHERE tenant_id = $1 AND id = $2
         ON CONFLICT (tenant_id, kept_for, blob_id) WHERE kept_for IS NOT NULL DO NOTHING";
     diesel::sql_query(KEEP)
         .bind::<SqlUuid, _>(tx.tenant().0)
         .bind::<SqlUuid, _>(id.0)
-        .bind::<SqlUuid, _>(blob.0)
+        .bind::<Array<SqlUuid>, _>(blobs.iter().map(|blob| blob.0).collect::<Vec<_>>())
         .execute(tx.conn())
         .await
         .map_err(failed)?;

@@ -7,15 +7,16 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::blobs;
+use super::blobs::{self, Written};
 use super::clock::{clock_timestamp, from_now};
 use super::error::failed;
+use super::literal::Empty;
 use super::requests::reused;
 use super::schema::{blobs as b, uploads as u};
 use super::tx::Tx;
 use crate::domain::blob::Part;
 use crate::domain::error::Result;
-use crate::domain::id::{BlobId, KeyId};
+use crate::domain::id::{BlobId, KeyId, UploadId};
 use crate::domain::upload::{Announced, Progress, Upload, UploadKey, interrupted, received};
 
 /// Begins an upload, or goes on with one. It was announced with a body of that hash.
@@ -56,10 +57,42 @@ pub async fn begin(
     Ok(Upload { key, blob, sealed_with: KeyId(sealed_with), attempt, parts: blobs::parts(tx, blob).await? })
 }
 
+/// Begins many small ones at once, each with the bytes of it and as if nothing had come of it before. Gives the blobs that they make.
+pub async fn begin_all(
+    tx: &mut Tx,
+    uploader: Uuid,
+    announced: &[(UploadId, i64)],
+    sealed_with: KeyId,
+    keep: Duration,
+) -> Result<Vec<BlobId>> {
+    let tenant = tx.tenant().0;
+    let theirs = u::table.filter(u::tenant_id.eq(tenant)).filter(u::uploader_id.eq(uploader));
+    let before = theirs.filter(u::id.eq_any(announced.iter().map(|(id, _)| id.0)));
+    diesel::delete(before).execute(tx.conn()).await.map_err(failed)?;
+    let blobs = blobs::begin_all(tx, sealed_with, announced.len()).await?;
+    let row = |((id, bytes), blob): (&(UploadId, i64), &BlobId)| {
+        (
+            (u::tenant_id.eq(tenant), u::uploader_id.eq(uploader), u::id.eq(id.0), u::body_hash.eq(&[][..])),
+            (u::bytes.eq(*bytes), u::blob_id.eq(blob.0), u::expires_at.eq(from_now(keep))),
+        )
+    };
+    let rows: Vec<_> = announced.iter().zip(&blobs).map(row).collect();
+    diesel::insert_into(u::table).values(rows).execute(tx.conn()).await.map_err(failed)?;
+    Ok(blobs)
+}
+
+/// Ends those that have become these: nothing of them is kept.
+pub async fn dissolve_all(tx: &mut Tx, uploader: Uuid, written: &[Written]) -> Result<()> {
+    let theirs = u::table.filter(u::tenant_id.eq(tx.tenant().0)).filter(u::uploader_id.eq(uploader));
+    let ours = theirs.filter(u::result.eq(Empty)).filter(u::blob_id.eq_any(written.iter().map(|one| one.blob.0)));
+    let ended = diesel::delete(ours).execute(tx.conn()).await.map_err(failed)?;
+    if ended == written.len() { Ok(()) } else { Err(interrupted()) }
+}
+
 /// Holds an upload that this connection still has.
 async fn hold(tx: &mut Tx, upload: &Upload) -> Result<()> {
     let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
-    let ours = row.filter(u::attempt.eq(upload.attempt)).filter(u::result.eq("")).select(u::id).for_no_key_update();
+    let ours = row.filter(u::attempt.eq(upload.attempt)).filter(u::result.eq(Empty)).select(u::id).for_no_key_update();
     let held = ours.first::<Uuid>(tx.conn()).await.optional().map_err(failed)?;
     held.map(|_| ()).ok_or_else(interrupted)
 }
@@ -77,7 +110,7 @@ pub async fn add_part(tx: &mut Tx, upload: &Upload, part: &Part, keep: Duration)
 /// what it becomes.
 pub async fn finish(tx: &mut Tx, upload: &Upload, last: Option<&Part>, result: &str) -> Result<()> {
     let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
-    let ours = row.filter(u::attempt.eq(upload.attempt)).filter(u::result.eq(""));
+    let ours = row.filter(u::attempt.eq(upload.attempt)).filter(u::result.eq(Empty));
     let ended = diesel::update(ours).set(u::result.eq(result)).execute(tx.conn()).await.map_err(failed)?;
     complete(tx, upload, last, ended).await
 }
@@ -85,7 +118,7 @@ pub async fn finish(tx: &mut Tx, upload: &Upload, last: Option<&Part>, result: &
 /// The same for one that nobody asks about afterwards: nothing of it is kept.
 pub async fn dissolve(tx: &mut Tx, upload: &Upload, last: Option<&Part>) -> Result<()> {
     let row = u::table.find((tx.tenant().0, upload.key.uploader, upload.key.id.0));
-    let ours = row.filter(u::attempt.eq(upload.attempt)).filter(u::result.eq(""));
+    let ours = row.filter(u::attempt.eq(upload.attempt)).filter(u::result.eq(Empty));
     let ended = diesel::delete(ours).execute(tx.conn()).await.map_err(failed)?;
     complete(tx, upload, last, ended).await
 }
@@ -109,7 +142,7 @@ pub async fn give_up(tx: &mut Tx, upload: &Upload) -> Result<()> {
 /// Gives up all uploads of one uploader that are not done.
 pub async fn give_up_all(tx: &mut Tx, uploader: Uuid) -> Result<()> {
     let theirs = u::table.filter(u::tenant_id.eq(tx.tenant().0)).filter(u::uploader_id.eq(uploader));
-    diesel::delete(theirs.filter(u::result.eq(""))).execute(tx.conn()).await.map_err(failed)?;
+    diesel::delete(theirs.filter(u::result.eq(Empty))).execute(tx.conn()).await.map_err(failed)?;
     Ok(())
 }
 

@@ -172,15 +172,23 @@ async fn an_archive_becomes_a_tenant_of_another_landlord() -> Result<(), Status>
 async fn another_worker_goes_on_when_the_first_one_is_killed_anywhere() {
     let maker = TestServer::start().await;
     let (acme, anna) = maker.administrator("Acme").await;
-    for (name, seed) in [("one", 1), ("two", 2)] {
-        anna.new_asset(&acme, name, &noise(9 << 20, seed)).await;
+    let contents = [("1", noise(9 << 20, 1)), ("2", noise(9 << 20, 2)), ("3", noise(5000, 3)), ("4", Vec::new())];
+    for (name, content) in &contents {
+        anna.new_asset(&acme, name, content).await;
     }
     let backup = anna.back_up(&acme).await.name;
     let idle = maker.without_workers().await;
     let operator = idle.operator().await;
     let acting = operator.acting_as("superuser");
-    let places =
-        ["upload.part.written:2", "restore-new.brought", "restore-new.content", "restore-new.filled", "step.after:2"];
+    let places = [
+        "contents.begun",
+        "contents.written",
+        "upload.part.written:2",
+        "restore-new.brought:3",
+        "restore-new.content",
+        "restore-new.filled",
+        "step.after:2",
+    ];
     for (number, place) in places.into_iter().enumerate() {
         let begun = acting.restore(to_new(&backup, &format!("New {number}"))).await.unwrap();
         let (operation, tenant) = (begun.operation.unwrap().name, begun.tenant.unwrap());
@@ -191,10 +199,10 @@ async fn another_worker_goes_on_when_the_first_one_is_killed_anywhere() {
         next.kill().await;
         let anna = idle.anonymous().await.log_in(&format!("anna@{}", tenant.code), ADMIN_PASSWORD).await;
         let list = v1::ListAssetsRequest { parent: tenant.name.clone(), ..Default::default() };
-        for (asset, seed) in anna.list_assets(list).await.unwrap().assets.iter().zip([1, 2]) {
-            assert!(anna.download(&asset.name, 0).await.unwrap().1 == noise(9 << 20, seed), "{place}");
+        for (asset, (_, content)) in anna.list_assets(list).await.unwrap().assets.iter().zip(&contents) {
+            assert!(anna.download(&asset.name, 0).await.unwrap().1 == *content, "{place}");
         }
-        assert_eq!(anna.limits(&tenant.name).await.unwrap().storage_bytes, 18 << 20, "{place}");
+        assert_eq!(anna.limits(&tenant.name).await.unwrap().storage_bytes, (18 << 20) + 5000, "{place}");
     }
 }
 
@@ -219,7 +227,7 @@ async fn one_that_can_not_be_done_is_a_failed_tenant_that_can_be_tried_again() {
     std::fs::write(&blob, damaged).unwrap();
     let begun = operator.acting_as("superuser").restore(to_new(&backup.name, "Mended")).await.unwrap();
     let failed = operator.wait(&begun.operation.unwrap().name).await;
-    assert_eq!(failed.error.unwrap().reason, "CONTENT_CORRUPT");
+    assert_eq!(failed.error.unwrap().reason, "BACKUP_CORRUPT");
     std::fs::write(&blob, whole_blob).unwrap();
     let tenant = begun.tenant.unwrap().name;
     let request = v1::RetryTenantProvisioningRequest { name: tenant.clone(), ..Default::default() };

@@ -152,25 +152,32 @@ async fn it_goes_on_after_whatever_broke_it_off_and_the_same_request_is_one_back
 #[tokio::test(flavor = "multi_thread")]
 async fn another_worker_goes_on_when_the_first_one_is_killed_anywhere() {
     let maker = TestServer::start().await;
-    let (acme, _, archive) = stage(&maker).await;
+    let (_, _, archive) = stage(&maker).await;
+    for name in ["One", "Two"] {
+        maker.operator().await.active_tenant(name).await;
+    }
     let idle = maker.without_workers().await;
-    let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
-    for place in [
-        "upload.part.written",
-        "import.content",
-        "import.content:2",
-        "backup.part.written:3",
-        "import.read",
-        "step.after:2",
+    for (place, tenant) in [
+        // Where nothing of it is known, small content comes together.
+        ("contents.begun", "one"),
+        ("contents.written", "two"),
+        ("upload.part.written", "acme"),
+        ("import.content", "acme"),
+        ("import.content:2", "acme"),
+        ("backup.part.written:3", "acme"),
+        ("import.read", "acme"),
+        ("step.after:2", "acme"),
     ] {
-        let arrived = anna.send_backup(messages(header(&acme, &archive), &archive, 0)).await.unwrap();
+        let upload = messages(header(&format!("tenants/{tenant}"), &archive), &archive, 0);
+        let (operator, tenants) = (idle.operator().await, idle.operator().await.acting_as("superuser"));
+        let arrived = tenants.send_backup(upload).await.unwrap();
         let mut victim = Process::start(&idle.database, &[("LANDLORD_KILL_AT", place)]).await;
         assert_eq!(victim.ended().await, Some(9), "{place}");
         let mut next = Process::start(&idle.database, &[]).await;
-        anna.succeed(arrived.operation).await;
+        operator.succeed(arrived.operation).await;
         let name = arrived.backup.unwrap().name;
-        assert_eq!(anna.verify(&name).await.unwrap().error, None, "{place}");
-        let (_, again) = anna.archive(&name, 0, usize::MAX).await.unwrap();
+        assert_eq!(tenants.verify(&name).await.unwrap().error, None, "{place}");
+        let (_, again) = tenants.archive(&name, 0, usize::MAX).await.unwrap();
         assert!(content(&again) == content(&archive), "{place}");
         next.kill().await;
     }

@@ -70,11 +70,13 @@ async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
 }
 
 /// The failpoints of content, at each of which the tests of assets and backups strike.
-const OF_CONTENT: [&str; 22] = [
+const OF_CONTENT: [&str; 24] = [
     "backup.copied",
     "backup.part.written",
     "collect.removed",
     "content.allowed",
+    "contents.begun",
+    "contents.written",
     "copy.backup",
     "copy.content",
     "copy.key",

@@ -1,5 +1,7 @@
 //! DownloadBackup.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
@@ -44,13 +46,14 @@ impl App {
     pub async fn download_backup(&self, op: OpContext, new: NewDownload) -> Result<Download> {
         let NewDownload { id, offset, passphrase } = new;
         let backup = self.db.read(op.clone(), "backup-to-download", id, |tx, id| wanted(tx, *id).boxed()).await?;
-        let open = self.open_backup(backup).await?;
+        let open = Arc::new(self.open_backup(backup).await?);
         let archive = Archive::lay_out(&open).await?;
         let encryption = match passphrase {
             None => None,
             Some(passphrase) => {
-                let (key, fingerprint) = (open.key.clone(), archive.fingerprint());
-                let made = self.passwords.off_thread(move || Encryption::new(&key, &passphrase, &fingerprint)).await?;
+                let (key, laid_out) = (open.key.clone(), archive.clone());
+                let encryption = move || Encryption::new(&key, &passphrase, &laid_out.fingerprint()?);
+                let made = self.passwords.off_thread(encryption).await?;
                 Some(made?)
             }
         };
@@ -73,8 +76,8 @@ impl App {
         });
         let backup = told.await?;
         let pieces = match encryption {
-            None => gathered(archive.from(open, op, offset)),
-            Some(encryption) => gathered(encrypted(encryption, archive, open, op, offset)),
+            None => gathered(archive.from(open, op, offset)?),
+            Some(encryption) => gathered(encrypted(encryption, archive, open, op, offset)?),
         };
         Ok(Download { backup, file_name, bytes, chunks: chunks(pieces, offset) })
     }
@@ -84,17 +87,17 @@ impl App {
 fn encrypted(
     encryption: Encryption,
     archive: Archive,
-    open: OpenBackup,
+    open: Arc<OpenBackup>,
     op: OpContext,
     offset: i64,
-) -> BoxStream<'static, Result<Bytes>> {
+) -> Result<BoxStream<'static, Result<Bytes>>> {
     let length = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
     let header = encryption.header.clone();
     let behind = offset - length(header.len());
     let (first, skip) = encryption.piece_at(behind.max(0));
     let begins = i64::try_from(first).unwrap_or(i64::MAX).saturating_mul(length(PIECE_BYTES));
     let left = archive.bytes() - begins;
-    let state = (archive.from(open, op, begins), BytesMut::new(), first, left);
+    let state = (archive.from(open, op, begins)?, BytesMut::new(), first, left);
     let pieces = futures::stream::try_unfold((encryption, state), |(encryption, state)| async move {
         let (mut plain, mut buffer, number, left) = state;
         if left <= 0 {
@@ -117,7 +120,7 @@ fn encrypted(
     let pieces = pieces
         .enumerate()
         .map(move |(at, piece)| piece.map(|piece| if at == 0 { piece.slice(skip.min(piece.len())..) } else { piece }));
-    futures::stream::iter(head.filter(|head| !head.is_empty()).map(Ok)).chain(pieces).boxed()
+    Ok(futures::stream::iter(head.filter(|head| !head.is_empty()).map(Ok)).chain(pieces).boxed())
 }
 
 async fn wanted(tx: &mut Tx, id: BackupId) -> Result<Backup> {

@@ -1,24 +1,28 @@
 //! Reads what is in a backup, as it stands in the object store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use uuid::Uuid;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
 
+use super::kept::{KeptBlob, KeptBlobs, Reading};
 use super::{format_unknown, segments};
 use crate::app::App;
+use crate::app::content::Given;
+use crate::authz::permit::Purpose;
+use crate::context::OpContext;
 use crate::domain::asset::AssetKind;
 use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, SegmentPart, StoredPart};
-use crate::domain::blob::{Blob, ContentId, ObjectName, Part, Sha256};
+use crate::domain::blob::ObjectName;
 use crate::domain::error::{Error, Reason, Refusal, Result};
-use crate::domain::id::{AssetId, BlobId, KeyId};
+use crate::domain::id::{AssetId, KeyId};
 use crate::store::connection::Beside;
 use crate::store::copy::{Record, RowReader};
 use crate::store::error::is_of_statement;
 use crate::store::restoration::{self, Destination, LaidOut};
 use crate::store::tx::Own;
-use crate::vault::{OVERHEAD, TenantKey};
+use crate::vault::TenantKey;
 
 /// What a manifest is called where it is damaged.
 const MANIFEST: &str = "its manifest";
@@ -34,16 +38,6 @@ pub(crate) struct OpenBackup {
     pub manifest: Manifest,
 }
 
-/// A blob that a backup refers to.
-pub(crate) struct KeptBlob {
-    /// The blob and its parts.
-    pub blob: Blob,
-    /// What its content is found by.
-    pub content: ContentId,
-    /// What everybody can compare.
-    pub sha256: Sha256,
-}
-
 /// An object in the store that a backup has or refers to: a frame of zstd, sealed.
 #[derive(Clone)]
 pub(crate) struct StoredObject {
@@ -55,26 +49,6 @@ pub(crate) struct StoredObject {
     pub bytes: i64,
     /// What is damaged if it can't be read.
     pub what: String,
-}
-
-impl KeptBlob {
-    /// What it is called where it is damaged.
-    pub fn what(&self) -> String {
-        format!("the content {}", self.blob.id)
-    }
-
-    /// Bytes of it that are read at once.
-    pub fn at_once(&self) -> i64 {
-        self.blob.parts.iter().map(|part| i64::from(part.bytes)).max().unwrap_or(0)
-    }
-
-    /// Its parts.
-    pub fn objects(&self) -> impl Iterator<Item = StoredObject> {
-        self.blob.parts.iter().map(|part| {
-            let bytes = i64::from(part.stored_bytes) - OVERHEAD;
-            StoredObject { key: self.blob.key, name: self.blob.part(part).into(), bytes, what: self.what() }
-        })
-    }
 }
 
 impl App {
@@ -207,34 +181,29 @@ impl OpenBackup {
         Ok(assets)
     }
 
-    /// The blobs that it refers to, in the order of their ids.
-    pub async fn blobs(&self) -> Result<Vec<KeptBlob>> {
-        let mut parts: HashMap<Uuid, Vec<Part>> = HashMap::new();
-        let each = |row: Record<'_>| {
-            let (part, attempt) = (row.integer("part")?, row.integer("attempt")?);
-            let (bytes, stored_bytes) = (row.integer("bytes")?, row.integer("stored_bytes")?);
-            let part = Part { part, attempt, bytes, stored_bytes };
-            parts.entry(row.uuid("blob_id")?).or_default().push(part);
-            Ok(())
-        };
-        self.for_each("blob_parts", each).await?;
-        let (tenant, mut kept) = (self.backup.tenant, Vec::new());
-        let each = |row: Record<'_>| {
-            let id = row.uuid("id")?;
-            let mut parts = parts.remove(&id).unwrap_or_default();
-            parts.sort_by_key(|part| part.part);
-            let content = <[u8; 32]>::try_from(row.bytes("content")?);
-            let content = content.map_err(|e| Error::internal("content id in a backup", e))?;
-            let sha256 = <Sha256>::try_from(row.bytes("sha256")?);
-            let sha256 = sha256.map_err(|e| Error::internal("hash in a backup", e))?;
-            let bytes = parts.iter().map(|part| i64::from(part.bytes)).sum();
-            let blob = Blob { tenant, id: BlobId(id), key: KeyId(row.uuid("key_id")?), bytes, parts };
-            kept.push(KeptBlob { blob, content: ContentId(content), sha256 });
-            Ok(())
-        };
-        self.for_each("blobs", each).await?;
-        kept.sort_by_key(|kept: &KeptBlob| kept.blob.id);
-        Ok(kept)
+    /// The blobs that it refers to.
+    pub async fn blobs(&self) -> Result<KeptBlobs> {
+        let mut reading = Reading::default();
+        self.for_each("blob_parts", |row| reading.part(&row)).await?;
+        self.for_each("blobs", |row| reading.blob(&row)).await?;
+        Ok(reading.done(self.backup.tenant))
+    }
+
+    /// Small content, as a whole.
+    pub async fn content(&self, kept: &KeptBlob) -> Result<Bytes> {
+        let (key, mut whole) = (self.app.vault.key(kept.blob.tenant, kept.blob.key).await?, BytesMut::new());
+        for part in &kept.blob.parts {
+            let plain = self.app.vault.part(key.clone(), kept.blob.part(part)).await;
+            whole.extend_from_slice(&plain.map_err(|error| corrupt(error, &kept.what()))?);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Content of any size, as it comes.
+    pub async fn give(&self, kept: KeptBlob) -> Result<Given> {
+        let (what, op) = (kept.what(), OpContext::system(Purpose::Worker, Some(kept.blob.tenant)));
+        let given = self.app.give(op, kept.blob, 0).await?;
+        Ok(given.map(move |chunk| chunk.map_err(|error| corrupt(error, &what))).boxed())
     }
 
     /// Reads all rows, and wants as many as there were.

@@ -2,14 +2,17 @@
 //! the new tenant first; then all rows come at once, before the tenant is in use.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::open::{KeptBlob, OpenBackup};
+use super::kept::KeptBlob;
+use super::open::OpenBackup;
 use super::restore::{Wanted, wanted};
 use crate::app::App;
+use crate::app::content::{Intake, SMALL, Small, beside};
 use crate::app::directory::usable_superuser;
 use crate::app::tenants::{CreateTenant, Created, create};
 use crate::authz::decision::{self, Target};
@@ -21,12 +24,12 @@ use crate::domain::backup::{Backup, Component, name};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{TenantUid, UploadId, UserId};
 use crate::domain::restore::{Change, FromBackup, NewRestore, Preview};
-use crate::domain::upload::{Announced, UploadKey};
+use crate::domain::upload::Announced;
 use crate::store::claims::{self, Claim};
 use crate::store::connection::Beside;
 use crate::store::restoration::{self, Destination, LaidOut};
 use crate::store::tx::{Prepared, Tx};
-use crate::store::{backups, blobs, impersonation, restores, tenants, uploads};
+use crate::store::{backups, blobs, impersonation, restores, tenants};
 
 /// A new tenant that gets the data of a backup.
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,7 +120,7 @@ impl App {
         });
         let gone = || Error::not_found(name(&from.tenant.to_string(), from.backup));
         let backup: Backup = found.await?.ok_or_else(gone)?;
-        let open = self.open_backup(backup).await?;
+        let open = Arc::new(self.open_backup(backup).await?);
         self.bring_content(claim, &open, &from.components).await?;
         fail::fail_point!("restore-new.content");
         let still = self.db.read(there, "restore-permitted", from.by.clone(), |tx, by| {
@@ -151,27 +154,31 @@ impl App {
     }
 
     /// Copies the content that assets of these components have, unless it is there.
-    async fn bring_content(&self, claim: Claim, open: &OpenBackup, components: &[Component]) -> Result<()> {
+    async fn bring_content(&self, claim: Claim, open: &Arc<OpenBackup>, components: &[Component]) -> Result<()> {
         let here = OpContext::system(Purpose::Worker, Some(claim.tenant));
-        let known = self.db.read(here.clone(), "known-content", (), |tx, ()| blobs::known(tx).boxed()).await?;
+        let known = self.db.read(here, "known-content", (), |tx, ()| blobs::known(tx).boxed()).await?;
         let used = used(open, components).await?;
         let wanted = |kept: &KeptBlob| used.contains(&kept.blob.id.0) && !known.contains(&kept.sha256);
-        for KeptBlob { blob, sha256, .. } in open.blobs().await?.into_iter().filter(wanted) {
-            let key = UploadKey { uploader: claim.id.0, id: UploadId(blob.id.0) };
-            let announced = Announced { bytes: blob.bytes, sha256: Some(sha256) };
-            let there = OpContext::system(Purpose::Worker, Some(open.backup.tenant));
-            let chunks = self.give(there, blob, 0).await?;
-            let received = self.take_in(claim, key, announced, chunks).await?;
-            let kept = self.db.change(here.clone(), "bring-content", (claim, received), |tx, (claim, received)| {
-                async move {
-                    claims::fence(tx, claim).await?;
-                    uploads::dissolve(tx, &received.upload, received.last.as_ref()).await?;
-                    let content = (&received.content, &received.sha256, received.bytes);
-                    blobs::publish(tx, received.upload.blob, content.0, content.1, content.2).await
-                }
-                .boxed()
-            });
-            kept.await?;
+        let blobs = open.blobs().await?;
+        let mut intake = Intake::new(self, claim, claim.id.0, None);
+        let read = |kept: KeptBlob| {
+            let open = open.clone();
+            async move {
+                let plain = open.content(&kept).await?;
+                Ok(Small { id: UploadId(kept.blob.id.0), sha256: kept.sha256, plain })
+            }
+        };
+        let small = blobs.iter().filter(|kept| wanted(kept) && kept.blob.bytes <= SMALL);
+        let mut read = std::pin::pin!(beside(futures::stream::iter(small), |kept| kept.blob.bytes, read));
+        while let Some(small) = read.try_next().await? {
+            intake.take(small).await?;
+            fail::fail_point!("restore-new.brought");
+        }
+        intake.end().await?;
+        for kept in blobs.iter().filter(|kept| wanted(kept) && kept.blob.bytes > SMALL) {
+            let announced = Announced { bytes: kept.blob.bytes, sha256: Some(kept.sha256) };
+            let id = UploadId(kept.blob.id.0);
+            intake.receive(id, announced, open.give(kept).await?).await?;
             fail::fail_point!("restore-new.brought");
         }
         Ok(())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::unpack::Unpacking;
 use crate::app::App;
-use crate::app::content::{Chunk, Received};
+use crate::app::content::{Chunk, Intake, Received, SMALL, Small};
 use crate::app::tenants::{begin, target};
 use crate::authn::seal::Purpose;
 use crate::authz::permit;
@@ -18,10 +18,10 @@ use crate::context::OpContext;
 use crate::domain::backup::{Backup, name};
 use crate::domain::blob::Sha256;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{BackupId, BlobId, UploadId};
+use crate::domain::id::{BackupId, UploadId};
 use crate::domain::operation::{Operation, Params};
-use crate::domain::upload::{Announced, UploadKey};
-use crate::store::claims::{self, Claim};
+use crate::domain::upload::Announced;
+use crate::store::claims::Claim;
 use crate::store::tx::{Prepared, Tx};
 use crate::store::{backups, blobs, limits, uploaded_backups, uploads};
 use crate::vault::age::{FileKey, HEADER_BYTES, is_encrypted, unlock};
@@ -127,36 +127,41 @@ impl App {
         };
         Ok(Unpacking::begin(self.give(op, blob, 0).await?, sealed.map(open).transpose()?))
     }
+}
 
-    /// Keeps content for a backup that it comes with: all the bytes that `unpacking` has of the file at hand.
-    pub(crate) async fn keep_for_backup(
-        &self,
-        claim: Claim,
-        backup: BackupId,
-        unpacking: &mut Unpacking,
-        (sha256, bytes): (Sha256, i64),
-    ) -> Result<BlobId> {
+/// Content on its way that comes with a backup.
+pub(crate) struct Keeping<'a> {
+    intake: Intake<'a>,
+    backup: BackupId,
+}
+
+impl<'a> Keeping<'a> {
+    /// For that backup, and kept for it.
+    pub fn begin(app: &'a App, claim: Claim, backup: BackupId) -> Self {
+        Self { intake: Intake::new(app, claim, backup.0, Some(backup)), backup }
+    }
+
+    /// Takes all the bytes that `unpacking` has of the file at hand.
+    pub async fn take(&mut self, unpacking: &mut Unpacking, (sha256, bytes): (Sha256, i64)) -> Result<()> {
         // The same file at a later attempt is the same upload.
-        let key = UploadKey { uploader: backup.0, id: UploadId(uuid::Uuid::new_v5(&backup.0, &sha256)) };
-        let (sender, chunks) = tokio::sync::mpsc::channel(2);
-        let chunks = futures::stream::unfold(chunks, |mut chunks| async move { Some((chunks.recv().await?, chunks)) });
-        let announced = Announced { bytes, sha256: Some(sha256) };
-        let taking_in = self.take_in(claim, key, announced, chunks.boxed());
-        let (received, ()) = tokio::try_join!(taking_in, hand_over(unpacking, sender))?;
-        let op = OpContext::system(permit::Purpose::Worker, Some(claim.tenant));
-        let input = (claim, backup, received);
-        let kept = self.db.change(op, "keep-content", input, |tx, (claim, backup, received)| {
-            async move {
-                claims::fence(tx, claim).await?;
-                let Received { upload, last, content, sha256, bytes } = received;
-                uploads::dissolve(tx, upload, last.as_ref()).await?;
-                let blob = blobs::publish(tx, upload.blob, content, sha256, *bytes).await?;
-                uploaded_backups::keep(tx, *backup, blob).await?;
-                Ok(blob)
-            }
-            .boxed()
-        });
-        kept.await
+        let id = UploadId(uuid::Uuid::new_v5(&self.backup.0, &sha256));
+        if bytes > SMALL {
+            let (sender, chunks) = tokio::sync::mpsc::channel(2);
+            let chunks =
+                futures::stream::unfold(chunks, |mut chunks| async move { Some((chunks.recv().await?, chunks)) });
+            let received = self.intake.receive(id, Announced { bytes, sha256: Some(sha256) }, chunks.boxed());
+            return tokio::try_join!(received, hand_over(unpacking, sender)).map(|_| ());
+        }
+        let mut plain = BytesMut::new();
+        while let Some(more) = unpacking.bytes().await? {
+            plain.extend_from_slice(&more);
+        }
+        self.intake.take(Small { id, sha256, plain: plain.freeze() }).await
+    }
+
+    /// Takes what has not been taken in yet.
+    pub async fn end(mut self) -> Result<()> {
+        self.intake.end().await
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) use beside::{Room, beside};
 pub use give::Given;
 pub(super) use give::{Leave, chunks, gathered};
 pub(super) use receive::{Received, receive};
+pub(super) use take_in::{Intake, SMALL, Small};
 pub(super) use upload::{key, uploader};
 
 /// How content is kept.

@@ -1,30 +1,101 @@
-//! Takes content in as the work of an operation on the tenant that gets it: by parts, so that whoever takes the operation over goes on with it.
+//! Takes content in as the work of an operation on the tenant that gets it: large content as it comes, by parts, so that whoever takes
+//! the operation over goes on with it; small content many at a time.
 
+use bytes::Bytes;
 use futures::stream::BoxStream;
-use futures::{FutureExt as _, StreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use uuid::Uuid;
 
-use super::{Chunk, Received, receive};
+use super::{Chunk, Received, beside, receive};
 use crate::app::App;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
-use crate::domain::error::Result;
+use crate::domain::blob::{ContentId, PartName, Sha256};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{BackupId, BlobId, UploadId};
 use crate::domain::upload::{Announced, UploadKey};
+use crate::store::blobs::{self, Written};
 use crate::store::claims::{self, Claim};
-use crate::store::uploads;
+use crate::store::{uploaded_backups, uploads};
 
-impl App {
+/// Bytes of content that comes with other content, at most.
+pub(in crate::app) const SMALL: i64 = 256 << 10;
+
+/// Contents that come together at most, and their bytes.
+const TOGETHER: (usize, usize) = (200, 8 << 20);
+
+/// Content that an operation takes in.
+pub(in crate::app) struct Intake<'a> {
+    app: &'a App,
+    claim: Claim,
+    /// By whose name its uploads are known.
+    uploader: Uuid,
+    /// The backup that it comes with, if it does, and is kept for.
+    kept_for: Option<BackupId>,
+    /// What waits for more.
+    small: Vec<Small>,
+}
+
+/// Small content. The same at a later attempt has the same id.
+pub(in crate::app) struct Small {
+    pub id: UploadId,
+    pub sha256: Sha256,
+    pub plain: Bytes,
+}
+
+impl<'a> Intake<'a> {
+    /// For that operation.
+    pub fn new(app: &'a App, claim: Claim, uploader: Uuid, kept_for: Option<BackupId>) -> Self {
+        Self { app, claim, uploader, kept_for, small: Vec::new() }
+    }
+
+    /// Takes small content, which may be there only with what comes next.
+    pub async fn take(&mut self, small: Small) -> Result<()> {
+        self.small.push(small);
+        let waiting = self.small.iter().map(|small| small.plain.len()).sum::<usize>();
+        if self.small.len() >= TOGETHER.0 || waiting >= TOGETHER.1 { self.end().await } else { Ok(()) }
+    }
+
+    /// Takes what waits for more.
+    pub async fn end(&mut self) -> Result<()> {
+        let small = std::mem::take(&mut self.small);
+        if small.is_empty() {
+            return Ok(());
+        }
+        let key = self.app.sealing_key(self.claim.tenant).await?;
+        let identified = |small: Small| {
+            let mut content = key.content()?;
+            content.update(&small.plain);
+            let (content, sha256) = content.finish();
+            let changed = || Error::internal("content", "it is not what it was said to be");
+            if sha256 == small.sha256 { Ok((content, small)) } else { Err(changed()) }
+        };
+        let small = small.into_iter().map(identified).collect::<Result<Vec<_>>>()?;
+        let contents: Vec<_> = small.iter().map(|(content, _)| *content).collect();
+        let known =
+            self.app.db.read(self.op(), "which-content", contents, |tx, contents| blobs::which(tx, contents).boxed());
+        let known = known.await?;
+        let (known, new): (Vec<_>, Vec<_>) = small.into_iter().partition(|(content, _)| known.contains_key(content));
+        // What is there already may have to be mended.
+        for (_, Small { id, sha256, plain }) in known {
+            let announced = Announced { bytes: length(&plain), sha256: Some(sha256) };
+            let chunk = Ok(Chunk { offset: 0, data: plain, crc32c: None });
+            self.receive(id, announced, futures::stream::iter([chunk]).boxed()).await?;
+        }
+        self.take_together(new).await
+    }
+
     /// Takes in what `chunks` have, from the first byte on.
-    pub(in crate::app) async fn take_in(
+    pub async fn receive(
         &self,
-        claim: Claim,
-        key: UploadKey,
+        id: UploadId,
         announced: Announced,
         chunks: BoxStream<'static, Result<Chunk>>,
-    ) -> Result<Received> {
-        let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
-        let sealed_with = self.sealing_key(claim.tenant).await?.id;
-        let input = (claim, key, announced.clone(), (sealed_with, self.content.keep_uploads));
-        let begun = self.db.change(op.clone(), "begin-content", input, |tx, (claim, key, announced, content)| {
+    ) -> Result<()> {
+        let sealed_with = self.app.sealing_key(self.claim.tenant).await?.id;
+        let key = UploadKey { uploader: self.uploader, id };
+        let input = (self.claim, key, announced.clone(), (sealed_with, self.app.content.keep_uploads));
+        let begun = self.app.db.change(self.op(), "begin-content", input, |tx, (claim, key, announced, content)| {
             async move {
                 claims::fence(tx, claim).await?;
                 uploads::begin(tx, *key, &[], announced, content.0, content.1).await
@@ -33,8 +104,89 @@ impl App {
         });
         let upload = begun.await?;
         let chunks = behind(chunks, upload.received());
-        receive(self, op, upload, announced, chunks).await
+        let received = receive(self.app, self.op(), upload, announced, chunks).await?;
+        let input = (self.claim, self.kept_for, received);
+        let taken = self.app.db.change(self.op(), "take-content", input, |tx, (claim, kept_for, received)| {
+            async move {
+                claims::fence(tx, claim).await?;
+                let Received { upload, last, content, sha256, bytes } = received;
+                uploads::dissolve(tx, upload, last.as_ref()).await?;
+                let blob = blobs::publish(tx, upload.blob, content, sha256, *bytes).await?;
+                match kept_for {
+                    Some(backup) => uploaded_backups::keep(tx, *backup, &[blob]).await,
+                    None => Ok(()),
+                }
+            }
+            .boxed()
+        });
+        taken.await
     }
+
+    /// As with one: room is reserved for all of it, then it is written, and then it is there.
+    async fn take_together(&self, small: Vec<(ContentId, Small)>) -> Result<()> {
+        if small.is_empty() {
+            return Ok(());
+        }
+        let key = self.app.sealing_key(self.claim.tenant).await?;
+        let announced: Vec<_> = small.iter().map(|(_, small)| (small.id, length(&small.plain))).collect();
+        let input = ((self.claim, self.uploader), announced, (key.id, self.app.content.keep_uploads));
+        let begun =
+            self.app.db.change(self.op(), "begin-contents", input, |tx, ((claim, uploader), announced, content)| {
+                async move {
+                    claims::fence(tx, claim).await?;
+                    uploads::begin_all(tx, *uploader, announced, content.0, content.1).await
+                }
+                .boxed()
+            });
+        let begun = begun.await?;
+        fail::fail_point!("contents.begun");
+        let (app, tenant) = (self.app.clone(), self.claim.tenant);
+        let write = move |(blob, (content, small)): (BlobId, (ContentId, Small))| {
+            let (app, key) = (app.clone(), key.clone());
+            async move {
+                let Small { sha256, plain, .. } = small;
+                let bytes = i32::try_from(plain.len()).unwrap_or(i32::MAX);
+                let stored_bytes = match bytes {
+                    0 => 0,
+                    _ => app.vault.put_part_soon(key, PartName { tenant, blob, part: 0, attempt: 1 }, plain).await?,
+                };
+                Ok(Written {
+                    blob,
+                    content,
+                    sha256,
+                    bytes,
+                    stored_bytes: i32::try_from(stored_bytes).unwrap_or(i32::MAX),
+                })
+            }
+        };
+        let all = futures::stream::iter(begun.into_iter().zip(small));
+        let written: Vec<Written> = beside(all, |(_, (_, small))| length(&small.plain), write).try_collect().await?;
+        self.app.vault.settle().await?;
+        fail::fail_point!("contents.written");
+        let input = ((self.claim, self.uploader), self.kept_for, written);
+        let taken =
+            self.app.db.change(self.op(), "take-contents", input, |tx, ((claim, uploader), kept_for, written)| {
+                async move {
+                    claims::fence(tx, claim).await?;
+                    uploads::dissolve_all(tx, *uploader, written).await?;
+                    let blobs = blobs::publish_all(tx, written).await?;
+                    match kept_for {
+                        Some(backup) => uploaded_backups::keep(tx, *backup, &blobs).await,
+                        None => Ok(()),
+                    }
+                }
+                .boxed()
+            });
+        taken.await
+    }
+
+    fn op(&self) -> OpContext {
+        OpContext::system(Purpose::Worker, Some(self.claim.tenant))
+    }
+}
+
+fn length(plain: &Bytes) -> i64 {
+    i64::try_from(plain.len()).unwrap_or(i64::MAX)
 }
 
 /// What is behind the first `from` bytes. In the place of what is before there is nothing, so that whoever waits sees that it goes on.
