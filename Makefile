@@ -10,6 +10,7 @@ CALLS ?= 1000000
 FILES ?= 20000
 MEGABYTES ?= 1024
 GIBIBYTES ?= 10
+ASSETS ?= 1000000
 SEED ?=
 # Where a tenant of real files has its content: folder, moto or s3s-fs.
 STORE ?= folder
@@ -17,7 +18,7 @@ STORE ?= folder
 PROGRAM ?=
 program = $(if $(PROGRAM),LANDLORD_PROGRAM=$(abspath $(PROGRAM)))
 
-.PHONY: help run test model mutants e2e crash across real-input large-input bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
+.PHONY: help run test model mutants e2e crash across real-input large-input many-assets bench lint lint-rust lint-docs lint-deps lint-proto lint-chart proto
 
 help:
 	@echo "make run    start Landlord with a private Postgres; ARGS='--fresh' and such are passed on"
@@ -29,6 +30,7 @@ help:
 	@echo "make across  CALLS=1000000 calls at random across tenants, that a SEED plans, and what must not be told in none of them"
 	@echo "make real-input  a tenant of FILES=20000 real files with MEGABYTES=1024 is backed up, downloaded, opened, taken in elsewhere and restored; STORE=folder, moto or s3s-fs"
 	@echo "make large-input  the same with one asset of GIBIBYTES=10, in little memory"
+	@echo "make many-assets  the same with ASSETS=1000000 small ones"
 	@echo "make bench  what lists take at a million tenants, against a thousand; backups against restic, borg and others"
 	@echo "make lint   formatting, clippy, documentation, dependencies, protos"
 	@echo "make proto  format and lint the protos"
@@ -82,6 +84,12 @@ large-input:
 	@printf '== zstd: '; sh tests/tools/zstd.sh
 	$(program) GIBIBYTES=$(GIBIBYTES) $(cargo_test) --test all -- --ignored --exact --nocapture \
 		backups::large::one_asset_of_many_gibibytes_comes_back_as_it_was_and_takes_little_memory
+
+many-assets:
+	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh
+	@printf '== zstd: '; sh tests/tools/zstd.sh
+	$(program) ASSETS=$(ASSETS) $(cargo_test) --test all -- --ignored --exact --nocapture \
+		backups::many::a_million_assets_are_handled_like_a_few_and_take_little_memory
 
 bench:
 	@printf '== PostgreSQL: '; sh tests/tools/postgres.sh

@@ -84,6 +84,12 @@ async fn main() {
 
     let mut others = Repositories::new(folder.path(), &sample);
     let service = Service::start(folder.path(), &database.app, &[]).await;
+    let used = Tenant::new(&service, "used").await;
+    for number in 0_u32..300 {
+        used.upload_bytes("report", number.to_le_bytes().repeat(100)).await;
+    }
+    // A database in use knows what is in its tables, and plans by that.
+    sql.batch_execute("ANALYZE").await.unwrap();
     let acme = Tenant::new(&service, "acme").await;
     let (uploaded, first, taken) = whole(&acme, &mut others, &sample, rounds).await;
     download(&acme, rounds).await;

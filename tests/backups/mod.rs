@@ -9,6 +9,7 @@ mod keep;
 mod large;
 mod last;
 mod list;
+mod many;
 mod midst;
 mod real;
 mod restore;

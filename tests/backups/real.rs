@@ -137,14 +137,8 @@ pub(super) fn peak(process: &Process) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
-/// A second Landlord takes the archive in and makes a tenant of it, which has all these contents under the same ids.
-async fn elsewhere(archive: &Path, size: u64, wanted: &Contents) {
-    let maker = TestServer::start().await;
-    let database = maker.database.clone();
-    maker.stop().await.unwrap();
-    let server = serving(&database, &[]).await;
-    let operator = server.operator().await;
-    let since = Instant::now();
+/// Uploads the archive in a file, to the operators.
+pub(super) async fn send_archive(operator: &Api, archive: &Path, size: u64) -> v1::UploadBackupResponse {
     let announced = v1::UploadBackupHeader {
         parent: "tenants/infrastructure".into(),
         size: i64::try_from(size).unwrap(),
@@ -162,7 +156,18 @@ async fn elsewhere(archive: &Path, size: u64, wanted: &Contents) {
             offset += i64::try_from(read).unwrap();
         }
     });
-    let arrived = operator.client.backups().upload_backup(ReceiverStream::new(messages)).await.unwrap().into_inner();
+    operator.client.backups().upload_backup(ReceiverStream::new(messages)).await.unwrap().into_inner()
+}
+
+/// A second Landlord takes the archive in and makes a tenant of it, which has all these contents under the same ids.
+async fn elsewhere(archive: &Path, size: u64, wanted: &Contents) {
+    let maker = TestServer::start().await;
+    let database = maker.database.clone();
+    maker.stop().await.unwrap();
+    let server = serving(&database, &[]).await;
+    let operator = server.operator().await;
+    let since = Instant::now();
+    let arrived = send_archive(&operator, archive, size).await;
     told("uploaded elsewhere", since, size);
     let since = Instant::now();
     succeeds(&server, arrived.operation).await;

@@ -1,6 +1,6 @@
 //! Archives of backups: how they come and go, and how they are taken apart and put together otherwise.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use landlord::proto::v1;
@@ -102,7 +102,7 @@ pub fn put_together(files: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// Adds a file under whatever name.
-pub fn add(archive: &mut tar::Builder<Vec<u8>>, name: &str, content: &[u8], kind: tar::EntryType) {
+pub fn add(archive: &mut tar::Builder<impl Write>, name: &str, content: &[u8], kind: tar::EntryType) {
     let mut header = tar::Header::new_ustar();
     // Names that no archive should have are written as they are.
     if header.set_path(name).is_err() {
