@@ -67,6 +67,28 @@ pub async fn load(tx: &mut Tx, id: BlobId) -> Result<Blob> {
     Ok(Blob { tenant, id, key: KeyId(key), bytes, parts: parts(tx, id).await? })
 }
 
+/// Some of them, by their ids.
+pub async fn some(tx: &mut Tx, ids: impl Iterator<Item = &BlobId>) -> Result<HashMap<BlobId, Blob>> {
+    let (tenant, ids) = (tx.tenant(), ids.map(|id| id.0).collect::<Vec<_>>());
+    let live = b::table.filter(b::tenant_id.eq(tenant.0)).filter(b::id.eq_any(&ids)).filter(b::state.eq(Live));
+    let rows: Vec<(Uuid, Uuid, i64)> =
+        live.select((b::id, b::key_id, b::bytes)).load(tx.conn()).await.map_err(failed)?;
+    let blob =
+        |(id, key, bytes)| (BlobId(id), Blob { tenant, id: BlobId(id), key: KeyId(key), bytes, parts: Vec::new() });
+    let mut blobs: HashMap<_, _> = rows.into_iter().map(blob).collect();
+    let parts = p::table.filter(p::tenant_id.eq(tenant.0)).filter(p::blob_id.eq_any(&ids)).order(p::part);
+    let parts: Vec<(Uuid, (i32, i32, i32, i32))> = parts
+        .select((p::blob_id, (p::part, p::attempt, p::bytes, p::stored_bytes)))
+        .load(tx.conn())
+        .await
+        .map_err(failed)?;
+    for (id, (part, attempt, bytes, stored_bytes)) in parts {
+        let part = Part { part, attempt, bytes, stored_bytes };
+        blobs.entry(BlobId(id)).and_modify(|blob| blob.parts.push(part));
+    }
+    Ok(blobs)
+}
+
 /// The blob of the transaction's tenant that has this content and can be read, if there is one.
 pub async fn with(tx: &mut Tx, content: &ContentId) -> Result<Option<Blob>> {
     let live = b::table.filter(b::tenant_id.eq(tx.tenant().0)).filter(b::state.eq(Live));

@@ -19,6 +19,8 @@ use super::server::{PASSWORD, quick_options};
 /// A `landlord serve` that is killed when it is dropped.
 pub struct Process {
     pub address: SocketAddr,
+    /// The one that it runs on, with the object store.
+    pub database: Database,
     folder: TempDir,
     child: Child,
     lines: JoinHandle<Vec<String>>,
@@ -95,7 +97,7 @@ impl Process {
             }
             said
         });
-        Some(Self { address, folder, child, lines })
+        Some(Self { address, database: database.clone(), folder, child, lines })
     }
 
     /// A client of the first operator. The password is the first one, which has to be changed in a process.

@@ -164,7 +164,10 @@ impl Archive {
         let read = move |wanted: Result<(Piece, i64)>| {
             let (open, leave) = (open.clone(), leave.clone());
             async move {
-                let (piece, skip) = wanted?;
+                let (piece, skip) = match wanted {
+                    Err(error) => leave.read(0, futures::future::ready(Err(error))).await?,
+                    Ok(wanted) => wanted,
+                };
                 let bytes = read(&open, &leave, piece).await?;
                 Ok(bytes.slice(usize::try_from(skip).unwrap_or(usize::MAX)..))
             }
@@ -232,7 +235,11 @@ fn framed(bytes: BoxStream<'static, Result<Bytes>>) -> Pieces {
 
 async fn read(open: &OpenBackup, leave: &Leave, piece: Piece) -> Result<Bytes> {
     let object = match piece {
-        Piece::Here(plain) => return Ok(frame(&plain)),
+        Piece::Here(plain) if plain.len() <= BLOCK => return Ok(frame(&plain)),
+        Piece::Here(plain) => {
+            leave.check(length(plain.len())).await?;
+            return Ok(frame(&plain));
+        }
         Piece::Stored(object) => object,
     };
     let bytes = object.bytes;

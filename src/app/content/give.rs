@@ -70,7 +70,8 @@ impl Leave {
         }
     }
 
-    async fn check(&self, bytes: i64) -> Result<()> {
+    /// Refuses a caller who may not have so many bytes more.
+    pub async fn check(&self, bytes: i64) -> Result<()> {
         let mut asked = self.asked.lock().await;
         let (at, left) = match *asked {
             Some((at, left)) if at.elapsed() < LEAVE.0 && left >= bytes => (at, left),

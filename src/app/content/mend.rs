@@ -35,6 +35,21 @@ impl App {
         Ok(())
     }
 
+    /// Whether a blob has these bytes and can be read.
+    pub(super) async fn has(&self, blob: &Blob, plain: &[u8]) -> Result<bool> {
+        let (key, mut rest) = (self.vault.key(blob.tenant, blob.key).await?, plain);
+        for part in &blob.parts {
+            rest = match self.vault.part(key.clone(), blob.part(part)).await {
+                Err(error) if error.reason() == Some(Reason::ContentCorrupt) => return Ok(false),
+                read => match rest.strip_prefix(&read?[..]) {
+                    Some(rest) => rest,
+                    None => return Ok(false),
+                },
+            };
+        }
+        Ok(rest.is_empty())
+    }
+
     async fn blob_with(&self, content: ContentId, tenant: TenantUid) -> Result<Option<Blob>> {
         let op = OpContext::system(Purpose::Content, Some(tenant));
         self.db.read(op, "blob-with", content, |tx, content| blobs::with(tx, content).boxed()).await

@@ -1,6 +1,8 @@
 //! Takes content in as the work of an operation on the tenant that gets it: large content as it comes, by parts, so that whoever takes
 //! the operation over goes on with it; small content many at a time.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
@@ -10,7 +12,7 @@ use super::{Chunk, Received, beside, receive};
 use crate::app::App;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
-use crate::domain::blob::{ContentId, PartName, Sha256};
+use crate::domain::blob::{Blob, ContentId, PartName, Sha256};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{BackupId, BlobId, UploadId};
 use crate::domain::upload::{Announced, UploadKey};
@@ -72,17 +74,60 @@ impl<'a> Intake<'a> {
         };
         let small = small.into_iter().map(identified).collect::<Result<Vec<_>>>()?;
         let contents: Vec<_> = small.iter().map(|(content, _)| *content).collect();
-        let known =
-            self.app.db.read(self.op(), "which-content", contents, |tx, contents| blobs::which(tx, contents).boxed());
-        let known = known.await?;
-        let (known, new): (Vec<_>, Vec<_>) = small.into_iter().partition(|(content, _)| known.contains_key(content));
-        // What is there already may have to be mended.
-        for (_, Small { id, sha256, plain }) in known {
+        let known = self.app.db.read(self.op(), "which-content", contents, |tx, contents| {
+            async move {
+                let known = blobs::which(tx, contents).await?;
+                let mut blobs = blobs::some(tx, known.values()).await?;
+                let known = known.into_iter().filter_map(|(content, id)| Some((content, blobs.remove(&id)?)));
+                Ok(known.collect::<HashMap<_, _>>())
+            }
+            .boxed()
+        });
+        let mut known = known.await?;
+        let (mut there, mut new) = (Vec::new(), Vec::new());
+        for (content, small) in small {
+            match known.remove(&content) {
+                Some(blob) => there.push((content, small, blob)),
+                None => new.push((content, small)),
+            }
+        }
+        // What can't be read of what is there is mended.
+        for Small { id, sha256, plain } in self.take_known(there).await? {
             let announced = Announced { bytes: length(&plain), sha256: Some(sha256) };
             let chunk = Ok(Chunk { offset: 0, data: plain, crc32c: None });
             self.receive(id, announced, futures::stream::iter([chunk]).boxed()).await?;
         }
         self.take_together(new).await
+    }
+
+    /// Takes what is there already as it is, if that is whole; gives the rest.
+    async fn take_known(&self, known: Vec<(ContentId, Small, Blob)>) -> Result<Vec<Small>> {
+        if known.is_empty() {
+            return Ok(Vec::new());
+        }
+        let app = self.app.clone();
+        let compare = move |(content, small, blob): (ContentId, Small, Blob)| {
+            let app = app.clone();
+            async move { Ok((app.has(&blob, &small.plain).await?, content, small)) }
+        };
+        let all = futures::stream::iter(known);
+        let compared: Vec<(bool, ContentId, Small)> =
+            beside(all, |(_, small, _)| length(&small.plain), compare).try_collect().await?;
+        let whole: Vec<_> = compared.iter().filter(|(whole, ..)| *whole).map(|(_, content, _)| *content).collect();
+        let input = (self.claim, self.kept_for, whole);
+        let taken = self.app.db.change(self.op(), "take-known-contents", input, |tx, (claim, kept_for, whole)| {
+            async move {
+                claims::fence(tx, claim).await?;
+                let known = blobs::which(tx, whole).await?;
+                if let Some(backup) = kept_for {
+                    uploaded_backups::keep(tx, *backup, &known.values().copied().collect::<Vec<_>>()).await?;
+                }
+                Ok(known.into_keys().collect::<Vec<_>>())
+            }
+            .boxed()
+        });
+        let taken: HashSet<ContentId> = taken.await?.into_iter().collect();
+        Ok(compared.into_iter().filter(|(_, content, _)| !taken.contains(content)).map(|(_, _, small)| small).collect())
     }
 
     /// Takes in what `chunks` have, from the first byte on.
