@@ -187,6 +187,23 @@ async fn another_worker_goes_on_when_the_first_one_is_killed_anywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_has_lost_comes_back_with_an_archive() {
+    let server = TestServer::start().await;
+    let (acme, anna, archive) = stage(&server).await;
+    let list = v1::ListBackupsRequest { parent: acme.clone(), ..Default::default() };
+    let made_here = anna.list_backups(list).await.unwrap().backups.remove(0).name;
+    for part in files(&server.database.objects().join("blobs")) {
+        let mut damaged = std::fs::read(&part).unwrap();
+        damaged[60] ^= 1;
+        std::fs::write(&part, damaged).unwrap();
+    }
+    assert_eq!(anna.verify(&made_here).await.unwrap().error.unwrap().reason, "BACKUP_CORRUPT");
+    let (read, _) = anna.upload_archive(&acme, &archive).await;
+    assert_eq!(read.error, None);
+    assert_eq!(anna.verify(&made_here).await.unwrap().error, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_cancelled_leaves_nothing_behind() {
     let maker = TestServer::start().await;
     let (acme, _, archive) = stage(&maker).await;
