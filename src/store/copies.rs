@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use diesel::dsl::exists;
+use diesel::dsl::{Eq, Or, exists};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -17,6 +17,11 @@ use crate::domain::backup::Backup;
 use crate::domain::error::Result;
 use crate::domain::id::{BackupId, BlobId, KeyId, StoreId, TenantUid};
 use crate::domain::lifecycle::State;
+
+/// Whether a backup is in a state in which it is copied.
+fn usable() -> Or<Eq<b::state, Complete>, Eq<b::state, Partial>> {
+    b::state.eq(Complete).or(b::state.eq(Partial))
+}
 
 /// Notes which store the copies are in, if there is one. What was noted of another one is forgotten: everything is copied anew.
 pub async fn note_store(tx: &mut PlatformTx, store: Option<StoreId>) -> Result<()> {
@@ -43,7 +48,7 @@ pub async fn tenants_to_copy(tx: &mut PlatformTx, most: i64) -> Result<Vec<Tenan
     let going = [State::PreparingDeletion.name(), State::Prepared.name()];
     let found = b::table
         .inner_join(t::table.on(t::tenant_id.eq(b::tenant_id)))
-        .filter(b::state.eq(Complete).or(b::state.eq(Partial)))
+        .filter(usable())
         .filter(b::copied_to.is_null())
         .filter(b::reason.eq(Empty))
         .filter(t::state.ne_all(going))
@@ -58,7 +63,7 @@ pub async fn tenants_to_copy(tx: &mut PlatformTx, most: i64) -> Result<Vec<Tenan
 pub async fn next(tx: &mut Tx) -> Result<Option<Backup>> {
     let first = b::table
         .filter(b::tenant_id.eq(tx.tenant().0))
-        .filter(b::state.eq(Complete).or(b::state.eq(Partial)))
+        .filter(usable())
         .filter(b::copied_to.is_null())
         .filter(b::reason.eq(Empty))
         .order(b::seq)
@@ -98,7 +103,7 @@ pub async fn note_blobs(tx: &mut Tx, store: StoreId, copied: &[BlobId]) -> Resul
 
 /// Notes that all of a backup of the transaction's tenant is copied; says whether it is still there.
 pub async fn note_backup(tx: &mut Tx, store: StoreId, id: BackupId) -> Result<bool> {
-    let row = b::table.find((tx.tenant().0, id.0)).filter(b::state.eq(Complete).or(b::state.eq(Partial)));
+    let row = b::table.find((tx.tenant().0, id.0)).filter(usable());
     let copied = (b::copied_to.eq(store.0), b::copied_at.eq(clock_timestamp().nullable()));
     Ok(diesel::update(row).set(copied).execute(tx.conn()).await.map_err(failed)? == 1)
 }

@@ -41,3 +41,22 @@ literals! {
     Partial: Text = "'PARTIAL'",
     Recording: Text = "'RECORDING'",
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::debug_query;
+
+    use super::*;
+    use crate::domain::asset::AssetKind;
+    use crate::domain::backup::BackupState;
+
+    #[test]
+    fn they_are_what_the_names_are_that_they_stand_for() {
+        let (complete, partial) = (BackupState::Complete.name(), BackupState::Partial.name());
+        let (condemned, recording) = (BackupState::Condemned.name(), AssetKind::Recording.name());
+        assert_eq!(debug_query::<Pg, _>(&Complete).to_string(), format!("'{complete}' -- binds: []"));
+        assert_eq!(debug_query::<Pg, _>(&Partial).to_string(), format!("'{partial}' -- binds: []"));
+        assert_eq!(debug_query::<Pg, _>(&Condemned).to_string(), format!("'{condemned}' -- binds: []"));
+        assert_eq!(debug_query::<Pg, _>(&Recording).to_string(), format!("'{recording}' -- binds: []"));
+    }
+}

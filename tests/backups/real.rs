@@ -12,6 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use v1::download_backup_response::Content as Downloaded;
 use v1::upload_backup_request::Content as Uploaded;
 
+use super::restore_new::to_new;
 use crate::assets::{s3, store};
 use crate::support::assets::{CHUNK, header, sha256};
 use crate::support::backups::whole;
@@ -173,9 +174,7 @@ async fn elsewhere(archive: &Path, size: u64, wanted: &Contents) {
     succeeds(&server, arrived.operation).await;
     told("read there", since, size);
     let (operator, since) = (server.operator().await, Instant::now());
-    let tenant = Some(v1::Tenant { display_name: "Moved".into(), ..Default::default() });
-    let new_tenant = Some(v1::NewTenant { tenant, ..Default::default() });
-    let request = v1::RestoreBackupRequest { new_tenant, ..whole(&arrived.backup.unwrap().name) };
+    let request = to_new(&arrived.backup.unwrap().name, "Moved");
     let begun = operator.restore(request).await.unwrap();
     succeeds(&server, begun.operation).await;
     told("restored to a new tenant there", since, size);

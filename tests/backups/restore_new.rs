@@ -13,7 +13,7 @@ use crate::support::process::Process;
 use crate::support::server::TestServer;
 
 /// Asks for a new tenant with that name from all that a backup has.
-fn to_new(backup: &str, display_name: &str) -> v1::RestoreBackupRequest {
+pub(super) fn to_new(backup: &str, display_name: &str) -> v1::RestoreBackupRequest {
     let tenant = Some(v1::Tenant { display_name: display_name.into(), ..Default::default() });
     let new_tenant = Some(v1::NewTenant { tenant, ..Default::default() });
     v1::RestoreBackupRequest { new_tenant, ..whole(backup) }
