@@ -158,7 +158,7 @@ pub async fn publish_all(tx: &mut Tx, written: &[Written]) -> Result<Vec<BlobId>
     let alone = diesel::sql_query(ALONE).bind::<Integer, _>(LockClass::Content as i32);
     alone.bind::<Array<Integer>, _>(keys).execute(tx.conn()).await.map_err(failed)?;
     let contents: Vec<_> = written.iter().map(|one| one.content).collect();
-    let known = which(tx, &contents).await?;
+    let known = live_with(tx, &contents).await?;
     let (double, new): (Vec<_>, Vec<_>) = written.iter().partition(|one| known.contains_key(&one.content));
     condemn(tx, &double.iter().map(|one| one.blob.0).collect::<Vec<_>>()).await?;
     let part = |one: &&&Written| {
@@ -185,7 +185,7 @@ pub async fn publish_all(tx: &mut Tx, written: &[Written]) -> Result<Vec<BlobId>
 }
 
 /// Which blobs of the transaction's tenant have these contents and can be read, held so that they are not condemned meanwhile.
-pub async fn which(tx: &mut Tx, contents: &[ContentId]) -> Result<HashMap<ContentId, BlobId>> {
+pub async fn live_with(tx: &mut Tx, contents: &[ContentId]) -> Result<HashMap<ContentId, BlobId>> {
     let live = b::table.filter(b::tenant_id.eq(tx.tenant().0)).filter(b::state.eq(Live));
     let known = live.filter(b::content.eq_any(contents.iter().map(|content| &content.0[..])));
     let known: Vec<(Option<Vec<u8>>, Uuid)> =

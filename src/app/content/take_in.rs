@@ -18,6 +18,7 @@ use crate::domain::id::{BackupId, BlobId, UploadId};
 use crate::domain::upload::{Announced, UploadKey};
 use crate::store::blobs::{self, Written};
 use crate::store::claims::{self, Claim};
+use crate::store::tx::Tx;
 use crate::store::{uploaded_backups, uploads};
 
 /// Bytes of content that comes with other content, at most.
@@ -76,7 +77,7 @@ impl<'a> Intake<'a> {
         let contents: Vec<_> = small.iter().map(|(content, _)| *content).collect();
         let known = self.app.db.read(self.op(), "which-content", contents, |tx, contents| {
             async move {
-                let known = blobs::which(tx, contents).await?;
+                let known = blobs::live_with(tx, contents).await?;
                 let mut blobs = blobs::some(tx, known.values()).await?;
                 let known = known.into_iter().filter_map(|(content, id)| Some((content, blobs.remove(&id)?)));
                 Ok(known.collect::<HashMap<_, _>>())
@@ -118,10 +119,8 @@ impl<'a> Intake<'a> {
         let taken = self.app.db.change(self.op(), "take-known-contents", input, |tx, (claim, kept_for, whole)| {
             async move {
                 claims::fence(tx, claim).await?;
-                let known = blobs::which(tx, whole).await?;
-                if let Some(backup) = kept_for {
-                    uploaded_backups::keep(tx, *backup, &known.values().copied().collect::<Vec<_>>()).await?;
-                }
+                let known = blobs::live_with(tx, whole).await?;
+                keep(tx, *kept_for, &known.values().copied().collect::<Vec<_>>()).await?;
                 Ok(known.into_keys().collect::<Vec<_>>())
             }
             .boxed()
@@ -157,10 +156,7 @@ impl<'a> Intake<'a> {
                 let Received { upload, last, content, sha256, bytes } = received;
                 uploads::dissolve(tx, upload, last.as_ref()).await?;
                 let blob = blobs::publish(tx, upload.blob, content, sha256, *bytes).await?;
-                match kept_for {
-                    Some(backup) => uploaded_backups::keep(tx, *backup, &[blob]).await,
-                    None => Ok(()),
-                }
+                keep(tx, *kept_for, &[blob]).await
             }
             .boxed()
         });
@@ -215,10 +211,7 @@ impl<'a> Intake<'a> {
                     claims::fence(tx, claim).await?;
                     uploads::dissolve_all(tx, *uploader, written).await?;
                     let blobs = blobs::publish_all(tx, written).await?;
-                    match kept_for {
-                        Some(backup) => uploaded_backups::keep(tx, *backup, &blobs).await,
-                        None => Ok(()),
-                    }
+                    keep(tx, *kept_for, &blobs).await
                 }
                 .boxed()
             });
@@ -227,6 +220,14 @@ impl<'a> Intake<'a> {
 
     fn op(&self) -> OpContext {
         OpContext::system(Purpose::Worker, Some(self.claim.tenant))
+    }
+}
+
+/// Keeps content for the backup that it came with, if it did.
+async fn keep(tx: &mut Tx, kept_for: Option<BackupId>, blobs: &[BlobId]) -> Result<()> {
+    match kept_for {
+        Some(backup) => uploaded_backups::keep(tx, backup, blobs).await,
+        None => Ok(()),
     }
 }
 
