@@ -12,9 +12,8 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::parts::{app, db, mailer, read, runner, tls, vault};
+use self::parts::{app, db, mailer, proven_vault, root_key, runner, tls};
 use crate::app::bootstrap::FirstOperator;
-use crate::authn::seal::RootKey;
 use crate::config::Config;
 use crate::domain::error::Error;
 use crate::grpc::server::{self, ServeError, ServerConfig, report_health};
@@ -23,7 +22,7 @@ use crate::infra::objects::StoreError;
 use crate::operations::runner::Runner;
 use crate::store::connection::Address;
 use crate::store::migrate::{self, MigrateError};
-use crate::vault::VaultError;
+use crate::vault::{Vault, VaultError};
 
 /// Why the service does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -126,9 +125,9 @@ pub async fn start(
     registry: prometheus::Registry,
     stop: CancellationToken,
 ) -> Result<Running, BootError> {
-    let root = RootKey::parse(&read(&config.root_key_file)?).ok_or(BootError::RootKey)?;
+    let root = root_key(config)?;
     let mailer = mailer(&config.mail)?;
-    let vault = vault(&config.objects, root.clone()).await?;
+    let vault = proven_vault(&config.objects, root.clone()).await?;
     let tls = tls(&config.tls)?;
     let (listener, address) = listen(config.listen).await?;
     let (http_listener, http_address) = listen(config.http_listen).await?;
@@ -175,6 +174,11 @@ pub async fn start(
         tokio::time::sleep(drain).await;
     });
     Ok(Running { address, http_address, bootstrapped, stop, drained, server: tokio::spawn(server), tasks: running })
+}
+
+/// The object stores alone, for who has no database. Nothing is written to them to try them.
+pub fn object_stores(config: &Config) -> Result<Vault, BootError> {
+    parts::vault(&config.objects, root_key(config)?)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BootError> {

@@ -1,19 +1,24 @@
 //! The command `landlord`.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use futures::TryStreamExt as _;
+use landlord::app::backups::recover::{self, Recovered};
 use landlord::app::bootstrap::FirstOperator;
 use landlord::authn::seal;
 use landlord::boot::BootError;
 use landlord::config::Config;
 use landlord::dev::{self, Connection, DevOptions};
+use landlord::domain::id::BackupId;
 use landlord::domain::name::UserName;
 use landlord::store::connection::Address;
 use landlord::store::migrate;
+use landlord::vault::Vault;
 use landlord::{boot, telemetry};
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,6 +57,27 @@ enum Command {
     Migrate(Source),
     /// Prints the configuration in force, secrets hidden.
     Config(Source),
+    /// Reads backups from the object stores alone, where the database is lost.
+    #[command(subcommand)]
+    Recover(Recover),
+}
+
+#[derive(Subcommand)]
+enum Recover {
+    /// Lists the backups that the object stores have.
+    List(Source),
+    /// Writes the archive of a backup to standard output; UploadBackup takes it.
+    Archive {
+        /// Id of the backup.
+        #[arg(value_parser = backup)]
+        backup: BackupId,
+        #[command(flatten)]
+        source: Source,
+    },
+}
+
+fn backup(text: &str) -> Result<BackupId, String> {
+    BackupId::parse(text).ok_or_else(|| "must be the id of a backup, a UUID".to_owned())
 }
 
 #[derive(clap::Args)]
@@ -107,6 +133,15 @@ async fn run(command: Command) -> Result<(), Failure> {
             print(&source.load()?.render()?);
             Ok(())
         }
+        Command::Recover(Recover::List(source)) => {
+            let backups = recover::list(&object_stores(&source)?).await?;
+            print(&format!("{}\n", recover::HEADING));
+            backups.iter().for_each(|backup| print(&format!("{backup}\n")));
+            Ok(())
+        }
+        Command::Recover(Recover::Archive { backup, source }) => {
+            write_archive(recover::archive(&object_stores(&source)?, backup).await?).await
+        }
     }
 }
 
@@ -159,6 +194,28 @@ async fn migrate(config: &Config) -> Result<(), Failure> {
         _ => format!("migrated: {}\n", run.join(", ")),
     });
     Ok(())
+}
+
+/// What is wrong with the stores and in them is logged.
+fn object_stores(source: &Source) -> Result<Vault, Failure> {
+    let config = source.load()?;
+    config.check_objects()?;
+    telemetry::log(&config.telemetry)?;
+    Ok(boot::object_stores(&config)?)
+}
+
+async fn write_archive(Recovered { bytes, mut pieces }: Recovered) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    if out.is_terminal() {
+        return Err("an archive is nothing to look at: send standard output to a file".into());
+    }
+    let mut written = 0;
+    while let Some(piece) = pieces.try_next().await? {
+        out.write_all(&piece)?;
+        written += i64::try_from(piece.len())?;
+    }
+    out.flush()?;
+    if written == bytes { Ok(()) } else { Err("the archive ended before it was whole".into()) }
 }
 
 /// A token that SIGTERM and SIGINT cancel; PID 1 of a container gets no other treatment.

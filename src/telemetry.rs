@@ -10,7 +10,7 @@ use prometheus::Registry;
 use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{LogFormat, Telemetry};
 
@@ -57,9 +57,14 @@ impl Guard {
     }
 }
 
+/// Sets up logging alone, for commands that end by themselves.
+pub fn log(config: &Telemetry) -> Result<(), TelemetryError> {
+    Ok(tracing_subscriber::registry().with(lines(config)?).try_init()?)
+}
+
 /// Sets up logging, tracing and metrics for the whole process. Within a runtime, since OTLP needs one.
 pub fn init(config: &Telemetry) -> Result<Guard, TelemetryError> {
-    let filter = EnvFilter::try_new(&config.log_filter)?;
+    let lines = lines(config)?;
     let resource = Resource::builder()
         .with_service_name("landlord")
         .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
@@ -67,15 +72,10 @@ pub fn init(config: &Telemetry) -> Result<Guard, TelemetryError> {
     let traces = config.otlp_endpoint.as_deref().map(|to| traces(to, config.sample_ratio, &resource)).transpose()?;
     let (metrics, registry) = metrics(config.otlp_endpoint.as_deref(), resource)?;
 
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = match config.log_format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
-    };
     let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("landlord")));
     // Fewer lines must not mean fewer spans, so each has a filter of its own; of spans, only ours are sent.
     let spans = spans.with_filter(Targets::new().with_target("landlord", LevelFilter::INFO));
-    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).try_init()?;
+    tracing_subscriber::registry().with(lines).with(spans).try_init()?;
 
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     opentelemetry::global::set_meter_provider(metrics.clone());
@@ -83,6 +83,17 @@ pub fn init(config: &Telemetry) -> Result<Guard, TelemetryError> {
         opentelemetry::global::set_tracer_provider(traces.clone());
     }
     Ok(Guard { traces, metrics, registry })
+}
+
+/// The lines that are logged.
+fn lines(config: &Telemetry) -> Result<impl Layer<tracing_subscriber::Registry>, TelemetryError> {
+    let filter = EnvFilter::try_new(&config.log_filter)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    Ok(lines.with_filter(filter))
 }
 
 fn traces(endpoint: &str, ratio: f64, resource: &Resource) -> Result<SdkTracerProvider, ExporterBuildError> {

@@ -81,13 +81,8 @@ pub(super) fn app(
 
 /// The object stores. One that can't be reached now is asked again before anything is written to it; one that can't be relied on is
 /// not used.
-pub(super) async fn vault(config: &config::Objects, root: RootKey) -> Result<Vault, BootError> {
-    let time = Duration::from_secs(config.timeout_seconds);
-    let first = objects::open(&address(config.url.clone(), &config.s3, time)?)?;
-    let second = &config.second;
-    let second = second.url.clone().map(|url| address(url, &second.s3, time)).transpose()?;
-    let second = second.map(|second| objects::open(&second)).transpose()?;
-    let vault = Vault::new(first, second, root);
+pub(super) async fn proven_vault(config: &config::Objects, root: RootKey) -> Result<Vault, BootError> {
+    let vault = vault(config, root)?;
     let proven = async {
         vault.prove().await?;
         vault.second_store().await
@@ -101,6 +96,21 @@ pub(super) async fn vault(config: &config::Objects, root: RootKey) -> Result<Vau
         Err(_) => tracing::warn!("an object store does not answer yet"),
     }
     Ok(vault)
+}
+
+/// The object stores. They are not asked for anything yet.
+pub(super) fn vault(config: &config::Objects, root: RootKey) -> Result<Vault, BootError> {
+    let time = Duration::from_secs(config.timeout_seconds);
+    let first = objects::open(&address(config.url.clone(), &config.s3, time)?)?;
+    let second = &config.second;
+    let second = second.url.clone().map(|url| address(url, &second.s3, time)).transpose()?;
+    let second = second.map(|second| objects::open(&second)).transpose()?;
+    Ok(Vault::new(first, second, root))
+}
+
+/// The root key.
+pub(super) fn root_key(config: &Config) -> Result<RootKey, BootError> {
+    RootKey::parse(&read(&config.root_key_file)?).ok_or(BootError::RootKey)
 }
 
 fn address(url: String, s3: &config::S3, time: Duration) -> Result<StoreAddress, BootError> {
@@ -195,6 +205,6 @@ pub(super) fn runner(config: &Config) -> RunnerConfig {
     }
 }
 
-pub(super) fn read(path: &Path) -> Result<String, BootError> {
+fn read(path: &Path) -> Result<String, BootError> {
     std::fs::read_to_string(path).map_err(|source| BootError::File { path: path.to_owned(), source })
 }

@@ -61,13 +61,19 @@ impl Config {
     }
 }
 
+const REQUIRED: &str = "is required and not set";
+
 impl Config {
     /// That what a server can't do without is there. The other commands need less.
     pub fn check_serving(&self) -> Result<(), ConfigError> {
-        let required = "is required and not set";
-        wrong_if(self.root_key_file.as_os_str().is_empty(), "root_key_file", required)?;
-        wrong_if(self.database.url.is_empty(), "database.url", required)?;
-        wrong_if(self.objects.url.is_empty(), "objects.url", required)
+        self.check_objects()?;
+        wrong_if(self.database.url.is_empty(), "database.url", REQUIRED)
+    }
+
+    /// That what nobody reads the object stores without is there.
+    pub fn check_objects(&self) -> Result<(), ConfigError> {
+        wrong_if(self.root_key_file.as_os_str().is_empty(), "root_key_file", REQUIRED)?;
+        wrong_if(self.objects.url.is_empty(), "objects.url", REQUIRED)
     }
 }
 

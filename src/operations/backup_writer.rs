@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Job;
 use crate::app::App;
 use crate::app::content::Room;
-use crate::domain::backup::{Amount, Backup, Column, Manifest, Segment, SegmentPart, StoredPart};
+use crate::domain::backup::{Amount, Backup, BackupPlace, Column, Manifest, Segment, StoredPart};
 use crate::domain::blob::hex;
 use crate::domain::error::{Error, Result};
 use crate::store::backups::Made;
@@ -20,9 +20,8 @@ use crate::vault::{OVERHEAD, PART_BYTES, TenantKey};
 /// The objects of a backup on their way into the store.
 pub(super) struct BackupWriter<'a> {
     app: &'a App,
-    backup: &'a Backup,
+    place: BackupPlace,
     key: Arc<TenantKey>,
-    attempt: i64,
     room: Room,
     /// Segments, each with its parts, which may still be on their way.
     segments: Vec<(Segment, Vec<Writing>)>,
@@ -33,9 +32,10 @@ type Writing = AbortOnDropHandle<Result<StoredPart>>;
 
 impl<'a> BackupWriter<'a> {
     /// For the attempt that a worker makes.
-    pub async fn new(app: &'a App, job: &Job, backup: &'a Backup) -> Result<Self> {
+    pub async fn new(app: &'a App, job: &Job, backup: &Backup) -> Result<Self> {
         let (key, room) = (app.sealing_key(backup.tenant).await?, Room::default());
-        Ok(Self { app, backup, key, attempt: job.claimed.claim.epoch, room, segments: Vec::new() })
+        let place = BackupPlace { tenant: backup.tenant, backup: backup.id, attempt: job.claimed.claim.epoch };
+        Ok(Self { app, place, key, room, segments: Vec::new() })
     }
 
     /// Writes the rows of a table.
@@ -81,25 +81,17 @@ impl<'a> BackupWriter<'a> {
         let taken_at = manifest.taken_at;
         let manifest = Manifest { amount, segments, ..manifest };
         let manifest = serde_json::to_vec(&manifest).map_err(|e| Error::internal("manifest", e))?;
-        let place = SegmentPart::manifest(self.backup.tenant, self.backup.id, self.attempt);
-        let stored = self.app.vault.put_part(self.key.clone(), place, manifest.into()).await?;
+        let stored = self.app.vault.put_part(self.key.clone(), self.place.manifest(), manifest.into()).await?;
         let stored_bytes = amount.stored_bytes + stored;
         let amount = Amount { stored_bytes, ..amount };
-        Ok(Made { attempt: self.attempt, key: self.key.id, taken_at, amount })
+        Ok(Made { attempt: self.place.attempt, key: self.key.id, taken_at, amount })
     }
 
     /// Begins to write a part, as soon as there is room for it.
     async fn part(&self, name: &str, number: usize, plain: Bytes) -> Result<Writing> {
         let bytes = i64::try_from(plain.len()).unwrap_or(i64::MAX);
         let room = self.room.take(bytes).await?;
-        let place = SegmentPart {
-            tenant: self.backup.tenant,
-            backup: self.backup.id,
-            attempt: self.attempt,
-            segment: name.to_owned(),
-            part: i32::try_from(number).unwrap_or(i32::MAX),
-        };
-        let (vault, key) = (self.app.vault.clone(), self.key.clone());
+        let (vault, key, place) = (self.app.vault.clone(), self.key.clone(), self.place.part(name, number));
         let writing = tokio::spawn(async move {
             let _room = room;
             let stored = vault.put_part_soon(key, place, plain).await?;

@@ -95,7 +95,7 @@ impl CopyBackups {
     async fn copy_some(&self, job: &Job) -> Result<Outside> {
         let Some((store, backup)) = self.next(job).await? else { return Ok(Outside::Done) };
         let id = backup.id;
-        let open = Arc::new(self.app.open_backup(backup).await?);
+        let open = Arc::new(self.app.open_backup(&backup).await?);
         let copied = self.app.db.read(self.op(job), "copied-content", (), |tx, ()| copies::copied(tx).boxed()).await?;
         let blobs = open.blobs().await?;
         let keys: BTreeSet<_> = blobs.keys().iter().copied().chain([open.key.id]).collect();

@@ -103,9 +103,10 @@ impl Restore {
             return Ok(());
         }
         let backup = backup.ok_or_else(|| Error::not_found("the backup"))?;
-        let open = self.app.open_backup(backup).await?;
+        let open = self.app.open_backup(&backup).await?;
         let revive = self.asked.choices.revive_deleted_users;
-        let (own, laid) = open.lay_out(&self.asked.components, revive, Destination::InPlace, Beside::Work).await?;
+        let (own, laid) =
+            open.lay_out(&self.app.db, &self.asked.components, revive, Destination::InPlace, Beside::Work).await?;
         fail::fail_point!("restore.laid-out");
         let input = (laid, because(job), self.asked.choices);
         let put = self.app.db.change_on(own, op, "restore", input, move |tx, (laid, because, choices)| {

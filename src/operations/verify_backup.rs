@@ -48,7 +48,7 @@ impl Work for VerifyBackup {
         let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
         let found = self.app.db.read(op, "backup-to-verify", self.backup, |tx, id| backups::one(tx, *id).boxed());
         let backup = found.await?.ok_or_else(|| Error::not_found("the backup"))?;
-        let open = self.app.open_backup(backup).await?;
+        let open = self.app.open_backup(&backup).await?;
         if step == VerifyStep::Rows {
             open.check_rows().await?;
             return Ok(Outside::Done);

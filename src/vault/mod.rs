@@ -23,6 +23,7 @@ pub mod frame;
 mod key;
 mod objects;
 mod part;
+mod recover;
 mod second;
 
 use std::collections::HashMap;

@@ -122,6 +122,11 @@ pub(super) async fn get(store: &Store, path: &Path) -> Result<Bytes, VaultError>
     found?.bytes().await.map_err(|e| store.not_done(e))
 }
 
+/// What there is below a path.
+pub(super) fn names<'a>(store: &'a Store, path: &Path) -> BoxStream<'a, Result<Path, VaultError>> {
+    list(store, path).map_err(|error| store.not_done(error)).boxed()
+}
+
 /// Removes all objects below a path.
 pub(super) async fn remove_below(store: &Store, path: &Path) -> Result<(), VaultError> {
     remove(store, list(store, path)).await

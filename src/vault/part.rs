@@ -12,12 +12,14 @@ use std::cell::RefCell;
 
 use aws_lc_rs::aead::{Aad, MAX_TAG_LEN, NONCE_LEN, Nonce};
 use bytes::{Bytes, BytesMut};
+use uuid::Uuid;
 use zstd::zstd_safe::{self, DCtx};
 
 use super::error::broken;
 use super::key::{SALT, TenantKey};
 use crate::authn::seal::random;
 use crate::domain::error::{Error, Result};
+use crate::domain::id::KeyId;
 
 /// Bytes of a part before it is compressed, at most; all parts of a blob but its last have as many.
 pub const PART_BYTES: usize = 8 << 20;
@@ -65,15 +67,26 @@ fn unpack(frame: &[u8], place: &str) -> Result<Bytes> {
     plain.map(Bytes::from).ok_or_else(|| broken(place, "can't be decompressed"))
 }
 
+/// What a part says of itself: the key that it is sealed with, and the salt.
+fn header<'a>(place: &str, sealed: &'a [u8]) -> Result<(KeyId, &'a [u8; SALT])> {
+    let header = sealed.first_chunk::<HEADER>().ok_or_else(|| broken(place, "is cut off"))?;
+    let said = header.strip_prefix(MAGIC).ok_or_else(|| broken(place, "is no part of a blob"))?;
+    let said = said.split_first_chunk::<ID>().and_then(|(id, salt)| Some((id, salt.first_chunk()?)));
+    let (id, salt) = said.ok_or_else(|| broken(place, "is cut off"))?;
+    Ok((KeyId(Uuid::from_bytes(*id)), salt))
+}
+
+/// The key that a part is sealed with, as it says itself.
+pub(super) fn key_of(place: &str, sealed: &[u8]) -> Result<KeyId> {
+    header(place, sealed).map(|(id, _)| id)
+}
+
 /// Opens a part and leaves it compressed.
 pub(super) fn open_frame(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes> {
-    let Some((header, _)) = sealed.split_at_checked(HEADER) else { return Err(broken(place, "is cut off")) };
-    let Some(header) = header.strip_prefix(MAGIC) else { return Err(broken(place, "is no part of a blob")) };
-    let (id, salt) = header.split_at(ID);
-    if id != key.id.0.as_bytes() {
+    let (id, salt) = header(place, &sealed)?;
+    if id != key.id {
         return Err(broken(place, "is sealed with another key"));
     }
-    let salt: &[u8; SALT] = salt.try_into().map_err(|_| broken(place, "is cut off"))?;
     let (key, aad) = (key.of_object(salt)?, aad(&sealed[..HEADER], place));
     // In place, unless somebody else has it as well.
     let mut body = BytesMut::from(sealed).split_off(HEADER);
@@ -95,7 +108,6 @@ fn aad(header: &[u8], place: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::KeyId;
 
     fn key() -> TenantKey {
         TenantKey::new(KeyId::new(), &[7; 32]).unwrap()

@@ -12,6 +12,7 @@ mod list;
 mod many;
 mod midst;
 mod real;
+mod recover;
 mod restore;
 mod restore_crash;
 mod restore_limits;

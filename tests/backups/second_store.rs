@@ -25,13 +25,13 @@ fn second(folder: &Path) -> (&'static str, String) {
 }
 
 /// A server with a second store, which lasts as long as the folder.
-async fn with_second() -> (TestServer, TempDir) {
+pub(super) async fn with_second() -> (TestServer, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (TestServer::with(&[second(folder.path()), ("housekeeping_seconds", "1".into())]).await, folder)
 }
 
 /// Waits until a backup is in the second store as well.
-async fn copied(api: &Api, backup: &v1::Backup) -> v1::Backup {
+pub(super) async fn copied(api: &Api, backup: &v1::Backup) -> v1::Backup {
     eventually("the backup is copied", || async {
         let backup = api.backup(&backup.name).await.unwrap();
         (backup.storage() == Storage::Backup).then_some(backup)
@@ -49,7 +49,7 @@ fn names(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Loses all that a store has but for what shows which it is.
-fn lose(store: &Path) {
+pub(super) fn lose(store: &Path) {
     for entry in std::fs::read_dir(store).unwrap().map(Result::unwrap) {
         if entry.file_type().unwrap().is_dir() {
             std::fs::remove_dir_all(entry.path()).unwrap();

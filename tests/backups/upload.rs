@@ -30,7 +30,7 @@ async fn stage(server: &TestServer) -> (String, Api, Vec<u8>) {
 }
 
 /// What an archive has but what says which backup it is of, and by which blobs content was kept.
-fn content(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(super) fn content(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
     let of_one_backup =
         ["manifest.json", "SHA256SUMS", "tables/assets.copy", "tables/blobs.copy", "tables/blob_parts.copy"];
     let files =

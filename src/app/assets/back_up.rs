@@ -64,7 +64,7 @@ impl App {
             Prepared::Goes(found) => found,
             Prepared::Answered(begun) => return Ok(begun),
         };
-        let there = self.open_backup(found).await?.assets().await?;
+        let there = self.open_backup(&found).await?.assets().await?;
         let chosen = choose(&there, &assets, &kinds)?;
         let input = (backup, chosen, assets);
         let begun = self.db.change(op, "restore-assets", input, |tx, (backup, (ids, kinds), named)| {
@@ -98,10 +98,11 @@ impl App {
     ) -> Result<Vec<AssetId>> {
         let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
         let found = self.db.read(op.clone(), "backup-to-restore", backup, |tx, id| backups::one(tx, *id).boxed());
-        let open = self.open_backup(found.await?.ok_or_else(|| Error::not_found("the backup"))?).await?;
+        let backup = found.await?.ok_or_else(|| Error::not_found("the backup"))?;
+        let open = self.open_backup(&backup).await?;
         let wanted = |component: &Component| component.assets().is_some_and(|kind| kinds.contains(&kind));
-        let components: Vec<_> = open.backup.components.iter().copied().filter(wanted).collect();
-        let (own, laid) = open.lay_out(&components, false, Destination::InPlace, Beside::Work).await?;
+        let components: Vec<_> = backup.components.iter().copied().filter(wanted).collect();
+        let (own, laid) = open.lay_out(&self.db, &components, false, Destination::InPlace, Beside::Work).await?;
         let input = (laid, assets.to_vec());
         let brought = self.db.change_on(own, op, "bring-assets-back", input, move |tx, (laid, assets)| {
             async move {

@@ -23,7 +23,6 @@ use tar::{EntryType, Header};
 use super::kept::{KeptBlob, KeptBlobs};
 use super::open::{OpenBackup, StoredObject};
 use crate::app::content::{Leave, beside};
-use crate::context::OpContext;
 use crate::domain::backup::Segment;
 use crate::domain::blob::{Sha256, hex};
 use crate::domain::error::{Error, Result};
@@ -150,8 +149,13 @@ impl Archive {
         Ok(first)
     }
 
-    /// It from one of its bytes on, as long as the caller may have it: that is asked again and again.
-    pub fn from(self, open: Arc<OpenBackup>, op: OpContext, offset: i64) -> Result<BoxStream<'static, Result<Bytes>>> {
+    /// It from one of its bytes on: for a caller, as long as this one may have it, which is asked again and again.
+    pub fn from(
+        self,
+        open: Arc<OpenBackup>,
+        caller: Option<Leave>,
+        offset: i64,
+    ) -> Result<BoxStream<'static, Result<Bytes>>> {
         let wanted = self.pieces(&open)?.scan(0, move |begins, piece| {
             let bytes = piece.as_ref().map_or(0, Piece::bytes);
             let skip = (offset - *begins).clamp(0, bytes);
@@ -160,15 +164,14 @@ impl Archive {
             futures::future::ready(Some(wanted))
         });
         let wanted = wanted.filter_map(futures::future::ready);
-        let leave = Leave::new(open.app.clone(), op);
         let read = move |wanted: Result<(Piece, i64)>| {
-            let (open, leave) = (open.clone(), leave.clone());
+            let (open, caller) = (open.clone(), caller.clone());
             async move {
                 let (piece, skip) = match wanted {
-                    Err(error) => leave.read(0, futures::future::ready(Err(error))).await?,
+                    Err(error) => permitted(caller.as_ref(), 0, futures::future::ready(Err(error))).await?,
                     Ok(wanted) => wanted,
                 };
-                let bytes = read(&open, &leave, piece).await?;
+                let bytes = read(&open, caller.as_ref(), piece).await?;
                 Ok(bytes.slice(usize::try_from(skip).unwrap_or(usize::MAX)..))
             }
         };
@@ -233,21 +236,26 @@ fn framed(bytes: BoxStream<'static, Result<Bytes>>) -> Pieces {
     pieces.boxed()
 }
 
-async fn read(open: &OpenBackup, leave: &Leave, piece: Piece) -> Result<Bytes> {
+async fn read(open: &OpenBackup, caller: Option<&Leave>, piece: Piece) -> Result<Bytes> {
     let object = match piece {
         Piece::Here(plain) if plain.len() <= BLOCK => return Ok(frame(&plain)),
-        Piece::Here(plain) => {
-            leave.check(length(plain.len())).await?;
-            return Ok(frame(&plain));
-        }
+        Piece::Here(plain) => return permitted(caller, length(plain.len()), async { Ok(frame(&plain)) }).await,
         Piece::Stored(object) => object,
     };
     let bytes = object.bytes;
-    let frame = leave.read(bytes, open.frame(object)).await?;
+    let frame = permitted(caller, bytes, open.frame(object)).await?;
     if length(frame.len()) == bytes {
         return Ok(frame);
     }
     Err(Error::internal("archive", "a part takes other room in the store than was noted"))
+}
+
+/// Reads so many bytes, for a caller who may have them.
+async fn permitted<T>(caller: Option<&Leave>, bytes: i64, read: impl Future<Output = Result<T>>) -> Result<T> {
+    match caller {
+        Some(leave) => leave.read(bytes, read).await,
+        None => read.await,
+    }
 }
 
 /// Bytes that a file of so many has around it.

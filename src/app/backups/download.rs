@@ -11,11 +11,11 @@ use super::archive::Archive;
 use super::open::OpenBackup;
 use super::{found, lacking, permitted};
 use crate::app::App;
-use crate::app::content::{Given, chunks, gathered};
+use crate::app::content::{Given, Leave, chunks, gathered};
 use crate::context::OpContext;
 use crate::domain::backup::Backup;
 use crate::domain::error::{Error, Reason, Refusal, Result};
-use crate::domain::id::BackupId;
+use crate::domain::id::{BackupId, TenantUid};
 use crate::store::tx::Tx;
 use crate::vault::age::{Encryption, PIECE_BYTES};
 
@@ -46,7 +46,7 @@ impl App {
     pub async fn download_backup(&self, op: OpContext, new: NewDownload) -> Result<Download> {
         let NewDownload { id, offset, passphrase } = new;
         let backup = self.db.read(op.clone(), "backup-to-download", id, |tx, id| wanted(tx, *id).boxed()).await?;
-        let open = Arc::new(self.open_backup(backup).await?);
+        let open = Arc::new(self.open_backup(&backup).await?);
         let archive = Archive::lay_out(&open).await?;
         let encryption = match passphrase {
             None => None,
@@ -75,9 +75,10 @@ impl App {
             .boxed()
         });
         let backup = told.await?;
+        let leave = Leave::new(self.clone(), op);
         let pieces = match encryption {
-            None => gathered(archive.from(open, op, offset)?),
-            Some(encryption) => gathered(encrypted(encryption, archive, open, op, offset)?),
+            None => gathered(archive.from(open, Some(leave), offset)?),
+            Some(encryption) => gathered(encrypted(encryption, archive, open, leave, offset)?),
         };
         Ok(Download { backup, file_name, bytes, chunks: chunks(pieces, offset) })
     }
@@ -88,7 +89,7 @@ fn encrypted(
     encryption: Encryption,
     archive: Archive,
     open: Arc<OpenBackup>,
-    op: OpContext,
+    leave: Leave,
     offset: i64,
 ) -> Result<BoxStream<'static, Result<Bytes>>> {
     let length = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
@@ -97,7 +98,7 @@ fn encrypted(
     let (first, skip) = encryption.piece_at(behind.max(0));
     let begins = i64::try_from(first).unwrap_or(i64::MAX).saturating_mul(length(PIECE_BYTES));
     let left = archive.bytes() - begins;
-    let state = (archive.from(open, op, begins)?, BytesMut::new(), first, left);
+    let state = (archive.from(open, Some(leave), begins)?, BytesMut::new(), first, left);
     let pieces = futures::stream::try_unfold((encryption, state), |(encryption, state)| async move {
         let (mut plain, mut buffer, number, left) = state;
         if left <= 0 {
@@ -123,13 +124,19 @@ fn encrypted(
     Ok(futures::stream::iter(head.filter(|head| !head.is_empty()).map(Ok)).chain(pieces).boxed())
 }
 
-async fn wanted(tx: &mut Tx, id: BackupId) -> Result<Backup> {
-    let backup = found(tx, id).await?;
-    backup.usable()?;
-    if backup.tenant.is_infrastructure() {
+/// Refuses what is not given out to anybody.
+pub(super) fn check_given_out(tenant: TenantUid) -> Result<()> {
+    if tenant.is_infrastructure() {
         let text = "backups of the infrastructure tenant are not given out: they have what operators log in with";
         return Err(Refusal::new(Reason::ResourceProtected, text).into());
     }
+    Ok(())
+}
+
+async fn wanted(tx: &mut Tx, id: BackupId) -> Result<Backup> {
+    let backup = found(tx, id).await?;
+    backup.usable()?;
+    check_given_out(backup.tenant)?;
     let (_, missing) = permitted(tx, backup.components.clone()).await?;
     if missing.is_empty() { Ok(backup) } else { Err(lacking("what the backup has", &missing)) }
 }

@@ -8,6 +8,7 @@ mod download;
 mod kept;
 mod list;
 mod open;
+pub mod recover;
 mod restore;
 mod restore_new;
 mod segments;

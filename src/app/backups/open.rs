@@ -13,7 +13,7 @@ use crate::app::content::Given;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::asset::AssetKind;
-use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, SegmentPart, StoredPart};
+use crate::domain::backup::{Backup, BackupPlace, Component, FORMAT, Manifest, Segment, SegmentPart, StoredPart};
 use crate::domain::blob::ObjectName;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{AssetId, KeyId};
@@ -21,21 +21,24 @@ use crate::store::connection::Beside;
 use crate::store::copy::{Record, RowReader};
 use crate::store::error::is_of_statement;
 use crate::store::restoration::{self, Destination, LaidOut};
-use crate::store::tx::Own;
-use crate::vault::TenantKey;
+use crate::store::tx::{Db, Own};
+use crate::vault::{TenantKey, Vault};
 
 /// What a manifest is called where it is damaged.
 const MANIFEST: &str = "its manifest";
 
 /// A backup that is read.
 pub(crate) struct OpenBackup {
-    pub app: App,
-    pub backup: Backup,
-    attempt: i64,
+    vault: Vault,
+    place: BackupPlace,
     /// The key of its own objects.
     pub key: Arc<TenantKey>,
     /// What it says of itself.
     pub manifest: Manifest,
+    /// Whether it was uploaded, so that nobody here vouches for its rows.
+    uploaded: bool,
+    /// Whether the second store has it as well.
+    copied: bool,
 }
 
 /// An object in the store that a backup has or refers to: a frame of zstd, sealed.
@@ -53,36 +56,42 @@ pub(crate) struct StoredObject {
 
 impl App {
     /// Opens a backup that can be used.
-    pub(crate) async fn open_backup(&self, backup: Backup) -> Result<OpenBackup> {
+    pub(crate) async fn open_backup(&self, backup: &Backup) -> Result<OpenBackup> {
         let (attempt, key) = backup.usable()?;
         let key = self.vault.key(backup.tenant, key).await?;
-        let place = SegmentPart::manifest(backup.tenant, backup.id, attempt);
-        let manifest = self.vault.part(key.clone(), place).await.map_err(|error| corrupt(error, MANIFEST))?;
-        let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| Error::internal("manifest", e))?;
-        if manifest.format > FORMAT || manifest.backup != backup.id {
-            return Err(format_unknown());
-        }
-        Ok(OpenBackup { app: self.clone(), backup, attempt, key, manifest })
+        let place = BackupPlace { tenant: backup.tenant, backup: backup.id, attempt };
+        let open = OpenBackup::at(self.vault.clone(), place, key).await?;
+        Ok(OpenBackup { uploaded: backup.archive.is_some(), copied: backup.copied_at.is_some(), ..open })
     }
 }
 
 impl OpenBackup {
+    /// The backup at a place, of which nothing is known but what it says of itself.
+    pub async fn at(vault: Vault, place: BackupPlace, key: Arc<TenantKey>) -> Result<Self> {
+        let manifest = vault.part(key.clone(), place.manifest()).await.map_err(|error| corrupt(error, MANIFEST))?;
+        let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| Error::internal("manifest", e))?;
+        if manifest.format > FORMAT || manifest.backup != place.backup {
+            return Err(format_unknown());
+        }
+        Ok(Self { vault, place, key, manifest, uploaded: false, copied: false })
+    }
+
     /// A part of a segment.
     pub async fn part(&self, segment: &Segment, part: usize) -> Result<Bytes> {
-        let plain = self.app.vault.part(self.key.clone(), self.place(segment, part)).await;
+        let plain = self.vault.part(self.key.clone(), self.place(segment, part)).await;
         plain.map_err(|error| corrupt(error, &segment.what()))
     }
 
     /// An object of it, or of its content, as a frame of zstd.
     pub async fn frame(&self, object: StoredObject) -> Result<Bytes> {
-        let key = self.app.vault.key(self.backup.tenant, object.key).await?;
-        self.app.vault.frame(key, object.name).await.map_err(|error| corrupt(error, &object.what))
+        let key = self.vault.key(self.place.tenant, object.key).await?;
+        self.vault.frame(key, object.name).await.map_err(|error| corrupt(error, &object.what))
     }
 
     /// Copies an object of it, or of its content, into the second store.
     pub async fn copy(&self, object: StoredObject) -> Result<()> {
-        let key = self.app.vault.key(self.backup.tenant, object.key).await?;
-        self.app.vault.copy_part(key, object.name).await.map_err(|error| corrupt(error, &object.what))
+        let key = self.vault.key(self.place.tenant, object.key).await?;
+        self.vault.copy_part(key, object.name).await.map_err(|error| corrupt(error, &object.what))
     }
 
     /// The parts of a segment.
@@ -99,29 +108,23 @@ impl OpenBackup {
     /// All of its own objects, the manifest last.
     pub fn objects(&self) -> Vec<StoredObject> {
         let mut objects: Vec<_> = self.manifest.segments.iter().flat_map(|segment| self.objects_of(segment)).collect();
-        let name = SegmentPart::manifest(self.backup.tenant, self.backup.id, self.attempt).into();
+        let name = self.place.manifest().into();
         objects.push(StoredObject { key: self.key.id, name, bytes: 0, what: MANIFEST.to_owned() });
         objects
     }
 
     /// Makes sure that the second store has an object, if this backup is there.
     async fn check_copy(&self, object: StoredObject) -> Result<()> {
-        if self.backup.copied_at.is_none() {
+        if !self.copied {
             return Ok(());
         }
-        let key = self.app.vault.key(self.backup.tenant, object.key).await?;
-        self.app.vault.check_copy(key, object.name).await.map_err(|error| corrupt(error, &object.what))
+        let key = self.vault.key(self.place.tenant, object.key).await?;
+        self.vault.check_copy(key, object.name).await.map_err(|error| corrupt(error, &object.what))
     }
 
     /// Where a part of a segment is.
     fn place(&self, segment: &Segment, part: usize) -> SegmentPart {
-        SegmentPart {
-            tenant: self.backup.tenant,
-            backup: self.backup.id,
-            attempt: self.attempt,
-            segment: segment.table.clone(),
-            part: i32::try_from(part).unwrap_or(i32::MAX),
-        }
+        self.place.part(&segment.table, part)
     }
 
     /// Hands each row of a table to `each`, if the backup has it.
@@ -137,6 +140,7 @@ impl OpenBackup {
     /// Lays out what a restore of these components brings back.
     pub async fn lay_out(
         &self,
+        db: &Db,
         components: &[Component],
         revive: bool,
         to: Destination,
@@ -147,7 +151,7 @@ impl OpenBackup {
         let segments = self.manifest.segments.iter().filter(|segment| wanted(&segment.table)).cloned();
         let source = (to == Destination::New).then_some(self.manifest.tenant);
         let laid = LaidOut { components: components.to_vec(), segments: segments.collect(), revive, source };
-        let staging = self.app.db.staging(whose).await?;
+        let staging = db.staging(whose).await?;
         for segment in &laid.segments {
             let mut laying = staging.lay(segment).await.map_err(|error| self.judge(error))?;
             for part in 0..segment.parts.len() {
@@ -161,7 +165,7 @@ impl OpenBackup {
     /// Of a backup that was uploaded, what the database can't do with its rows is wrong with these.
     pub fn judge(&self, error: Error) -> Error {
         match &error {
-            Error::Internal { source, .. } if self.backup.archive.is_some() && is_of_statement(source.as_ref()) => {
+            Error::Internal { source, .. } if self.uploaded && is_of_statement(source.as_ref()) => {
                 broken("its rows", "are none that this version takes")
             }
             _ => error,
@@ -186,23 +190,23 @@ impl OpenBackup {
         let mut reading = Reading::default();
         self.for_each("blob_parts", |row| reading.part(&row)).await?;
         self.for_each("blobs", |row| reading.blob(&row)).await?;
-        Ok(reading.done(self.backup.tenant))
+        Ok(reading.done(self.place.tenant))
     }
 
     /// Small content, as a whole.
     pub async fn content(&self, kept: &KeptBlob) -> Result<Bytes> {
-        let (key, mut whole) = (self.app.vault.key(kept.blob.tenant, kept.blob.key).await?, BytesMut::new());
+        let (key, mut whole) = (self.vault.key(kept.blob.tenant, kept.blob.key).await?, BytesMut::new());
         for part in &kept.blob.parts {
-            let plain = self.app.vault.part(key.clone(), kept.blob.part(part)).await;
+            let plain = self.vault.part(key.clone(), kept.blob.part(part)).await;
             whole.extend_from_slice(&plain.map_err(|error| corrupt(error, &kept.what()))?);
         }
         Ok(whole.freeze())
     }
 
     /// Content of any size, as it comes.
-    pub async fn give(&self, kept: KeptBlob) -> Result<Given> {
+    pub async fn give(&self, app: &App, kept: KeptBlob) -> Result<Given> {
         let (what, op) = (kept.what(), OpContext::system(Purpose::Worker, Some(kept.blob.tenant)));
-        let given = self.app.give(op, kept.blob, 0).await?;
+        let given = app.give(op, kept.blob, 0).await?;
         Ok(given.map(move |chunk| chunk.map_err(|error| corrupt(error, &what))).boxed())
     }
 
@@ -225,10 +229,10 @@ impl OpenBackup {
 
     /// Reads a blob, and wants what it had.
     pub async fn check_blob(&self, kept: &KeptBlob) -> Result<()> {
-        let key = self.app.vault.key(kept.blob.tenant, kept.blob.key).await?;
+        let key = self.vault.key(kept.blob.tenant, kept.blob.key).await?;
         let mut content = key.content_hash()?;
         for part in &kept.blob.parts {
-            let plain = self.app.vault.part(key.clone(), kept.blob.part(part)).await;
+            let plain = self.vault.part(key.clone(), kept.blob.part(part)).await;
             content.update(&plain.map_err(|error| corrupt(error, &kept.what()))?);
         }
         if content.finish() != kept.content {

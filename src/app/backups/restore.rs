@@ -41,14 +41,15 @@ impl App {
             Prepared::Goes(wanted) => wanted,
             Prepared::Answered(begun) => return Ok(begun),
         };
-        let open = self.open_backup(wanted.backup).await?;
+        let open = self.open_backup(&wanted.backup).await?;
         let (trial, revive) = (op.validate_only(), new.choices.revive_deleted_users);
         let begun = self.db.change(op.clone(), "restore-backup", new, |tx, new| restore(tx, new).boxed()).await?;
         self.notify();
         if !trial {
             return Ok(begun);
         }
-        let (own, laid) = open.lay_out(&wanted.components, revive, Destination::InPlace, Beside::Call).await?;
+        let (own, laid) =
+            open.lay_out(&self.db, &wanted.components, revive, Destination::InPlace, Beside::Call).await?;
         let changes = self
             .db
             .read_on(own, op, "preview-restore", laid, |tx, laid| restoration::preview(tx, laid).boxed())

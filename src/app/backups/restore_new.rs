@@ -58,7 +58,7 @@ impl App {
         if !components.contains(&Component::Users) {
             return Err(Error::field("components", "must have users: a tenant of its own is of somebody"));
         }
-        let open = self.open_backup(backup).await?;
+        let open = self.open_backup(&backup).await?;
         if open.manifest.tenant.is_infrastructure() {
             let text = "the infrastructure tenant is one of a kind: no other one begins with its data";
             return Err(Refusal::new(Reason::ResourceProtected, text).into());
@@ -69,7 +69,7 @@ impl App {
         let there = op.clone().by(may).on(tenant);
         let make = CreateTenant { from: Some(from.clone()), ..make };
         let preview = Preview { components: from.components.clone(), left_out, changes: Vec::new() };
-        let input = (make, open.backup.name(), (source, op.actor()), preview);
+        let input = (make, backup.name(), (source, op.actor()), preview);
         let begun = self.db.change(there, "restore-to-new", input, |tx, (make, backup, (source, by), preview)| {
             async move {
                 let created = create(tx, make).await?;
@@ -95,7 +95,7 @@ impl App {
 
     async fn preview_new(&self, open: &OpenBackup, from: &FromBackup, tenant: TenantUid) -> Result<Vec<Change>> {
         let (own, laid) =
-            open.lay_out(&from.components, from.revive_deleted_users, Destination::New, Beside::Call).await?;
+            open.lay_out(&self.db, &from.components, from.revive_deleted_users, Destination::New, Beside::Call).await?;
         let deleted = self.deleted_users(open, from).await?;
         let op = OpContext::system(Purpose::Content, Some(tenant));
         let preview = self.db.read_on(own, op, "preview-restore", (laid, deleted), |tx, (laid, deleted)| {
@@ -120,7 +120,7 @@ impl App {
         });
         let gone = || Error::not_found(name(&from.tenant.to_string(), from.backup));
         let backup: Backup = found.await?.ok_or_else(gone)?;
-        let open = Arc::new(self.open_backup(backup).await?);
+        let open = Arc::new(self.open_backup(&backup).await?);
         self.bring_content(claim, &open, &from.components).await?;
         fail::fail_point!("restore-new.content");
         let still = self.db.read(there, "restore-permitted", from.by.clone(), |tx, by| {
@@ -128,7 +128,7 @@ impl App {
         });
         still.await?;
         let (own, laid) =
-            open.lay_out(&from.components, from.revive_deleted_users, Destination::New, Beside::Work).await?;
+            open.lay_out(&self.db, &from.components, from.revive_deleted_users, Destination::New, Beside::Work).await?;
         let deleted = self.deleted_users(&open, from).await?;
         let op = OpContext::system(Purpose::Worker, Some(claim.tenant));
         let filled = self.db.change_on(own, op, "fill", (laid, deleted), move |tx, (laid, deleted)| {
@@ -178,7 +178,7 @@ impl App {
         for kept in blobs.iter().filter(|kept| wanted(kept) && kept.blob.bytes > SMALL) {
             let announced = Announced { bytes: kept.blob.bytes, sha256: Some(kept.sha256) };
             let id = UploadId(kept.blob.id.0);
-            intake.receive(id, announced, open.give(kept).await?).await?;
+            intake.receive(id, announced, open.give(self, kept).await?).await?;
             fail::fail_point!("restore-new.brought");
         }
         Ok(())

@@ -71,7 +71,7 @@ impl Leave {
     }
 
     /// Refuses a caller who may not have so many bytes more.
-    pub async fn check(&self, bytes: i64) -> Result<()> {
+    async fn check(&self, bytes: i64) -> Result<()> {
         let mut asked = self.asked.lock().await;
         let (at, left) = match *asked {
             Some((at, left)) if at.elapsed() < LEAVE.0 && left >= bytes => (at, left),
