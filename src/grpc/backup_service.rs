@@ -65,7 +65,8 @@ impl BackupServiceHandler for BackupService {
     }
 
     async fn verify_backup(&self, op: OpContext, request: v1::VerifyBackupRequest) -> Result<v1::VerifyBackupResponse> {
-        let begun = self.0.verify_backup(op.clone(), names::id("name", &request.name)?).await?;
+        let id = names::id("name", &request.name)?;
+        let begun = self.0.verify_backup(op.clone(), id, request.seals_only).await?;
         Ok(v1::VerifyBackupResponse { operation: Some(operation(begun)).filter(|_| !op.validate_only()) })
     }
 

@@ -158,7 +158,9 @@ impl Runner {
             Params::ImportBackup { backup } => {
                 engine.run(job, ImportBackup { app, backup, read: Mutex::default() }).await;
             }
-            Params::VerifyBackup { backup } => engine.run(job, VerifyBackup { app, backup }).await,
+            Params::VerifyBackup { backup, seals_only } => {
+                engine.run(job, VerifyBackup { app, backup, seals_only }).await
+            }
             Params::CopyBackups {} => engine.run(job, CopyBackups { app }).await,
             Params::Restore(asked) => engine.run(job, Restore { app, asked, made: Mutex::default() }).await,
             Params::CopyAssets { assets, destination, set } => {

@@ -136,16 +136,19 @@ async fn verification_makes_whole_what_one_of_the_two_has_lost_and_names_what_bo
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     assert!(parts.len() > 10, "{parts:?}");
     let kept: Vec<_> = parts.iter().map(|name| std::fs::read(first.join(name)).unwrap()).collect();
-    // Every other file is damaged here, and the rest there.
-    for (at, (name, whole)) in parts.iter().zip(&kept).enumerate() {
-        let mut damaged = whole.clone();
-        *damaged.last_mut().unwrap() ^= 1;
-        std::fs::write(if at % 2 == 0 { &first } else { folder.path() }.join(name), damaged).unwrap();
-    }
-    assert_eq!(anna.verify(&backup.name).await.unwrap().error, None);
-    for (name, whole) in parts.iter().zip(&kept) {
-        for store in [&first, folder.path()] {
-            assert!(std::fs::read(store.join(name)).unwrap() == *whole, "{name:?} in {}", store.display());
+    for seals_only in [false, true] {
+        // Every other file is damaged here, and the rest there.
+        for (at, (name, whole)) in parts.iter().zip(&kept).enumerate() {
+            let mut damaged = whole.clone();
+            *damaged.last_mut().unwrap() ^= 1;
+            std::fs::write(if at % 2 == 0 { &first } else { folder.path() }.join(name), damaged).unwrap();
+        }
+        let verified = if seals_only { anna.verify_seals(&backup.name).await } else { anna.verify(&backup.name).await };
+        assert_eq!(verified.unwrap().error, None);
+        for (name, whole) in parts.iter().zip(&kept) {
+            for store in [&first, folder.path()] {
+                assert!(std::fs::read(store.join(name)).unwrap() == *whole, "{name:?} in {}", store.display());
+            }
         }
     }
     let blob = parts.iter().find(|name| name.starts_with("blobs")).unwrap();

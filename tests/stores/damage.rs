@@ -96,7 +96,9 @@ impl Damaged {
 
 /// What the verification of a backup names as damaged.
 async fn named(api: &Api, backup: &str, what: &str) -> String {
-    let error = api.verify(backup).await.unwrap().error.unwrap_or_else(|| panic!("{what} was not found"));
+    let found = api.verify(backup).await.unwrap().error;
+    assert_eq!(api.verify_seals(backup).await.unwrap().error, found, "{what}");
+    let error = found.unwrap_or_else(|| panic!("{what} was not found"));
     assert_eq!((error.code.as_str(), error.reason.as_str()), ("DATA_LOSS", "BACKUP_CORRUPT"), "{what}");
     assert_eq!(api.backup(backup).await.unwrap().reason, "BACKUP_CORRUPT", "{what}");
     error.metadata["damaged"].clone()
@@ -144,9 +146,17 @@ async fn damage_in_any_file_of_a_backup_is_found_and_named_by_whoever_reads_it()
             broken.mend();
         }
     }
+    assert_eq!(anna.verify_seals(&backup.name).await.unwrap().error, None);
+    let sealed = anna.backup(&backup.name).await.unwrap();
+    assert!(
+        !sealed.reason.is_empty() && sealed.verify_time.is_none(),
+        "nothing but its seals was looked at: {sealed:?}"
+    );
     assert_eq!(anna.verify(&backup.name).await.unwrap().error, None);
     let verified = anna.backup(&backup.name).await.unwrap();
     assert!(verified.reason.is_empty() && verified.verify_time.is_some(), "it is whole again: {verified:?}");
+    assert_eq!(anna.verify_seals(&backup.name).await.unwrap().error, None);
+    assert_eq!(anna.backup(&backup.name).await.unwrap(), verified);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,7 +74,16 @@ impl Api {
 
     /// VerifyBackup, to its end.
     pub async fn verify(&self, name: &str) -> Result<v1::Operation, Status> {
-        let request = v1::VerifyBackupRequest { name: name.into(), ..Default::default() };
+        self.verify_as(v1::VerifyBackupRequest { name: name.into(), ..Default::default() }).await
+    }
+
+    /// VerifyBackup of the seals alone, to its end.
+    pub async fn verify_seals(&self, name: &str) -> Result<v1::Operation, Status> {
+        let request = v1::VerifyBackupRequest { name: name.into(), seals_only: true, ..Default::default() };
+        self.verify_as(request).await
+    }
+
+    async fn verify_as(&self, request: v1::VerifyBackupRequest) -> Result<v1::Operation, Status> {
         let begun = self.client.backups().verify_backup(request).await?.into_inner().operation.unwrap();
         Ok(self.wait(&begun.name).await)
     }

@@ -36,9 +36,11 @@ impl App {
         self.db.change(op, "delete-backup", (id, etag), |tx, (id, etag)| delete(tx, *id, etag).boxed()).await
     }
 
-    /// Begins to read all of a backup.
-    pub async fn verify_backup(&self, op: OpContext, id: BackupId) -> Result<Operation> {
-        let begun = self.db.change(op, "verify-backup", id, |tx, id| verify(tx, *id).boxed()).await?;
+    /// Begins to read all of a backup, perhaps for its seals alone.
+    pub async fn verify_backup(&self, op: OpContext, id: BackupId, seals_only: bool) -> Result<Operation> {
+        let input = (id, seals_only);
+        let begun = self.db.change(op, "verify-backup", input, |tx, (id, seals)| verify(tx, *id, *seals).boxed());
+        let begun = begun.await?;
         self.notify();
         Ok(begun)
     }
@@ -83,8 +85,8 @@ async fn delete(tx: &mut Tx, id: BackupId, etag: &str) -> Result<()> {
     backups::condemn(tx, id).await
 }
 
-async fn verify(tx: &mut Tx, id: BackupId) -> Result<Operation> {
+async fn verify(tx: &mut Tx, id: BackupId, seals_only: bool) -> Result<Operation> {
     let backup = held(tx, id).await?;
     backup.usable()?;
-    begin(tx, &Params::VerifyBackup { backup: id }).await
+    begin(tx, &Params::VerifyBackup { backup: id, seals_only }).await
 }

@@ -227,6 +227,15 @@ impl OpenBackup {
         Ok(())
     }
 
+    /// Reads objects, in each store that has them, and wants their seals to hold.
+    pub async fn check_seals(&self, objects: impl IntoIterator<Item = StoredObject>) -> Result<()> {
+        for object in objects {
+            self.frame(object.clone()).await?;
+            self.check_copy(object).await?;
+        }
+        Ok(())
+    }
+
     /// Reads a blob, and wants what it had.
     pub async fn check_blob(&self, kept: &KeptBlob) -> Result<()> {
         let key = self.vault.key(kept.blob.tenant, kept.blob.key).await?;

@@ -58,6 +58,9 @@ pub enum Params {
     VerifyBackup {
         /// Which is read.
         backup: BackupId,
+        /// Whether no more than its seals is looked at.
+        #[serde(default)]
+        seals_only: bool,
     },
     /// See [`Kind::CopyBackups`].
     CopyBackups {},
