@@ -84,7 +84,8 @@ pub fn pg_dump(url: &str, tables: &[&str]) -> Duration {
     timed(command)
 }
 
-fn timed(mut command: Command) -> Duration {
+/// How long a command takes, which must end well.
+pub fn timed(mut command: Command) -> Duration {
     let began = Instant::now();
     let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
     assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));

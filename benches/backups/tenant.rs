@@ -1,6 +1,7 @@
 //! A tenant and its backups, as an operator works with them who acts for the tenant's superuser.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -10,6 +11,7 @@ use v1::backup::Storage;
 use v1::download_backup_response::Content as Downloaded;
 use v1::upload_asset_request::Content as Uploaded;
 
+use crate::others::timed;
 use crate::raw::CHUNK;
 use crate::service::{Service, log_in};
 
@@ -84,34 +86,40 @@ impl<'a> Tenant<'a> {
 
     /// Makes a backup of these components, all if none is named; says how long that took.
     pub async fn back_up(&self, components: &[&str]) -> (String, Duration) {
-        let client = self.superuser().await;
+        self.back_up_as(&self.superuser().await, components).await
+    }
+
+    async fn back_up_as(&self, client: &Client, components: &[&str]) -> (String, Duration) {
         let components = components.iter().map(|&component| component.to_owned()).collect();
         let request = v1::CreateBackupRequest { parent: self.name.clone(), components, ..Default::default() };
         let began = Instant::now();
         let begun = client.backups().create_backup(request).await.unwrap().into_inner();
-        ended(&client, &begun.operation.unwrap().name).await;
+        ended(client, &begun.operation.unwrap().name).await;
         (begun.backup.unwrap().name, began.elapsed())
     }
 
-    /// The same, until it is in the second store as well.
-    pub async fn back_up_twice(&self) -> Duration {
+    /// Makes one of everything; says how long that took, and how long until it was in the second store as well.
+    pub async fn back_up_twice(&self) -> (Duration, Duration) {
+        let client = self.superuser().await;
         let began = Instant::now();
-        let (name, _) = self.back_up(&[]).await;
-        self.copied(&name).await;
-        began.elapsed()
+        let (name, took) = self.back_up_as(&client, &[]).await;
+        copied(&client, &name).await;
+        (took, began.elapsed())
     }
 
     /// Waits until a backup is in the second store.
     pub async fn copied(&self, name: &str) {
-        let mut client = self.superuser().await.backups();
-        loop {
-            let request = v1::GetBackupRequest { name: name.into() };
-            let backup = client.get_backup(request).await.unwrap().into_inner().backup.unwrap();
-            if backup.storage() == Storage::Backup {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        copied(&self.superuser().await, name).await;
+    }
+
+    /// How long it takes to write the archive of a backup to nothing, of a service that keeps what it needs in that folder.
+    pub fn archive(folder: &Path, name: &str) -> Duration {
+        let key = format!("root_key_file={}", folder.join("root.key").display());
+        let objects = format!("objects.url=file://{}", folder.join("objects").display());
+        let id = name.rsplit('/').next().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_landlord"));
+        command.args(["recover", "archive", id, "--set", &key, "--set", &objects]);
+        timed(command)
     }
 
     /// How long the last copying to the second store has worked.
@@ -124,10 +132,10 @@ impl<'a> Tenant<'a> {
         Duration::from_secs_f64(lasted.fold(0.0, f64::max))
     }
 
-    /// Verifies a backup.
-    pub async fn verify(&self, name: &str) -> Duration {
+    /// Verifies a backup, perhaps no more than its seals.
+    pub async fn verify(&self, name: &str, seals_only: bool) -> Duration {
         let client = self.superuser().await;
-        let request = v1::VerifyBackupRequest { name: name.into(), ..Default::default() };
+        let request = v1::VerifyBackupRequest { name: name.into(), seals_only, ..Default::default() };
         let began = Instant::now();
         let begun = client.backups().verify_backup(request).await.unwrap().into_inner();
         ended(&client, &begun.operation.unwrap().name).await;
@@ -169,7 +177,7 @@ impl<'a> Tenant<'a> {
     }
 
     /// Deletes the tenant; says how long its keys were still there, which are below that folder.
-    pub async fn erase(&self, keys: &std::path::Path) -> Duration {
+    pub async fn erase(&self, keys: &Path) -> Duration {
         let client = self.operator().await;
         let request = v1::PrepareTenantDeletionRequest { name: self.name.clone(), ..Default::default() };
         let begun = client.tenants().prepare_tenant_deletion(request).await.unwrap().into_inner();
@@ -189,6 +197,18 @@ impl<'a> Tenant<'a> {
     /// Memory that the service had at most, in MiB.
     pub fn peak_mib(&self) -> u64 {
         self.service.memory_mib("VmHWM")
+    }
+}
+
+/// Waits until a backup is in the second store.
+async fn copied(client: &Client, name: &str) {
+    loop {
+        let request = v1::GetBackupRequest { name: name.into() };
+        let backup = client.backups().get_backup(request).await.unwrap().into_inner().backup.unwrap();
+        if backup.storage() == Storage::Backup {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

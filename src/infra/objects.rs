@@ -10,7 +10,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
-use crate::vault::{Objects, Settle};
+use crate::vault::{Folder, Objects, Settle};
 
 /// Where an object store is, and how to reach it.
 #[derive(Clone, Debug)]
@@ -66,12 +66,12 @@ fn folder(path: &Path) -> Result<Objects, StoreError> {
     let problem = |source| StoreError::Folder { path: path.to_owned(), source };
     std::fs::create_dir_all(path).map_err(problem)?;
     let store = || Ok::<_, StoreError>(LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true));
-    let (one, many, folder) = (store()?.with_fsync(true), store()?, std::fs::File::open(path).map_err(problem)?);
+    let (one, quick, folder) = (store()?.with_fsync(true), store()?, std::fs::File::open(path).map_err(problem)?);
     let path = path.to_owned();
     // Nothing waits for it: a large folder takes a while.
     std::thread::spawn(move || remove_drafts(&path));
     let settle: Settle = Arc::new(move || Ok(rustix::fs::syncfs(&folder)?));
-    Ok(Objects { one: Arc::new(one), many: Some((Arc::new(many), settle)) })
+    Ok(Objects { one: Arc::new(one), folder: Some(Folder { quick: Arc::new(quick), settle }) })
 }
 
 /// Nobody writes an object for so long.

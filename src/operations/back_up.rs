@@ -69,8 +69,9 @@ pub(super) async fn copy(app: &App, job: &Job, backup: BackupId, assets: &[Asset
     let backup = found.await?.ok_or_else(|| Error::internal("backup", "there is no such backup"))?;
     let mut writer = BackupWriter::new(app, job, &backup).await?;
     let moment = app.db.moment(&op).await?;
-    for rows in segments_of(&backup.components, assets) {
-        let columns = moment.columns(rows.table).await?;
+    let segments = segments_of(&backup.components, assets);
+    let tables: Vec<_> = segments.iter().map(|rows| rows.table).collect();
+    for (rows, columns) in segments.iter().zip(moment.columns(&tables).await?) {
         let pieces = moment.rows(rows.table, &columns, &rows.condition).await?;
         writer.segment(rows.table, columns, pieces).await?;
     }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::{FutureExt as _, TryStreamExt as _};
+use futures::FutureExt as _;
 
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
 use crate::app::backups::{OpenBackup, StoredObject};
-use crate::app::content::beside;
+use crate::app::content::each_beside;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::backup::Backup;
@@ -157,7 +157,7 @@ impl CopyBackups {
             let open = open.clone();
             async move { open.copy(object).await }
         };
-        beside(futures::stream::iter(objects), |object| object.bytes, copy).try_collect::<()>().await?;
+        each_beside(futures::stream::iter(objects), |object| object.bytes, copy).await?;
         self.app.vault.settle_copies().await
     }
 

@@ -210,7 +210,7 @@ impl<'a> Rows<'a> {
         let archive = self.backup.archive.ok_or_else(|| Error::internal("backup", "it was not uploaded"))?;
         // For as long as it takes to write that: few have such a connection at the same time.
         let moment = self.app.db.moment(&OpContext::system(Purpose::Worker, Some(self.backup.tenant))).await?;
-        let columns = moment.columns(table).await?;
+        let columns = moment.columns(&[table]).await?.concat();
         let condition = uploaded_backups::is_content(column, self.backup.id, archive);
         let rows = moment.rows(table, &columns, &condition).await?;
         self.writer.segment(table, columns, rows).await

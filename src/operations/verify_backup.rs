@@ -4,14 +4,15 @@
 //! It changes nothing but what is known of the backup. Content is read in batches, each with the lease renewed beside it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures::{FutureExt as _, TryStreamExt as _};
+use futures::FutureExt as _;
 
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
 use crate::app::backups::KeptBlob;
-use crate::app::content::beside;
+use crate::app::content::each_beside;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::error::{Error, Reason, Result};
@@ -21,8 +22,8 @@ use crate::domain::operation::{Failure, Units};
 use crate::store::backups;
 use crate::store::tx::Tx;
 
-/// Bytes of content that a batch reads at least, unless it comes to the end.
-const BATCH: i64 = 256 << 20;
+/// For how long a batch begins to read more content.
+const BATCH: Duration = Duration::from_secs(2);
 
 /// What it needs.
 pub(super) struct VerifyBackup {
@@ -62,20 +63,14 @@ impl Work for VerifyBackup {
         let blobs = open.blobs().await?;
         let total = i64::try_from(blobs.len()).unwrap_or(i64::MAX);
         let rest = blobs.from(usize::try_from(so_far.done).unwrap_or(0));
-        let batch: Vec<_> = rest
-            .scan(0, |bytes, kept| {
-                let begins = *bytes;
-                *bytes += kept.blob.bytes;
-                (begins < BATCH).then_some(kept)
-            })
-            .collect();
-        let done = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+        let (began, mut done) = (Instant::now(), 0);
+        let batch = rest.take_while(|_| began.elapsed() < BATCH).inspect(|_| done += 1);
         let (open, seals_only) = (Arc::new(open), self.seals_only);
         let check = |kept: KeptBlob| {
             let open = open.clone();
             async move { if seals_only { open.check_seals(kept.objects()).await } else { open.check_blob(&kept).await } }
         };
-        beside(futures::stream::iter(batch), KeptBlob::at_once, check).try_collect::<()>().await?;
+        each_beside(futures::stream::iter(batch), KeptBlob::at_once, check).await?;
         let ended = so_far.done + done >= total;
         Ok(if ended { Outside::Done } else { Outside::More(Units { done, total }) })
     }

@@ -54,9 +54,9 @@ impl Db {
 }
 
 impl Moment {
-    /// The columns that rows of a table consist of.
-    pub async fn columns(&self, table: &str) -> Result<Vec<Column>> {
-        columns(&self.client, table).await
+    /// The columns that rows of these tables consist of, table by table.
+    pub async fn columns(&self, tables: &[&str]) -> Result<Vec<Vec<Column>>> {
+        columns(&self.client, tables).await
     }
 
     /// The tenant's rows of a table that fulfil a condition.
@@ -83,13 +83,20 @@ impl Moment {
     }
 }
 
-/// The columns that rows of a table consist of.
-pub(super) async fn columns(client: &Client, table: &str) -> Result<Vec<Column>> {
+/// The columns that rows of these tables consist of, table by table.
+pub(super) async fn columns(client: &Client, tables: &[&str]) -> Result<Vec<Vec<Column>>> {
     const COLUMNS: &str = "
-        SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
-        WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum";
-    let rows = client.query(COLUMNS, &[&table]).await.map_err(failed)?;
-    Ok(rows.iter().map(|row| Column { name: row.get(0), kind: row.get(1) }).collect())
+        SELECT number, attname::text, format_type(atttypid, atttypmod)
+        FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, number) JOIN pg_attribute ON attrelid = name::regclass
+        WHERE attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY number, attnum";
+    let mut columns = vec![Vec::new(); tables.len()];
+    for row in client.query(COLUMNS, &[&tables]).await.map_err(failed)? {
+        let number = usize::try_from(row.get::<_, i64>(0) - 1).ok();
+        if let Some(of) = number.and_then(|number| columns.get_mut(number)) {
+            of.push(Column { name: row.get(1), kind: row.get(2) });
+        }
+    }
+    Ok(columns)
 }
 
 fn failed(error: tokio_postgres::Error) -> Error {

@@ -45,7 +45,8 @@ impl Staging {
     /// Begins to lay out the rows of a table. Columns that the table has no more, or has otherwise, are refused; for those that came
     /// since there is no value.
     pub async fn lay<'a>(&'a self, segment: &'a Segment) -> Result<Laying<'a>> {
-        let (table, known) = (&segment.table, columns(&self.client, &segment.table).await?);
+        let table = &segment.table;
+        let known = columns(&self.client, &[table]).await?.concat();
         if let Some(column) = segment.columns.iter().find(|column| !known.contains(column)) {
             return Err(unknown(table, column));
         }

@@ -5,6 +5,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use crate::domain::blob::ContentId;
 
 /// Takes bytes in, and gives the id of all of them within their tenant.
+#[derive(Clone)]
 pub struct ContentHash(blake3::Hasher);
 
 impl ContentHash {

@@ -39,7 +39,7 @@ pub use self::error::VaultError;
 use self::error::lost;
 pub use self::key::TenantKey;
 use self::objects::Store;
-pub use self::objects::{Objects, Settle};
+pub use self::objects::{Folder, Objects, Settle};
 pub use self::part::{OVERHEAD, PART_BYTES};
 use crate::authn::seal::{Purpose, RootKey};
 use crate::domain::blob::ObjectName;
@@ -162,6 +162,20 @@ impl Vault {
     /// A part of a blob or of a backup, plain.
     pub async fn part(&self, key: Arc<TenantKey>, name: impl Into<ObjectName>) -> Result<Bytes> {
         self.read(key, name.into(), part::open).await
+    }
+
+    /// Adds a part of a blob to the hash of those before it.
+    pub async fn hash_part(
+        &self,
+        key: Arc<TenantKey>,
+        name: impl Into<ObjectName>,
+        content: ContentHash,
+    ) -> Result<ContentHash> {
+        let how = move |key: &TenantKey, place: &str, sealed: Bytes| {
+            let mut content = content.clone();
+            part::hash(key, place, sealed, &mut content).map(|()| content)
+        };
+        self.read(key, name.into(), how).await
     }
 
     /// A part of a blob or of a backup as a frame of zstd, as it was compressed when it was written.

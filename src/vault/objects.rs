@@ -1,11 +1,13 @@
 //! What is asked of the object store.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
@@ -19,13 +21,22 @@ pub type Settle = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
 pub struct Objects {
     /// What is written here stays at once.
     pub one: Arc<dyn ObjectStore>,
-    /// If it is quicker to write many: the same objects, where what is written stays once it was settled.
-    pub many: Option<(Arc<dyn ObjectStore>, Settle)>,
+    /// Where they are files: what is quicker then.
+    pub folder: Option<Folder>,
+}
+
+/// Objects that are files.
+#[derive(Clone)]
+pub struct Folder {
+    /// The same objects, where what is written stays once it was settled.
+    pub quick: Arc<LocalFileSystem>,
+    /// Settles it.
+    pub settle: Settle,
 }
 
 impl From<Arc<dyn ObjectStore>> for Objects {
     fn from(one: Arc<dyn ObjectStore>) -> Self {
-        Self { one, many: None }
+        Self { one, folder: None }
     }
 }
 
@@ -33,14 +44,14 @@ impl From<Arc<dyn ObjectStore>> for Objects {
 #[derive(Clone)]
 pub(super) struct Store {
     objects: Arc<dyn ObjectStore>,
-    many: Option<(Arc<dyn ObjectStore>, Settle)>,
+    folder: Option<Folder>,
     /// What it is called where it is in the way.
     called: &'static str,
 }
 
 impl Store {
-    pub fn new(Objects { one, many }: Objects, called: &'static str) -> Self {
-        Self { objects: one, many, called }
+    pub fn new(Objects { one, folder }: Objects, called: &'static str) -> Self {
+        Self { objects: one, folder, called }
     }
 
     fn not_done(&self, error: Error) -> VaultError {
@@ -99,16 +110,16 @@ pub(super) async fn put(store: &Store, path: &Path, body: Bytes) -> Result<(), V
 
 /// Writes an object as one of many: it stays once all of them are settled.
 pub(super) async fn put_soon(store: &Store, path: &Path, body: Bytes) -> Result<(), VaultError> {
-    let Some((many, _)) = &store.many else { return put(store, path, body).await };
+    let Some(folder) = &store.folder else { return put(store, path, body).await };
     fail::fail_point!("objects.put.before");
-    many.put(path, PutPayload::from_bytes(body)).await.map_err(|e| store.not_done(e))?;
+    folder.quick.put(path, PutPayload::from_bytes(body)).await.map_err(|e| store.not_done(e))?;
     fail::fail_point!("objects.put.after");
     Ok(())
 }
 
 /// Makes what was written by [`put_soon`] stay.
 pub(super) async fn settle(store: &Store) -> Result<(), VaultError> {
-    let Some((_, settle)) = store.many.clone() else { return Ok(()) };
+    let Some(Folder { settle, .. }) = store.folder.clone() else { return Ok(()) };
     let settled = tokio::task::spawn_blocking(move || settle()).await.map_err(|e| store.unavailable(e.to_string()))?;
     settled.map_err(|e| store.unavailable(e.to_string()))
 }
@@ -120,6 +131,38 @@ pub(super) async fn get(store: &Store, path: &Path) -> Result<Bytes, VaultError>
         other => store.not_done(other),
     });
     found?.bytes().await.map_err(|e| store.not_done(e))
+}
+
+/// An object that may still have to be read.
+pub(super) enum Found {
+    /// It is here.
+    Here(Bytes),
+    /// It is a file, if it is there.
+    File(PathBuf),
+}
+
+/// An object that is read where its content is worked on, if it is a file: so it is one change of threads and not three.
+pub(super) async fn find(store: &Store, path: &Path) -> Result<Found, VaultError> {
+    match &store.folder {
+        Some(folder) => folder.quick.path_to_filesystem(path).map(Found::File).map_err(|e| store.not_done(e)),
+        None => get(store, path).await.map(Found::Here),
+    }
+}
+
+impl Found {
+    /// It, for whoever may wait.
+    pub fn read(self, store: &Store, path: &Path) -> Result<Bytes, VaultError> {
+        match self {
+            Self::Here(bytes) => Ok(bytes),
+            Self::File(file) => match std::fs::read(file) {
+                Ok(read) => Ok(read.into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    Err(VaultError::Missing { path: path.to_string() })
+                }
+                Err(error) => Err(store.unavailable(error.to_string())),
+            },
+        }
+    }
 }
 
 /// What there is below a path.

@@ -13,8 +13,9 @@ use std::cell::RefCell;
 use aws_lc_rs::aead::{Aad, MAX_TAG_LEN, NONCE_LEN, Nonce};
 use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
-use zstd::zstd_safe::{self, DCtx};
+use zstd::zstd_safe::{self, DCtx, InBuffer, OutBuffer};
 
+use super::content::ContentHash;
 use super::error::broken;
 use super::key::{SALT, TenantKey};
 use crate::authn::seal::random;
@@ -33,13 +34,16 @@ pub const OVERHEAD: i64 = (HEADER + MAX_TAG_LEN) as i64;
 
 /// Compresses and seals a part.
 pub(super) fn seal(key: &TenantKey, place: &str, plain: &[u8]) -> Result<Vec<u8>> {
+    seal_frame(key, place, &zstd::bulk::compress(plain, 1).map_err(|e| Error::internal("compression", e))?)
+}
+
+fn seal_frame(key: &TenantKey, place: &str, frame: &[u8]) -> Result<Vec<u8>> {
     let salt: [u8; SALT] = random()?;
-    let frame = zstd::bulk::compress(plain, 1).map_err(|e| Error::internal("compression", e))?;
     let mut sealed = Vec::with_capacity(HEADER + frame.len() + MAX_TAG_LEN);
     sealed.extend_from_slice(MAGIC);
     sealed.extend_from_slice(key.id.0.as_bytes());
     sealed.extend_from_slice(&salt);
-    sealed.extend_from_slice(&frame);
+    sealed.extend_from_slice(frame);
     let aad = aad(&sealed[..HEADER], place);
     let tag = key.of_object(&salt)?.seal_in_place_separate_tag(nonce(), Aad::from(aad), &mut sealed[HEADER..]);
     sealed.extend_from_slice(tag.map_err(|e| Error::internal("sealing", e))?.as_ref());
@@ -49,6 +53,31 @@ pub(super) fn seal(key: &TenantKey, place: &str, plain: &[u8]) -> Result<Vec<u8>
 /// Opens and decompresses a part.
 pub(super) fn open(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes> {
     unpack(&open_frame(key, place, sealed)?, place)
+}
+
+/// Bytes of a part that is in memory as a whole: to decompress it little by little takes as many.
+const SMALL: u64 = 1 << 20;
+
+/// Opens a part and adds what is in it to a hash, little by little: what is not small is never in memory as a whole.
+pub(super) fn hash(key: &TenantKey, place: &str, sealed: Bytes, content: &mut ContentHash) -> Result<()> {
+    let frame = open_frame(key, place, sealed)?;
+    if zstd_safe::get_frame_content_size(&frame).is_ok_and(|bytes| bytes.is_some_and(|bytes| bytes <= SMALL)) {
+        content.update(&unpack(&frame, place)?);
+        return Ok(());
+    }
+    // One of its own: what it has room for stays as long as it does, and threads stay for a while.
+    let (mut context, mut piece) = (DCtx::create(), vec![0; DCtx::out_size()]);
+    let (mut input, mut wanted) = (InBuffer::around(&frame), 1);
+    while wanted > 0 {
+        let mut output = OutBuffer::around(piece.as_mut_slice());
+        let left = context.decompress_stream(&mut output, &mut input);
+        wanted = left.map_err(|_| broken(place, "can't be decompressed"))?;
+        content.update(output.as_slice());
+        if wanted > 0 && output.as_slice().is_empty() {
+            return Err(broken(place, "has no end"));
+        }
+    }
+    if input.pos() == frame.len() { Ok(()) } else { Err(broken(place, "does not end where it should")) }
 }
 
 thread_local! {
@@ -121,7 +150,11 @@ mod tests {
             assert!(sealed.len() < plain.len() + 1024);
             assert_eq!(open(&key, "blobs/a/1.0", sealed.clone().into()).unwrap(), plain);
             assert!(open(&key, "blobs/a/2.0", sealed.clone().into()).is_err(), "it is moved");
-            assert!(open(&self::key(), "blobs/a/1.0", sealed.into()).is_err(), "it is another tenant's");
+            assert!(open(&self::key(), "blobs/a/1.0", sealed.clone().into()).is_err(), "it is another tenant's");
+            let (mut hash, mut little_by_little) = (key.content_hash().unwrap(), key.content_hash().unwrap());
+            hash.update(&plain);
+            self::hash(&key, "blobs/a/1.0", sealed.into(), &mut little_by_little).unwrap();
+            assert_eq!(little_by_little.finish(), hash.finish());
         }
     }
 
@@ -129,6 +162,16 @@ mod tests {
     fn the_same_bytes_are_never_sealed_alike() {
         let key = key();
         assert_ne!(seal(&key, "a", b"the same").unwrap(), seal(&key, "a", b"the same").unwrap());
+    }
+
+    #[test]
+    fn a_frame_that_has_no_end_or_something_behind_it_has_no_hash() {
+        let (key, whole) = (key(), zstd::bulk::compress(&random::<1000>().unwrap().repeat(2000), 1).unwrap());
+        for frame in [&whole[..], &whole[..whole.len() / 2], &[&whole[..], b"more"].concat(), b"no frame", b""] {
+            let sealed = seal_frame(&key, "a", frame).unwrap();
+            let hashed = hash(&key, "a", sealed.into(), &mut key.content_hash().unwrap());
+            assert_eq!(hashed.is_ok(), frame == whole);
+        }
     }
 
     #[test]

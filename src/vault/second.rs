@@ -8,14 +8,11 @@ use object_store::path::Path;
 use uuid::Uuid;
 
 use super::error::broken;
-use super::objects::{self, Store};
+use super::objects::{self, Found, Store};
 use super::{TenantKey, Vault, VaultError, crunch, key_path, part};
 use crate::domain::blob::ObjectName;
 use crate::domain::error::{Error, Reason, Result};
 use crate::domain::id::{KeyId, StoreId, TenantUid};
-
-/// How a part is opened.
-type Open = fn(&TenantKey, &str, Bytes) -> Result<Bytes>;
 
 impl Vault {
     /// Which store the second one is, if there is one. Whoever asks first makes sure that it can be relied on, and gives it an id: a
@@ -65,8 +62,8 @@ impl Vault {
     pub async fn copy_part(&self, key: Arc<TenantKey>, name: ObjectName) -> Result<()> {
         let (first, second) = self.both()?;
         let path = Path::from(name.as_str());
-        let sealed = sealed(first, &path).await?;
-        open(key, &path, sealed.clone(), part::open_frame).await?;
+        let sealed = objects::get(first, &path).await.map_err(missing)?;
+        open(first, key, &path, Found::Here(sealed.clone()), part::open_frame).await?;
         Ok(objects::put_soon(second, &path, sealed).await?)
     }
 
@@ -90,15 +87,20 @@ impl Vault {
     }
 
     /// A part as it is in the first store, or else in the second one. What the first one has lost is put back.
-    pub(super) async fn read(&self, key: Arc<TenantKey>, name: ObjectName, how: Open) -> Result<Bytes> {
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        key: Arc<TenantKey>,
+        name: ObjectName,
+        how: impl Open<T> + Clone,
+    ) -> Result<T> {
         let path = Path::from(name.as_str());
-        let error = match (read(&self.first, key.clone(), &path, how).await, &self.second) {
+        let error = match (read(&self.first, key.clone(), &path, how.clone()).await, &self.second) {
             (Err(error), Some(_)) => error,
             (read, _) => return read,
         };
         let (_, second) = self.both()?;
-        let Ok(sealed) = sealed(second, &path).await else { return Err(error) };
-        let Ok(plain) = open(key, &path, sealed.clone(), how).await else { return Err(error) };
+        let Ok(sealed) = objects::get(second, &path).await else { return Err(error) };
+        let Ok(plain) = open(second, key, &path, Found::Here(sealed.clone()), how).await else { return Err(error) };
         tracing::warn!(object = name.as_str(), %error, "read from the second object store");
         if error.reason() == Some(Reason::ContentCorrupt)
             && let Err(error) = objects::put(&self.first, &path, sealed).await
@@ -114,21 +116,41 @@ impl Vault {
     }
 }
 
+/// How a part is opened.
+pub(super) trait Open<T>: FnOnce(&TenantKey, &str, Bytes) -> Result<T> + Send + 'static {}
+
+impl<T, F: FnOnce(&TenantKey, &str, Bytes) -> Result<T> + Send + 'static> Open<T> for F {}
+
 /// A part as it is in a store, opened.
-async fn read(store: &Store, key: Arc<TenantKey>, path: &Path, how: Open) -> Result<Bytes> {
-    open(key, path, sealed(store, path).await?, how).await
+async fn read<T: Send + 'static>(store: &Store, key: Arc<TenantKey>, path: &Path, how: impl Open<T>) -> Result<T> {
+    let found = objects::find(store, path).await.map_err(missing)?;
+    open(store, key, path, found, how).await
 }
 
-/// A part as it is in a store.
-async fn sealed(store: &Store, path: &Path) -> Result<Bytes> {
-    match objects::get(store, path).await {
-        Ok(sealed) => Ok(sealed),
-        Err(VaultError::Missing { path }) => Err(broken(&path, "is missing")),
-        Err(error) => Err(error.into()),
+async fn open<T: Send + 'static>(
+    store: &Store,
+    key: Arc<TenantKey>,
+    path: &Path,
+    sealed: Found,
+    how: impl Open<T>,
+) -> Result<T> {
+    let (store, path) = (store.clone(), path.clone());
+    let bytes = match &sealed {
+        Found::Here(sealed) => sealed.len(),
+        // Nobody knows how long a disk takes.
+        Found::File(_) => usize::MAX,
+    };
+    let opened = move || {
+        let sealed = sealed.read(&store, &path).map_err(missing)?;
+        how(&key, path.as_ref(), sealed)
+    };
+    crunch(bytes, opened).await?
+}
+
+/// Of a part that is not there.
+fn missing(error: VaultError) -> Error {
+    match error {
+        VaultError::Missing { path } => broken(&path, "is missing"),
+        other => other.into(),
     }
-}
-
-async fn open(key: Arc<TenantKey>, path: &Path, sealed: Bytes, how: Open) -> Result<Bytes> {
-    let path = path.clone();
-    crunch(sealed.len(), move || how(&key, path.as_ref(), sealed)).await?
 }

@@ -24,9 +24,9 @@ impl KeptBlob {
         format!("the content {}", self.blob.id)
     }
 
-    /// Bytes of it that are read at once.
+    /// Bytes of it that are in memory at once when it is read part by part.
     pub fn at_once(&self) -> i64 {
-        self.blob.parts.iter().map(|part| i64::from(part.bytes)).max().unwrap_or(0)
+        self.blob.parts.iter().map(|part| i64::from(part.stored_bytes)).max().unwrap_or(0)
     }
 
     /// Its parts.

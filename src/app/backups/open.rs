@@ -241,8 +241,8 @@ impl OpenBackup {
         let key = self.vault.key(kept.blob.tenant, kept.blob.key).await?;
         let mut content = key.content_hash()?;
         for part in &kept.blob.parts {
-            let plain = self.vault.part(key.clone(), kept.blob.part(part)).await;
-            content.update(&plain.map_err(|error| corrupt(error, &kept.what()))?);
+            let hashed = self.vault.hash_part(key.clone(), kept.blob.part(part), content).await;
+            content = hashed.map_err(|error| corrupt(error, &kept.what()))?;
         }
         if content.finish() != kept.content {
             return Err(broken(&kept.what(), "is not what it was"));

@@ -49,13 +49,38 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T>> + Send + 'static,
 {
+    begun(items, bytes, work).buffered(AHEAD).map_ok(|(done, _)| done)
+}
+
+/// The same where nothing comes of it but that it is done: what is done first counts no longer, whatever came before it.
+pub(crate) async fn each_beside<I, F>(
+    items: impl Stream<Item = I>,
+    bytes: impl Fn(&I) -> i64,
+    work: impl Fn(I) -> F,
+) -> Result<()>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    begun(items, bytes, work).buffer_unordered(AHEAD).try_for_each(|_| async { Ok(()) }).await
+}
+
+/// What is done with each, begun in order, and as soon as there is room for it; each result comes with its room.
+fn begun<I, T, F>(
+    items: impl Stream<Item = I>,
+    bytes: impl Fn(&I) -> i64,
+    work: impl Fn(I) -> F,
+) -> impl Stream<Item = impl Future<Output = Result<(T, OwnedSemaphorePermit)>>>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
     let room = Room::default();
     // One after the other: what comes first has its room first, or those behind it could take all of it and wait for it.
     let placed = items.then(move |item| {
         let (room, bytes) = (room.clone(), bytes(&item));
         async move { room.take(bytes).await.map(|taken| (item, taken)) }
     });
-    let done = placed.map(move |placed: Result<_>| {
+    placed.map(move |placed: Result<_>| {
         let begun = placed.map(|(item, taken)| {
             let task = tokio::spawn(work(item).in_current_span());
             (AbortOnDropHandle::new(task), taken)
@@ -65,8 +90,7 @@ where
             let done = task.await.map_err(|e| Error::internal("work beside other work", e))?;
             Ok((done?, taken))
         }
-    });
-    done.buffered(AHEAD).map_ok(|(done, _)| done)
+    })
 }
 
 #[cfg(test)]
