@@ -4,7 +4,6 @@
 //! It changes nothing but what is known of the backup. Content is read in batches, each with the lease renewed beside it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
@@ -22,8 +21,8 @@ use crate::domain::operation::{Failure, Units};
 use crate::store::backups;
 use crate::store::tx::Tx;
 
-/// For how long a batch begins to read more content.
-const BATCH: Duration = Duration::from_secs(2);
+/// Bytes of content that a batch reads at least, unless it comes to the end.
+const BATCH: i64 = 1 << 30;
 
 /// What it needs.
 pub(super) struct VerifyBackup {
@@ -63,8 +62,13 @@ impl Work for VerifyBackup {
         let blobs = open.blobs().await?;
         let total = i64::try_from(blobs.len()).unwrap_or(i64::MAX);
         let rest = blobs.from(usize::try_from(so_far.done).unwrap_or(0));
-        let (began, mut done) = (Instant::now(), 0);
-        let batch = rest.take_while(|_| began.elapsed() < BATCH).inspect(|_| done += 1);
+        let (mut bytes, mut done) = (0, 0);
+        let wanted = |kept: &KeptBlob| {
+            let wanted = bytes < BATCH;
+            bytes += kept.blob.bytes;
+            wanted
+        };
+        let batch = rest.take_while(wanted).inspect(|_| done += 1);
         let (open, seals_only) = (Arc::new(open), self.seals_only);
         let check = |kept: KeptBlob| {
             let open = open.clone();
