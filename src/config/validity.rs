@@ -66,8 +66,8 @@ const REQUIRED: &str = "is required and not set";
 impl Config {
     /// That what a server can't do without is there. The other commands need less.
     pub fn check_serving(&self) -> Result<(), ConfigError> {
-        self.check_objects()?;
-        wrong_if(self.database.url.is_empty(), "database.url", REQUIRED)
+        wrong_if(self.database.url.is_empty(), "database.url", REQUIRED)?;
+        self.check_objects()
     }
 
     /// That what nobody reads the object stores without is there.
