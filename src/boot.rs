@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::parts::{app, db, mailer, proven_vault, root_key, runner, tls};
+use self::parts::{app, db, found_vault, mailer, proven_vault, root_key, runner, tls};
 use crate::app::bootstrap::FirstOperator;
 use crate::config::Config;
 use crate::domain::error::Error;
@@ -176,9 +176,9 @@ pub async fn start(
     Ok(Running { address, http_address, bootstrapped, stop, drained, server: tokio::spawn(server), tasks: running })
 }
 
-/// The object stores alone, for who has no database. Nothing is written to them to try them.
+/// The object stores alone, for who has no database. None is made, and nothing is written to them to try them.
 pub fn object_stores(config: &Config) -> Result<Vault, BootError> {
-    parts::vault(&config.objects, root_key(config)?)
+    found_vault(&config.objects, root_key(config)?)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BootError> {

@@ -102,6 +102,7 @@ impl Config {
     fn forget_empty(&mut self) {
         self.mail.folder.take_if(|folder| folder.as_os_str().is_empty());
         self.mail.smtp.host.take_if(|host| host.is_empty());
+        self.objects.second.url.take_if(|url| url.is_empty());
     }
 
     fn read_secrets(&mut self) -> Result<(), ConfigError> {

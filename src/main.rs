@@ -1,6 +1,6 @@
 //! The command `landlord`.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -129,19 +129,13 @@ async fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Serve(source) => serve(&source.load()?).await,
         Command::Migrate(source) => migrate(&source.load()?).await,
-        Command::Config(source) => {
-            print(&source.load()?.render()?);
-            Ok(())
-        }
+        Command::Config(source) => Ok(print(&source.load()?.render()?)?),
         Command::Recover(Recover::List(source)) => {
             let backups = recover::list(&object_stores(&source)?).await?;
-            print(&format!("{}\n", recover::HEADING));
-            backups.iter().for_each(|backup| print(&format!("{backup}\n")));
-            Ok(())
+            let lines = backups.iter().map(|backup| format!("{backup}\n"));
+            Ok(print(&std::iter::once(format!("{}\n", recover::HEADING)).chain(lines).collect::<String>())?)
         }
-        Command::Recover(Recover::Archive { backup, source }) => {
-            write_archive(recover::archive(&object_stores(&source)?, backup).await?).await
-        }
+        Command::Recover(Recover::Archive { backup, source }) => write_archive(backup, &source).await,
     }
 }
 
@@ -149,7 +143,7 @@ async fn run_dev(options: DevOptions) -> Result<(), Failure> {
     let telemetry = telemetry::init(&landlord::config::Telemetry { log_filter: "warn".into(), ..Default::default() })?;
     let stop = stop_on_signals()?;
     let dev = dev::start(&options, telemetry.registry(), stop).await?;
-    print(&what_to_type(&dev.connection, &options));
+    print(&what_to_type(&dev.connection, &options))?;
     let stopped = dev.stopped().await;
     tokio::task::spawn_blocking(move || telemetry.shutdown()).await?;
     Ok(stopped?)
@@ -170,8 +164,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         "The first operator is {user_name}@infrastructure. Its password, shown only now and to be changed at the first log-in:\n{password}\n"
     );
     let announce = Arc::new(move || {
-        if shown {
-            print(&text)
+        if shown && let Err(error) = print(&text) {
+            tracing::error!(%error, "the first operator's password could not be shown");
         }
     });
     let first = FirstOperator { user_name, password: SecretString::from(password), must_change: true, announce };
@@ -189,11 +183,10 @@ async fn migrate(config: &Config) -> Result<(), Failure> {
     let url = config.database.migration_url.as_ref();
     let url = url.ok_or("database.migration_url must be set: the role that owns the database")?;
     let run = migrate::migrate(&Address::new(url.expose().to_owned().into(), config.database.ca_file.clone())).await?;
-    print(&match run.len() {
+    Ok(print(&match run.len() {
         0 => "the schema is up to date\n".to_owned(),
         _ => format!("migrated: {}\n", run.join(", ")),
-    });
-    Ok(())
+    })?)
 }
 
 /// What is wrong with the stores and in them is logged.
@@ -204,11 +197,12 @@ fn object_stores(source: &Source) -> Result<Vault, Failure> {
     Ok(boot::object_stores(&config)?)
 }
 
-async fn write_archive(Recovered { bytes, mut pieces }: Recovered) -> Result<(), Failure> {
+async fn write_archive(backup: BackupId, source: &Source) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     if out.is_terminal() {
         return Err("an archive is nothing to look at: send standard output to a file".into());
     }
+    let Recovered { bytes, mut pieces } = recover::archive(&object_stores(source)?, backup).await?;
     let mut written = 0;
     while let Some(piece) = pieces.try_next().await? {
         out.write_all(&piece)?;
@@ -240,9 +234,13 @@ fn stop_on_signals() -> Result<CancellationToken, Failure> {
     Ok(stop)
 }
 
-#[expect(clippy::print_stdout, reason = "what a command answers belongs on the terminal")]
-fn print(text: &str) {
-    print!("{text}");
+/// Whoever reads may have read enough.
+fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 fn what_to_type(connection: &Connection, options: &DevOptions) -> String {

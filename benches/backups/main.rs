@@ -149,7 +149,7 @@ async fn whole(
     let (checked, packed) = (median(checked), median(packed));
     told("verify all", "restic check --read-data", median(verified), checked, Bar::AtMost(0.30));
     told("verify seals alone", "restic check --read-data", median(sealed), checked, Bar::AtMost(0.08));
-    told("portable archive to nothing", "tar | zstd -T2 -3", median(archived), packed, Bar::AtMost(0.12));
+    told("landlord recover archive, to nothing", "tar | zstd -T2 -3", median(archived), packed, Bar::AtMost(0.12));
     beside("the same over gRPC", median(given), packed);
     (uploaded, first, taken)
 }

@@ -112,7 +112,7 @@ impl<'a> Tenant<'a> {
         copied(&self.superuser().await, name).await;
     }
 
-    /// How long it takes to write the archive of a backup to nothing, of a service that keeps what it needs in that folder.
+    /// How long `landlord recover` takes to write the archive of a backup to nothing. The root key and the store are in that folder.
     pub fn archive(folder: &Path, name: &str) -> Duration {
         let key = format!("root_key_file={}", folder.join("root.key").display());
         let objects = format!("objects.url=file://{}", folder.join("objects").display());

@@ -82,7 +82,10 @@ pub(super) fn app(
 /// The object stores. One that can't be reached now is asked again before anything is written to it; one that can't be relied on is
 /// not used.
 pub(super) async fn proven_vault(config: &config::Objects, root: RootKey) -> Result<Vault, BootError> {
-    let vault = vault(config, root)?;
+    let (first, second) = addresses(config)?;
+    let first = objects::open(&first)?;
+    let second = second.map(|second| objects::open(&second)).transpose()?;
+    let vault = Vault::new(first, second, root);
     let proven = async {
         vault.prove().await?;
         vault.second_store().await
@@ -98,14 +101,30 @@ pub(super) async fn proven_vault(config: &config::Objects, root: RootKey) -> Res
     Ok(vault)
 }
 
-/// The object stores. They are not asked for anything yet.
-pub(super) fn vault(config: &config::Objects, root: RootKey) -> Result<Vault, BootError> {
-    let time = Duration::from_secs(config.timeout_seconds);
-    let first = objects::open(&address(config.url.clone(), &config.s3, time)?)?;
-    let second = &config.second;
-    let second = second.url.clone().map(|url| address(url, &second.s3, time)).transpose()?;
-    let second = second.map(|second| objects::open(&second)).transpose()?;
+/// What there is of the object stores, to read what they have. One of them is enough.
+pub(super) fn found_vault(config: &config::Objects, root: RootKey) -> Result<Vault, BootError> {
+    let (first, second) = addresses(config)?;
+    let second = second.map(|second| objects::open_existing(&second)).transpose();
+    let (first, second) = match (objects::open_existing(&first), second) {
+        (Err(error), Ok(Some(second))) => {
+            tracing::warn!(%error, "the second store is read alone");
+            (second, None)
+        }
+        (Ok(first), Err(error)) => {
+            tracing::warn!(%error, "the first store is read alone");
+            (first, None)
+        }
+        (first, second) => (first?, second?),
+    };
     Ok(Vault::new(first, second, root))
+}
+
+/// Where the object stores are.
+fn addresses(config: &config::Objects) -> Result<(StoreAddress, Option<StoreAddress>), BootError> {
+    let (time, second) = (Duration::from_secs(config.timeout_seconds), &config.second);
+    let first = address(config.url.clone(), &config.s3, time)?;
+    let second = second.url.clone().map(|url| address(url, &second.s3, time)).transpose()?;
+    Ok((first, second))
 }
 
 /// The root key.

@@ -8,6 +8,7 @@ pub mod asset_list;
 pub mod attempts;
 pub mod backup;
 pub mod backup_list;
+pub mod backup_place;
 pub mod blob;
 pub mod branding;
 pub mod error;

@@ -35,7 +35,7 @@ pub enum StoreError {
     /// It is not where it should be.
     #[error("objects.url: {0}")]
     Address(String),
-    /// Its folder can't be made.
+    /// Its folder can't be had.
     #[error("objects.url: {path}: {source}")]
     Folder {
         /// The folder.
@@ -48,8 +48,20 @@ pub enum StoreError {
     Refused(#[from] object_store::Error),
 }
 
-/// The object store at that address. It is not asked for anything yet.
+/// The object store at that address, made if it is a folder that is not there. It is not asked for anything yet.
 pub fn open(address: &StoreAddress) -> Result<Objects, StoreError> {
+    open_with(address, make_folder)
+}
+
+/// The same, if it is there, to read what it has.
+pub fn open_existing(address: &StoreAddress) -> Result<Objects, StoreError> {
+    open_with(address, folder)
+}
+
+fn open_with(
+    address: &StoreAddress,
+    folder: impl Fn(&Path) -> Result<Objects, StoreError>,
+) -> Result<Objects, StoreError> {
     let url = Url::parse(&address.url).map_err(|e| StoreError::Address(e.to_string()))?;
     match url.scheme() {
         "file" => {
@@ -61,15 +73,21 @@ pub fn open(address: &StoreAddress) -> Result<Objects, StoreError> {
     }
 }
 
-/// Objects as files. What is written stays written when the machine loses its power.
-fn folder(path: &Path) -> Result<Objects, StoreError> {
-    let problem = |source| StoreError::Folder { path: path.to_owned(), source };
-    std::fs::create_dir_all(path).map_err(problem)?;
-    let store = || Ok::<_, StoreError>(LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true));
-    let (one, quick, folder) = (store()?.with_fsync(true), store()?, std::fs::File::open(path).map_err(problem)?);
+fn make_folder(path: &Path) -> Result<Objects, StoreError> {
+    std::fs::create_dir_all(path).map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+    let objects = folder(path)?;
     let path = path.to_owned();
     // Nothing waits for it: a large folder takes a while.
     std::thread::spawn(move || remove_drafts(&path));
+    Ok(objects)
+}
+
+/// Objects as files. What is written stays written when the machine loses its power.
+fn folder(path: &Path) -> Result<Objects, StoreError> {
+    let problem = |source| StoreError::Folder { path: path.to_owned(), source };
+    let folder = std::fs::File::open(path).map_err(problem)?;
+    let store = || Ok::<_, StoreError>(LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true));
+    let (one, quick) = (store()?.with_fsync(true), store()?);
     let settle: Settle = Arc::new(move || Ok(rustix::fs::syncfs(&folder)?));
     Ok(Objects { one: Arc::new(one), folder: Some(Folder { quick: Arc::new(quick), settle }) })
 }

@@ -172,7 +172,7 @@ impl Vault {
         content: ContentHash,
     ) -> Result<ContentHash> {
         let how = move |key: &TenantKey, place: &str, sealed: Bytes| {
-            let mut content = content.clone();
+            let mut content = content;
             part::hash(key, place, sealed, &mut content).map(|()| content)
         };
         self.read(key, name.into(), how).await
@@ -231,5 +231,7 @@ async fn crunch<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send
     if bytes <= AT_ONCE {
         return Ok(work());
     }
+    let span = tracing::Span::current();
+    let work = move || span.in_scope(work);
     tokio::task::spawn_blocking(work).await.map_err(|e| crate::domain::error::Error::internal("sealing", e))
 }

@@ -159,7 +159,7 @@ impl Found {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     Err(VaultError::Missing { path: path.to_string() })
                 }
-                Err(error) => Err(store.unavailable(error.to_string())),
+                Err(error) => Err(store.unavailable(format!("{path}: {error}"))),
             },
         }
     }

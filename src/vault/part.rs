@@ -55,7 +55,7 @@ pub(super) fn open(key: &TenantKey, place: &str, sealed: Bytes) -> Result<Bytes>
     unpack(&open_frame(key, place, sealed)?, place)
 }
 
-/// Bytes of a part that is in memory as a whole: to decompress it little by little takes as many.
+/// Bytes of a part that is decompressed at once: to do it little by little takes as much memory.
 const SMALL: u64 = 1 << 20;
 
 /// Opens a part and adds what is in it to a hash, little by little: what is not small is never in memory as a whole.

@@ -148,7 +148,7 @@ async fn open<T: Send + 'static>(
 }
 
 /// Of a part that is not there.
-fn missing(error: VaultError) -> Error {
+pub(super) fn missing(error: VaultError) -> Error {
     match error {
         VaultError::Missing { path } => broken(&path, "is missing"),
         other => other.into(),

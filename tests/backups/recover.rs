@@ -112,11 +112,23 @@ async fn with_two_stores_it_reads_what_one_of_them_has_lost_from_the_other() {
     let (_, downloaded) = anna.archive(&backup.name, 0, usize::MAX).await.unwrap();
     let (first, id) = (server.database.objects(), id(&backup));
     assert!(written(&server, folder.path(), id, &[]).await == downloaded, "the second store is enough");
-    lose(first);
     let second = format!("objects.second.url=file://{}", folder.path().display());
     let both = ["--set", second.as_str()];
+    // The manifest says with which key it is sealed; now it says another one.
+    let manifest = files(first).into_iter().find(|file| file.ends_with("manifest.0")).unwrap();
+    let mut flipped = std::fs::read(&manifest).unwrap();
+    flipped[10] ^= 1;
+    std::fs::write(&manifest, flipped).unwrap();
+    assert!(written(&server, first, id, &both).await == downloaded);
+    lose(first);
     assert_eq!(listed(&server, first, &both).await.len(), 1);
     assert!(written(&server, first, id, &both).await == downloaded);
+    let nowhere = server.folder.path().join("nowhere");
+    assert!(written(&server, &nowhere, id, &both).await == downloaded, "one that is there is enough");
+    assert!(written(&server, folder.path(), id, &["--set", "objects.second.url="]).await == downloaded);
+    let missing = refused(&server, &nowhere, id, &[]).await;
+    assert!(missing.starts_with("landlord: objects.url: ") && missing.contains("nowhere"), "{missing}");
+    assert!(!nowhere.exists(), "who reads makes no store");
     lose(first);
     assert_eq!(listed(&server, first, &[]).await, [""; 0]);
     let refused = refused(&server, first, id, &[]).await;

@@ -96,11 +96,11 @@ impl Damaged {
 
 /// What the verification of a backup names as damaged.
 async fn named(api: &Api, backup: &str, what: &str) -> String {
-    let found = api.verify(backup).await.unwrap().error;
-    assert_eq!(api.verify_seals(backup).await.unwrap().error, found, "{what}");
-    let error = found.unwrap_or_else(|| panic!("{what} was not found"));
+    let found = api.verify_seals(backup).await.unwrap().error;
+    let error = found.clone().unwrap_or_else(|| panic!("{what} was not found"));
     assert_eq!((error.code.as_str(), error.reason.as_str()), ("DATA_LOSS", "BACKUP_CORRUPT"), "{what}");
     assert_eq!(api.backup(backup).await.unwrap().reason, "BACKUP_CORRUPT", "{what}");
+    assert_eq!(api.verify(backup).await.unwrap().error, found, "{what}");
     error.metadata["damaged"].clone()
 }
 

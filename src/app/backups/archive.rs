@@ -168,7 +168,7 @@ impl Archive {
             let (open, caller) = (open.clone(), caller.clone());
             async move {
                 let (piece, skip) = match wanted {
-                    Err(error) => permitted(caller.as_ref(), 0, futures::future::ready(Err(error))).await?,
+                    Err(error) => with_leave(caller.as_ref(), 0, futures::future::ready(Err(error))).await?,
                     Ok(wanted) => wanted,
                 };
                 let bytes = read(&open, caller.as_ref(), piece).await?;
@@ -239,11 +239,11 @@ fn framed(bytes: BoxStream<'static, Result<Bytes>>) -> Pieces {
 async fn read(open: &OpenBackup, caller: Option<&Leave>, piece: Piece) -> Result<Bytes> {
     let object = match piece {
         Piece::Here(plain) if plain.len() <= BLOCK => return Ok(frame(&plain)),
-        Piece::Here(plain) => return permitted(caller, length(plain.len()), async { Ok(frame(&plain)) }).await,
+        Piece::Here(plain) => return with_leave(caller, length(plain.len()), async { Ok(frame(&plain)) }).await,
         Piece::Stored(object) => object,
     };
     let bytes = object.bytes;
-    let frame = permitted(caller, bytes, open.frame(object)).await?;
+    let frame = with_leave(caller, bytes, open.frame(object)).await?;
     if length(frame.len()) == bytes {
         return Ok(frame);
     }
@@ -251,7 +251,7 @@ async fn read(open: &OpenBackup, caller: Option<&Leave>, piece: Piece) -> Result
 }
 
 /// Reads so many bytes, for a caller who may have them.
-async fn permitted<T>(caller: Option<&Leave>, bytes: i64, read: impl Future<Output = Result<T>>) -> Result<T> {
+async fn with_leave<T>(caller: Option<&Leave>, bytes: i64, read: impl Future<Output = Result<T>>) -> Result<T> {
     match caller {
         Some(leave) => leave.read(bytes, read).await,
         None => read.await,

@@ -13,7 +13,8 @@ use crate::app::content::Given;
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::asset::AssetKind;
-use crate::domain::backup::{Backup, BackupPlace, Component, FORMAT, Manifest, Segment, SegmentPart, StoredPart};
+use crate::domain::backup::{Backup, Component, FORMAT, Manifest, Segment, StoredPart};
+use crate::domain::backup_place::{BackupPlace, SegmentPart};
 use crate::domain::blob::ObjectName;
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::{AssetId, KeyId};
@@ -67,7 +68,12 @@ impl App {
 
 impl OpenBackup {
     /// The backup at a place, of which nothing is known but what it says of itself.
-    pub async fn at(vault: Vault, place: BackupPlace, key: Arc<TenantKey>) -> Result<Self> {
+    pub async fn found(vault: &Vault, place: BackupPlace) -> Result<Self> {
+        let key = vault.key_of_backup(place).await.map_err(|error| corrupt(error, MANIFEST))?;
+        Self::at(vault.clone(), place, key).await
+    }
+
+    async fn at(vault: Vault, place: BackupPlace, key: Arc<TenantKey>) -> Result<Self> {
         let manifest = vault.part(key.clone(), place.manifest()).await.map_err(|error| corrupt(error, MANIFEST))?;
         let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| Error::internal("manifest", e))?;
         if manifest.format > FORMAT || manifest.backup != place.backup {

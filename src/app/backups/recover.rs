@@ -12,10 +12,11 @@ use futures::stream::BoxStream;
 use super::archive::Archive;
 use super::download::check_given_out;
 use super::open::OpenBackup;
-use crate::domain::backup::{BackupPlace, Component, Manifest};
-use crate::domain::error::{Reason, Refusal, Result};
+use crate::domain::backup::{Component, Manifest};
+use crate::domain::backup_place::BackupPlace;
+use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::domain::id::BackupId;
-use crate::vault::Vault;
+use crate::vault::{Vault, VaultError};
 
 /// A backup that the stores have.
 pub struct Kept {
@@ -48,7 +49,11 @@ impl fmt::Display for Kept {
         let [rows, assets, bytes] = [amount.rows, amount.objects, amount.bytes].map(|number| number.to_string());
         let taken = manifest.taken_at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let components: Vec<_> = manifest.components.iter().map(|component| component.name()).collect();
-        let components = if components.len() == Component::ALL.len() { "all".to_owned() } else { components.join(",") };
+        let all = components.len() == Component::ALL.len();
+        let mut components = if all { "all".to_owned() } else { components.join(",") };
+        if manifest.selected {
+            components.push_str(" (some assets)");
+        }
         Row([&backup, &taken, &manifest.tenant_code, &rows, &assets, &bytes, &components]).fmt(f)
     }
 }
@@ -56,10 +61,21 @@ impl fmt::Display for Kept {
 /// Manifests that are read at the same time.
 const BESIDE: usize = 16;
 
+/// Why nothing is recovered.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// No store can be asked.
+    #[error(transparent)]
+    Stores(#[from] VaultError),
+    /// There is no such backup, or it can't be read.
+    #[error(transparent)]
+    Backup(#[from] Error),
+}
+
 /// All backups that the stores have, those of each tenant one after the other.
-pub async fn list(vault: &Vault) -> Result<Vec<Kept>> {
+pub async fn list(vault: &Vault) -> Result<Vec<Kept>, VaultError> {
     let read = |place: BackupPlace| async move {
-        let manifest = open(vault, place).await.map(|open| open.manifest);
+        let manifest = OpenBackup::found(vault, place).await.map(|open| open.manifest);
         Kept { place, manifest }
     };
     let places = vault.backups().await?;
@@ -75,21 +91,14 @@ pub struct Recovered {
 }
 
 /// The archive of a backup that the stores have.
-pub async fn archive(vault: &Vault, id: BackupId) -> Result<Recovered> {
+pub async fn archive(vault: &Vault, id: BackupId) -> Result<Recovered, RecoverError> {
     let place = vault.backups().await?.into_iter().find(|place| place.backup == id);
     let none = || {
-        Refusal::new(
-            Reason::ResourceNotFound,
-            format!("the object stores have no backup {id}; `landlord recover list` shows what they have"),
-        )
+        let text = format!("the object stores have no backup {id}; `landlord recover list` shows what they have");
+        Error::from(Refusal::new(Reason::ResourceNotFound, text))
     };
-    let open = Arc::new(open(vault, place.ok_or_else(none)?).await?);
+    let open = Arc::new(OpenBackup::found(vault, place.ok_or_else(none)?).await?);
     check_given_out(open.manifest.tenant)?;
     let archive = Archive::lay_out(&open).await?;
     Ok(Recovered { bytes: archive.bytes(), pieces: archive.from(open, None, 0)? })
-}
-
-async fn open(vault: &Vault, place: BackupPlace) -> Result<OpenBackup> {
-    let key = vault.key_of_backup(place).await?;
-    OpenBackup::at(vault.clone(), place, key).await
 }

@@ -154,4 +154,27 @@ mod tests {
             prop_assert!(runtime.block_on(results.try_next()).is_err());
         }
     }
+
+    #[test]
+    fn where_nothing_comes_of_it_what_is_done_makes_room_though_what_was_begun_before_is_not() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let done = runtime.block_on(async {
+            let last = Arc::new(tokio::sync::Notify::new());
+            let work = |number: usize| {
+                let last = last.clone();
+                async move {
+                    match number {
+                        0 => last.notified().await,
+                        99 => last.notify_one(),
+                        _ => {}
+                    }
+                    Ok(())
+                }
+            };
+            // There is room for 16 of them.
+            let all = each_beside(futures::stream::iter(0..100), |_| 1 << 20, work);
+            tokio::time::timeout(std::time::Duration::from_secs(20), all).await
+        });
+        done.expect("the first one waits for the last one").unwrap();
+    }
 }
