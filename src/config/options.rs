@@ -308,7 +308,7 @@ sections! {
 
     /// How passwords are hashed.
     Argon2 {
-        /// Memory of one hash, in KiB.
+        /// Memory of one hash, in KiB. Hashes that were made otherwise still fit, up to 131072 KiB and 64 passes.
         memory_kib: u32 = 19_456;
         /// Passes over that memory.
         iterations: u32 = 2;
