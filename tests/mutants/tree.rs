@@ -6,16 +6,16 @@ use std::process::{Command, Stdio};
 
 use super::Code;
 
-/// Which mutant of the code is to be, by its number.
-pub const CODE: &str = "LANDLORD_MUTANT";
+/// Which mutant of the code is to be, by its number. What begins with LANDLORD_ is an option, and one that is unknown ends the program.
+pub const CODE: &str = "MUTANT";
 /// What is to be done to the database that all tests' databases are copies of.
-pub const DATABASE: &str = "LANDLORD_MUTANT_SQL";
+pub const DATABASE: &str = "MUTANT_SQL";
 
 const SWITCH: &str = "//! Which mutant is to be.
 
 /// Whether it is that one.
 pub fn on(number: usize) -> bool {
-    std::env::var(\"LANDLORD_MUTANT\").is_ok_and(|named| named == number.to_string())
+    std::env::var(\"MUTANT\").is_ok_and(|named| named == number.to_string())
 }
 ";
 
@@ -24,14 +24,14 @@ const MIGRATED: &str =
     "migrate::migrate(&url(cluster, \"template_landlord\", \"landlord_owner\").into()).await.unwrap();";
 
 const MUTATE: &str = "
-    if let Ok(sql) = std::env::var(\"LANDLORD_MUTANT_SQL\") {
+    if let Ok(sql) = std::env::var(\"MUTANT_SQL\") {
         connect(&cluster.superuser_url(\"template_landlord\")).await.batch_execute(&sql).await.unwrap();
         let left = \"SELECT FROM pg_stat_activity WHERE datname = 'template_landlord'\";
         while !admin.query(left, &[]).await.unwrap().is_empty() {}
     }";
 
 /// Processes are the same mutant as the tests that start them.
-const PASS_ON: &str = ".envs(std::env::vars().filter(|(name, _)| name == \"LANDLORD_MUTANT\"))";
+const PASS_ON: &str = ".envs(std::env::vars().filter(|(name, _)| name == \"MUTANT\"))";
 
 /// The copy.
 pub struct Tree(PathBuf);
@@ -53,7 +53,9 @@ impl Tree {
             let content = match file {
                 "src/lib.rs" => [content, b"\n#[allow(missing_docs)]\npub mod mutants;\n".to_vec()].concat(),
                 "tests/support/database.rs" => hooked(file, content, MIGRATED, MUTATE),
-                "tests/support/process.rs" => hooked(file, content, ".env_clear()", PASS_ON),
+                "tests/support/process.rs" | "tests/support/command.rs" => {
+                    hooked(file, content, ".env_clear()", PASS_ON)
+                }
                 _ => with_mutants(file, content, mutants),
             };
             write(&to.join(file), &content);
@@ -121,6 +123,9 @@ fn with_mutants(file: &str, content: Vec<u8>, mutants: &[Code]) -> Vec<u8> {
             None => format!("if !crate::mutants::on({number}) {{ {text} }}"),
         };
         source.replace_range(start + at..start + at + text.len(), &switched);
+        if let Err(error) = syn::parse_file(&source) {
+            panic!("{name}: is no statement and no expression where it stands: {error}");
+        }
     }
     source.into_bytes()
 }
