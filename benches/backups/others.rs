@@ -84,8 +84,14 @@ pub fn pg_dump(url: &str, tables: &[&str]) -> Duration {
     timed(command)
 }
 
+/// Waits until the disk has all that was written before: whoever is measured next does not wait for it.
+pub fn settle() {
+    rustix::fs::sync();
+}
+
 /// How long a command takes, which must end well.
 pub fn timed(mut command: Command) -> Duration {
+    settle();
     let began = Instant::now();
     let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
     assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));

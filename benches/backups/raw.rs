@@ -38,7 +38,7 @@ impl ServerStreamingService<v1::DownloadAssetRequest> for Raw {
         let data = self.data.clone();
         let chunk = move |number: usize| {
             let offset = i64::try_from(number * CHUNK).unwrap();
-            let chunk = v1::Chunk { offset, data: data.to_vec(), crc32c: Some(0) };
+            let chunk = v1::Chunk { offset, data: data.clone(), crc32c: Some(0) };
             Ok(v1::DownloadAssetResponse { content: Some(Content::Chunk(chunk)) })
         };
         let chunks = futures::stream::iter(0..self.chunks).map(chunk).boxed();

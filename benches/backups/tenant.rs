@@ -11,7 +11,7 @@ use v1::backup::Storage;
 use v1::download_backup_response::Content as Downloaded;
 use v1::upload_asset_request::Content as Uploaded;
 
-use crate::others::timed;
+use crate::others::{settle, timed};
 use crate::raw::CHUNK;
 use crate::service::{Service, log_in};
 
@@ -48,6 +48,7 @@ impl<'a> Tenant<'a> {
 
     /// Uploads files; says how long that took.
     pub async fn upload(&self, files: &[PathBuf]) -> Duration {
+        settle();
         let began = Instant::now();
         // Files of a minute or so with each token.
         for some in files.chunks(2000) {
@@ -76,7 +77,7 @@ impl<'a> Tenant<'a> {
         };
         let chunks = content.chunks(CHUNK).enumerate().map(|(number, data)| {
             let offset = (number * CHUNK).try_into().unwrap();
-            Uploaded::Chunk(v1::Chunk { offset, data: data.to_vec(), crc32c: None })
+            Uploaded::Chunk(v1::Chunk { offset, data: data.to_vec().into(), crc32c: None })
         });
         let messages: Vec<_> = std::iter::once(Uploaded::Header(header)).chain(chunks).collect();
         let messages = messages.into_iter().map(|content| v1::UploadAssetRequest { content: Some(content) });
@@ -92,6 +93,7 @@ impl<'a> Tenant<'a> {
     async fn back_up_as(&self, client: &Client, components: &[&str]) -> (String, Duration) {
         let components = components.iter().map(|&component| component.to_owned()).collect();
         let request = v1::CreateBackupRequest { parent: self.name.clone(), components, ..Default::default() };
+        settle();
         let began = Instant::now();
         let begun = client.backups().create_backup(request).await.unwrap().into_inner();
         ended(client, &begun.operation.unwrap().name).await;
@@ -101,6 +103,7 @@ impl<'a> Tenant<'a> {
     /// Makes one of everything; says how long that took, and how long until it was in the second store as well.
     pub async fn back_up_twice(&self) -> (Duration, Duration) {
         let client = self.superuser().await;
+        settle();
         let began = Instant::now();
         let (name, took) = self.back_up_as(&client, &[]).await;
         copied(&client, &name).await;
@@ -146,6 +149,7 @@ impl<'a> Tenant<'a> {
     pub async fn restore(&self, name: &str) -> Duration {
         let request = v1::RestoreBackupRequest { name: name.into(), ..Default::default() };
         let client = self.superuser().await;
+        settle();
         let began = Instant::now();
         let begun = client.backups().restore_backup(request).await.unwrap().into_inner();
         ended(&self.operator().await, &begun.operation.unwrap().name).await;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 
 use super::backup_writer::BackupWriter;
-use super::{Job, Next, Outside, Work, steps};
+use super::{Job, Next, Outside, Work, backup_rows, steps};
 use crate::app::App;
 use crate::app::backups::{copy_soon, segments_of};
 use crate::authz::permit::Purpose;
@@ -67,16 +67,14 @@ pub(super) async fn copy(app: &App, job: &Job, backup: BackupId, assets: &[Asset
     let op = OpContext::system(Purpose::Worker, Some(job.claimed.claim.tenant));
     let found = app.db.read(op.clone(), "backup-to-make", backup, |tx, id| backups::one(tx, *id).boxed());
     let backup = found.await?.ok_or_else(|| Error::internal("backup", "there is no such backup"))?;
-    let mut writer = BackupWriter::new(app, job, &backup).await?;
+    let writer = BackupWriter::new(app, job, &backup).await?;
     let moment = app.db.moment(&op).await?;
-    let segments = segments_of(&backup.components, assets);
-    let tables: Vec<_> = segments.iter().map(|rows| rows.table).collect();
-    for (rows, columns) in segments.iter().zip(moment.columns(&tables).await?) {
-        let pieces = moment.rows(rows.table, &columns, &rows.condition).await?;
-        writer.segment(rows.table, columns, pieces).await?;
-    }
-    let kinds: Vec<_> = backup.components.iter().filter_map(|component| component.assets()).collect();
-    let (objects, bytes) = moment.assets(&kinds, assets).await?;
+    let tables = segments_of(&backup.components, assets);
+    let (objects, bytes) = match tables.iter().find(|rows| rows.table == "assets") {
+        Some(assets) => moment.assets(&assets.condition).await?,
+        None => (0, 0),
+    };
+    let segments = backup_rows::copy(&app.db, &moment, &writer, tables).await?;
     let manifest = Manifest {
         format: FORMAT,
         tenant: backup.tenant,
@@ -89,7 +87,7 @@ pub(super) async fn copy(app: &App, job: &Job, backup: BackupId, assets: &[Asset
         selected: backup.selected,
         segments: Vec::new(),
     };
-    let made = writer.manifest(manifest).await?;
+    let made = writer.manifest(manifest, segments).await?;
     fail::fail_point!("backup.copied");
     Ok(made)
 }

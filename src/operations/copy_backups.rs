@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
+use tracing::Instrument as _;
 
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
@@ -136,18 +137,10 @@ impl CopyBackups {
 
     /// Makes sure that the keys are in both stores, and that none is that was destroyed meanwhile.
     async fn copy_keys(&self, job: &Job, keys: BTreeSet<KeyId>) -> Result<()> {
-        let tenant = job.claimed.claim.tenant;
         for key in keys {
-            self.app.vault.copy_key(tenant, key).await?;
-            fail::fail_point!("copy.key");
-            let destroyed = self
-                .app
-                .db
-                .read(self.op(job), "key-still-there", key, |tx, key| copies::is_destroyed(tx, *key).boxed());
-            if destroyed.await? {
-                self.app.vault.destroy_keys(tenant, &[key]).await?;
-                return Err(Error::not_found("the tenant"));
-            }
+            // In a task of its own, which looks also when the lease is lost meanwhile.
+            let copied = tokio::spawn(copy_key(self.app.clone(), self.op(job), key).in_current_span());
+            copied.await.map_err(|e| Error::internal("copying a key", e))??;
         }
         Ok(())
     }
@@ -190,4 +183,17 @@ impl CopyBackups {
         }
         Ok(())
     }
+}
+
+async fn copy_key(app: App, op: OpContext, key: KeyId) -> Result<()> {
+    let tenant = op.target()?;
+    app.vault.copy_key(tenant, key).await?;
+    fail::fail_point!("copy.key");
+    let destroyed = app.db.read(op, "key-still-there", key, |tx, key| copies::is_destroyed(tx, *key).boxed());
+    if destroyed.await? {
+        app.vault.destroy_keys(tenant, &[key]).await?;
+        fail::fail_point!("copy.key.destroyed");
+        return Err(Error::not_found("the tenant"));
+    }
+    Ok(())
 }

@@ -13,7 +13,7 @@ use itertools::Itertools as _;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::backup_writer::BackupWriter;
+use super::backup_writer::{BackupWriter, WritingSegment};
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
 use crate::app::backups::unpack::{File, Unpacking, invalid};
@@ -146,8 +146,9 @@ impl<'a> Rows<'a> {
         let manifest = manifest(&mut archive).await?;
         let writer = BackupWriter::new(app, job, backup).await?;
         let mut rows = Self { app, backup, archive, writer, content, blobs: HashMap::new(), assets: (0, 0) };
+        let mut segments = Vec::new();
         for segment in &manifest.segments {
-            rows.segment(segment).await?;
+            segments.push(rows.segment(segment).await?);
         }
         let (objects, bytes) = rows.assets;
         let (components, left_out) = (manifest.components.clone(), manifest.left_out.clone());
@@ -157,12 +158,12 @@ impl<'a> Rows<'a> {
         // By the clock of the database: none is of the future.
         let taken_at = manifest.taken_at.min(backup.created_at);
         let manifest = Manifest { format: FORMAT, backup: backup.id, taken_at, amount, ..manifest };
-        let made = rows.writer.manifest(manifest).await?;
+        let made = rows.writer.manifest(manifest, segments).await?;
         Ok(Imported { made, components, left_out, selected, source })
     }
 
     /// Takes the rows of the table that comes next, which must be that of the segment.
-    async fn segment(&mut self, segment: &Segment) -> Result<()> {
+    async fn segment(&mut self, segment: &Segment) -> Result<WritingSegment> {
         let table = match self.archive.file().await? {
             Some((File::Table(table), _)) if table == segment.table => table,
             _ => return Err(invalid(format!("the rows of {:.100} are not where its manifest says", segment.table))),
@@ -206,7 +207,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Writes what is known of the content that came, from what there is.
-    async fn content_of_now(&mut self, table: &str, column: &str) -> Result<()> {
+    async fn content_of_now(&mut self, table: &str, column: &str) -> Result<WritingSegment> {
         let archive = self.backup.archive.ok_or_else(|| Error::internal("backup", "it was not uploaded"))?;
         // For as long as it takes to write that: few have such a connection at the same time.
         let moment = self.app.db.moment(&OpContext::system(Purpose::Worker, Some(self.backup.tenant))).await?;

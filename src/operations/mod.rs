@@ -17,6 +17,7 @@
 
 mod assign_recordings;
 mod back_up;
+mod backup_rows;
 mod backup_writer;
 mod collect_content;
 mod copy_assets;

@@ -80,12 +80,27 @@ impl Address {
     /// Connects for copies of whole tables, which take as long as they take; only who does nothing for minutes is cut off. Who comes
     /// when there are many waits.
     pub(super) async fn connect_for_copies(&self, whose: Beside) -> ConnectionResult<Copies> {
+        let place = self.places(whose).acquire_owned().await.map_err(bad)?;
+        self.connect_in(place).await
+    }
+
+    /// The same for who can do without, and does when there are many.
+    pub(super) async fn try_connect_for_copies(&self, whose: Beside) -> ConnectionResult<Option<Copies>> {
+        match self.places(whose).try_acquire_owned() {
+            Ok(place) => self.connect_in(place).await.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn places(&self, whose: Beside) -> Arc<Semaphore> {
         let [of_work, of_calls] = &self.places;
-        let places = match whose {
-            Beside::Work => of_work,
-            Beside::Call => of_calls,
-        };
-        let place = places.clone().acquire_owned().await.map_err(bad)?;
+        match whose {
+            Beside::Work => of_work.clone(),
+            Beside::Call => of_calls.clone(),
+        }
+    }
+
+    async fn connect_in(&self, place: OwnedSemaphorePermit) -> ConnectionResult<Copies> {
         let client = match self.config(" copies")? {
             (config, true) => {
                 let (client, connection) =

@@ -1,87 +1,15 @@
-//! Rows as Postgres copies them, in its binary form: what a tenant had at one moment, table by table.
+//! Rows as Postgres copies them, in its binary form.
 
 use std::ops::Range;
-use std::pin::Pin;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use chrono::{DateTime, Utc};
-use futures::{Stream, StreamExt as _};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::connection::{Beside, Copies};
 use super::error::unavailable;
-use super::tx::Db;
-use crate::context::OpContext;
-use crate::domain::asset::AssetKind;
 use crate::domain::backup::Column;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{AssetId, TenantUid};
-
-/// One moment of a tenant. It lasts as long as this value, on a connection of its own.
-pub struct Moment {
-    client: Client,
-    _place: OwnedSemaphorePermit,
-    tenant: TenantUid,
-    /// Which moment.
-    pub at: DateTime<Utc>,
-}
-
-/// Rows on their way.
-pub type Rows = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
-
-impl Db {
-    /// This moment of the tenant that the work is on.
-    pub async fn moment(&self, op: &OpContext) -> Result<Moment> {
-        const SEEN: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM tenants
-                            WHERE tenant_id = current_tenant()";
-        let tenant = op.target()?;
-        let Copies { client, place } = self.address().connect_for_copies(Beside::Work).await.map_err(unavailable)?;
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-             SELECT set_config('landlord.tenant', '{tenant}', true)"
-        );
-        client.batch_execute(&begin).await.map_err(failed)?;
-        // The first query of the transaction takes the snapshot. Under row-level security a wrong role or tenant would see no rows
-        // and no error: that the tenant itself is seen shows that the others are.
-        let seen = client.query_opt(SEEN, &[]);
-        let seen = seen.await.map_err(failed)?;
-        let seen = seen.ok_or_else(|| Error::internal("backup", "the tenant can't be seen"))?;
-        let at = DateTime::from_timestamp_micros(seen.get(0)).unwrap_or_default();
-        Ok(Moment { client, _place: place, tenant, at })
-    }
-}
-
-impl Moment {
-    /// The columns that rows of these tables consist of, table by table.
-    pub async fn columns(&self, tables: &[&str]) -> Result<Vec<Vec<Column>>> {
-        columns(&self.client, tables).await
-    }
-
-    /// The tenant's rows of a table that fulfil a condition.
-    pub async fn rows(&self, table: &str, columns: &[Column], condition: &str) -> Result<Rows> {
-        let columns = columns.iter().map(|column| format!("\"{}\"", column.name)).collect::<Vec<_>>().join(", ");
-        // What the tenant is called here is compared with each row, and so stands here as it is.
-        let copy = format!(
-            "COPY (SELECT {columns} FROM {table} WHERE tenant_id = '{}' AND ({condition})) TO STDOUT (FORMAT BINARY)",
-            self.tenant
-        );
-        let rows = self.client.copy_out(&copy).await.map_err(failed)?;
-        Ok(rows.map(|piece| piece.map_err(failed)).boxed())
-    }
-
-    /// How many assets the tenant has of these kinds, or among these if any are named, and how many bytes their content has.
-    pub async fn assets(&self, kinds: &[AssetKind], named: &[AssetId]) -> Result<(i64, i64)> {
-        const AMOUNT: &str = "SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM assets
-                              WHERE tenant_id = current_tenant() AND kind = ANY ($1)
-                                  AND (id::text = ANY ($2) OR cardinality($2) = 0)";
-        let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-        let named: Vec<_> = named.iter().map(ToString::to_string).collect();
-        let row = self.client.query_one(AMOUNT, &[&kinds, &named]).await.map_err(failed)?;
-        Ok((row.get(0), row.get(1)))
-    }
-}
 
 /// The columns that rows of these tables consist of, table by table.
 pub(super) async fn columns(client: &Client, tables: &[&str]) -> Result<Vec<Vec<Column>>> {
@@ -99,7 +27,8 @@ pub(super) async fn columns(client: &Client, tables: &[&str]) -> Result<Vec<Vec<
     Ok(columns)
 }
 
-fn failed(error: tokio_postgres::Error) -> Error {
+/// What went wrong while rows were copied.
+pub(super) fn failed(error: tokio_postgres::Error) -> Error {
     if error.is_closed() || error.code().is_none() {
         unavailable(error)
     } else {

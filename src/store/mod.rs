@@ -43,6 +43,7 @@ pub mod log_ins;
 pub mod mail_texts;
 pub mod memberships;
 pub mod migrate;
+pub mod moment;
 pub mod my_tenants;
 pub mod operation_params;
 pub mod operations;

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use crate::domain::blob::ContentId;
+use crate::domain::blob::{ContentId, Sha256};
 
 /// Takes bytes in, and gives the id of all of them within their tenant.
 #[derive(Clone)]
@@ -42,9 +42,14 @@ impl Content {
     }
 
     /// The id of the content within its tenant, and its SHA-256, which everybody can compare.
-    pub fn finish(self) -> (ContentId, [u8; 32]) {
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(self.sha256.finish().as_ref());
-        (self.hash.finish(), sha256)
+    pub fn finish(self) -> (ContentId, Sha256) {
+        (self.hash.finish(), sha256(self.sha256))
     }
+}
+
+/// The SHA-256 of what that context has taken in.
+pub fn sha256(context: Context) -> Sha256 {
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(context.finish().as_ref());
+    sha256
 }

@@ -34,7 +34,7 @@ use bytes::Bytes;
 use object_store::path::Path;
 use tokio::sync::OnceCell;
 
-pub use self::content::{Content, ContentHash};
+pub use self::content::{Content, ContentHash, sha256};
 pub use self::error::VaultError;
 use self::error::lost;
 pub use self::key::TenantKey;

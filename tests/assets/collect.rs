@@ -36,7 +36,7 @@ async fn the_content_of_deleted_assets_goes_from_the_store_and_what_another_asse
     assert_eq!(files(&blobs).len(), 3, "what came a second time is removed");
     anna.remove_asset(&one.name).await.unwrap();
     anna.remove_asset(&three.name).await.unwrap();
-    server.until("SELECT count(*) = 1 FROM blobs").await;
+    server.until("SELECT count(*) = 1 AND bool_and(state = 'LIVE') FROM blobs").await;
     assert_eq!(files(&blobs).len(), 2);
     assert!(anna.download(&two.name, 0).await.unwrap().1 == shared);
     anna.remove_asset(&two.name).await.unwrap();

@@ -103,7 +103,9 @@ async fn chunks_that_are_not_the_next_bytes_of_what_was_announced_are_refused() 
 
     let mut damaged = chunk(0, &content);
     if let Some(Content::Chunk(chunk)) = &mut damaged.content {
-        chunk.data[3] ^= 1;
+        let mut data = chunk.data.to_vec();
+        data[3] ^= 1;
+        chunk.data = data.into();
     }
     let status =
         assert_refused(send(&anna, vec![announced.clone(), damaged]).await, Code::InvalidArgument, "FIELDS_INVALID");

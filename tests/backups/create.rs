@@ -114,6 +114,33 @@ async fn it_shows_one_moment_whatever_is_written_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_readers_of_many_rows_show_one_moment() {
+    let maker = TestServer::start().await;
+    let (acme, anna) = maker.administrator("Acme").await;
+    let few = anna.back_up(&acme).await;
+    let fill = "SET session_replication_role = replica;
+        INSERT INTO users (tenant_id, id, user_name, user_name_key, state)
+            SELECT t.tenant_id, gen_random_uuid(), 'u' || n, 'u' || n, 'ACTIVE' FROM tenants t, generate_series(1, 20000) n
+            WHERE t.code = 'acme';
+        INSERT INTO memberships (tenant_id, user_id, home_tenant_id)
+            SELECT tenant_id, id, tenant_id FROM users WHERE user_name_key ~ '^u[0-9]+$'";
+    maker.sql().await.batch_execute(fill).await.unwrap();
+    let idle = maker.without_workers().await;
+    let anna = idle.anonymous().await.log_in("anna@acme", ADMIN_PASSWORD).await;
+    let begun = anna.begin(&acme, &[]).await.unwrap();
+    let patient = [("operations.lease_ms", "60000".into())];
+    // Some of the users are copied by now, and a second reader is about to begin with the members.
+    let worker = Process::with(&idle.database, &[("LANDLORD_STOP_AT", "backup.rows.many")], &patient).await.unwrap();
+    worker.stopped().await;
+    anna.new_user(&acme, "ben").await.unwrap();
+    worker.signal(rustix::process::Signal::CONT);
+    anna.succeed(begun.operation).await;
+    let many = anna.backup(&begun.backup.unwrap().name).await.unwrap();
+    assert_eq!(many.rows, few.rows + 40_000);
+    assert_eq!(anna.verify(&many.name).await.unwrap().error, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_makes_no_second_one_a_trial_none_and_a_cancelled_one_fails() {
     let worker = TestServer::start().await;
     let server = TestServer::on(worker.database.clone(), &[("operations.workers", "0".into())]).await;

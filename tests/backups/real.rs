@@ -152,7 +152,7 @@ pub(super) async fn send_archive(operator: &Api, archive: &Path, size: u64) -> v
         message(Uploaded::Header(announced)).unwrap();
         let (mut file, mut offset, mut data) = (std::fs::File::open(path).unwrap(), 0, vec![0; CHUNK]);
         while let read @ 1.. = file.read(&mut data).unwrap() {
-            let chunk = v1::Chunk { offset, data: data[..read].to_vec(), crc32c: None };
+            let chunk = v1::Chunk { offset, data: data[..read].to_vec().into(), crc32c: None };
             message(Uploaded::Chunk(chunk)).unwrap();
             offset += i64::try_from(read).unwrap();
         }

@@ -21,7 +21,7 @@ pub fn header(parent: &str, archive: &[u8]) -> v1::UploadBackupHeader {
 pub fn messages(header: v1::UploadBackupHeader, archive: &[u8], from: usize) -> Vec<v1::UploadBackupRequest> {
     let chunk = |(number, data): (usize, &[u8])| {
         let (offset, crc32c) = (i64::try_from(from + number * CHUNK).unwrap(), Some(crc32c::crc32c(data)));
-        Uploaded::Chunk(v1::Chunk { offset, data: data.to_vec(), crc32c })
+        Uploaded::Chunk(v1::Chunk { offset, data: data.to_vec().into(), crc32c })
     };
     let chunks = archive[from..].chunks(CHUNK).enumerate().map(chunk);
     let message = |content| v1::UploadBackupRequest { content: Some(content) };

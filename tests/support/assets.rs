@@ -56,7 +56,7 @@ pub fn first(header: v1::UploadAssetHeader) -> v1::UploadAssetRequest {
 pub fn chunk(offset: usize, data: &[u8]) -> v1::UploadAssetRequest {
     let crc32c = Some(crc32c::crc32c(data));
     let offset = i64::try_from(offset).unwrap();
-    v1::UploadAssetRequest { content: Some(Uploaded::Chunk(v1::Chunk { offset, data: data.to_vec(), crc32c })) }
+    v1::UploadAssetRequest { content: Some(Uploaded::Chunk(v1::Chunk { offset, data: data.to_vec().into(), crc32c })) }
 }
 
 /// All messages of an upload that goes on at a byte.

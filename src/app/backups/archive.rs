@@ -29,6 +29,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::id::BlobId;
 use crate::store::copy::{Record, RowReader};
 use crate::vault::frame::{FRAME_BYTES, frame, framed_len};
+use crate::vault::sha256;
 
 /// Bytes of the blocks that tar counts in.
 const BLOCK: usize = 512;
@@ -90,7 +91,7 @@ impl Archive {
                 Ok((bytes + length(lines.len()), sum))
             })
             .await?;
-        let lines = Summed { bytes, sha256: digest(sum)? };
+        let lines = Summed { bytes, sha256: sha256(sum) };
         let modified = u64::try_from(open.manifest.taken_at.timestamp()).unwrap_or(0);
         let folder = format!("{}-{}", open.manifest.tenant_code, open.manifest.backup);
         let tables = open.manifest.segments.clone();
@@ -143,7 +144,7 @@ impl Archive {
     fn first_sums(&self) -> Result<Vec<String>> {
         let mut sum = Context::new(&SHA256);
         sum.update(&self.manifest);
-        let mut first = vec![sum_line(&hex(&digest(sum)?), "manifest.json")];
+        let mut first = vec![sum_line(&hex(&sha256(sum)), "manifest.json")];
         first.extend(self.tables.iter().map(|segment| sum_line(&segment.sha256, &table_file(segment))));
         first.push(sum_line(&hex(&self.lines.sha256), "assets.ndjson"));
         Ok(first)
@@ -339,10 +340,6 @@ fn asset_line(row: &Record<'_>, blobs: &KeptBlobs, lines: &mut Vec<u8>) -> Resul
     serde_json::to_writer(&mut *lines, &line).map_err(|e| Error::internal("archive", e))?;
     lines.push(b'\n');
     Ok(())
-}
-
-fn digest(sum: Context) -> Result<Sha256> {
-    sum.finish().as_ref().try_into().map_err(|e| Error::internal("hash", e))
 }
 
 fn sum_line(sha256: &str, file: &str) -> String {

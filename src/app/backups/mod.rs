@@ -25,7 +25,7 @@ pub use restore::Restoring;
 pub(super) use restore::begin_again;
 pub(crate) use restore::{land, put_back};
 pub use restore_new::NewlyRestored;
-pub(crate) use segments::{segments, segments_of};
+pub(crate) use segments::{Rows, segments, segments_of};
 pub(crate) use upload::Keeping;
 pub use upload::{Arrived, Passphrase, UploadBackup};
 

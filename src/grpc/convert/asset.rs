@@ -154,7 +154,7 @@ pub(super) fn sent(chunk: Option<v1::Chunk>) -> Result<Chunk> {
         Some(chunk) if chunk.data.len() > LARGEST_CHUNK => {
             Err(Error::field("chunk.data", format!("must have at most {LARGEST_CHUNK} bytes")))
         }
-        Some(v1::Chunk { offset, data, crc32c }) => Ok(Chunk { offset, data: data.into(), crc32c }),
+        Some(v1::Chunk { offset, data, crc32c }) => Ok(Chunk { offset, data, crc32c }),
         None => Err(Error::field("header", "must be the first message of the stream, and no other")),
     }
 }
@@ -180,7 +180,7 @@ pub fn downloaded(piece: Chunk) -> v1::DownloadAssetResponse {
 
 /// A piece of content as a message.
 pub fn chunk(Chunk { offset, data, crc32c }: Chunk) -> v1::Chunk {
-    v1::Chunk { offset, data: data.into(), crc32c }
+    v1::Chunk { offset, data, crc32c }
 }
 
 /// What CopyAssets asks for.
