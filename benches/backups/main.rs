@@ -102,6 +102,8 @@ async fn main() {
     println!("memory at most: {} MiB", acme.peak_mib());
     service.stop().await;
 
+    // It copies as soon as it is there.
+    others::settle();
     let second = [("objects.second.url", format!("file://{}", below("second").display()))];
     let service = Service::start(folder.path(), &database.app, &second).await;
     let acme = Tenant::new(&service, "acme").await;
@@ -109,6 +111,7 @@ async fn main() {
     let full = taken + acme.copying().await;
     let theirs = others.restic_backup_anew(&below("anew"));
     told("full, to a second store", "restic", full, theirs, Bar::AtMost(0.15));
+    beside("the same files by cp, and sync", others::cp(&folder.path().join("objects"), &below("copied")), theirs);
     told("upload and full", "restic", uploaded + full, theirs, Bar::AtMost(0.75));
     again(&acme, &mut others, &sample, &more, rounds).await;
     println!("memory at most: {} MiB", acme.peak_mib());

@@ -84,6 +84,13 @@ pub fn pg_dump(url: &str, tables: &[&str]) -> Duration {
     timed(command)
 }
 
+/// How long it takes to copy all files below a folder into another one, to stay there.
+pub fn cp(from: &Path, to: &Path) -> Duration {
+    let mut command = Command::new("sh");
+    command.args(["-c", "cp -r \"$0\" \"$1\" && sync -f \"$1\""]).arg(from).arg(to);
+    timed(command)
+}
+
 /// Waits until the disk has all that was written before: whoever is measured next does not wait for it.
 pub fn settle() {
     rustix::fs::sync();

@@ -146,11 +146,12 @@ impl CopyBackups {
     }
 
     async fn copy(&self, open: &Arc<OpenBackup>, objects: Vec<StoredObject>) -> Result<()> {
-        let copy = |object| {
+        let open = open.clone();
+        let copy = move |object| {
             let open = open.clone();
             async move { open.copy(object).await }
         };
-        each_beside(futures::stream::iter(objects), |object| object.bytes, copy).await?;
+        each_beside(objects.into_iter(), |object| object.bytes, copy).await?;
         self.app.vault.settle_copies().await
     }
 

@@ -70,11 +70,11 @@ impl Work for VerifyBackup {
         };
         let batch = rest.take_while(wanted).inspect(|_| done += 1);
         let (open, seals_only) = (Arc::new(open), self.seals_only);
-        let check = |kept: KeptBlob| {
+        let check = move |kept: KeptBlob| {
             let open = open.clone();
             async move { if seals_only { open.check_seals(kept.objects()).await } else { open.check_blob(&kept).await } }
         };
-        each_beside(futures::stream::iter(batch), KeptBlob::at_once, check).await?;
+        each_beside(batch, KeptBlob::at_once, check).await?;
         let ended = so_far.done + done >= total;
         Ok(if ended { Outside::Done } else { Outside::More(Units { done, total }) })
     }

@@ -226,9 +226,19 @@ fn key_path(tenant: TenantUid, key: KeyId) -> Path {
 /// Bytes up to which work is done where it stands; moving it would take longer.
 const AT_ONCE: usize = 64 * 1024;
 
+tokio::task_local! {
+    /// Of what may keep its thread waiting.
+    static IN_PLACE: ();
+}
+
+/// For what has a thread of its own, as a task that may block has: whatever takes a while is done on that, and not on another one.
+pub async fn in_place<F: Future>(work: F) -> F::Output {
+    IN_PLACE.scope((), work).await
+}
+
 /// Does work that takes a while for so many bytes, where it keeps no call waiting.
 async fn crunch<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    if bytes <= AT_ONCE {
+    if bytes <= AT_ONCE || IN_PLACE.try_with(|()| ()).is_ok() {
         return Ok(work());
     }
     let span = tracing::Span::current();

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::domain::error::{Error, Result};
+use crate::vault::in_place;
 
 /// Room for what is under way at the same time: many small things, or few large ones.
 #[derive(Clone)]
@@ -52,16 +55,58 @@ where
     begun(items, bytes, work).buffered(AHEAD).map_ok(|(done, _)| done)
 }
 
-/// The same where nothing comes of it but that it is done: what is done first counts no longer, whatever came before it.
+/// The same where nothing comes of it but that it is done: what is done first counts no longer, whatever came before it. Small ones
+/// that follow each other are done one after the other on one thread, as changing threads would take longer than they do.
 pub(crate) async fn each_beside<I, F>(
-    items: impl Stream<Item = I>,
+    items: impl Iterator<Item = I>,
     bytes: impl Fn(&I) -> i64,
-    work: impl Fn(I) -> F,
+    work: impl Fn(I) -> F + Clone + Send + 'static,
 ) -> Result<()>
 where
+    I: Send + 'static,
     F: Future<Output = Result<()>> + Send + 'static,
 {
-    begun(items, bytes, work).buffer_unordered(AHEAD).try_for_each(|_| async { Ok(()) }).await
+    let sum = |group: &Vec<I>| group.iter().map(&bytes).sum();
+    let groups = futures::stream::iter(grouped(items, &bytes));
+    let each = move |group| on_one_thread(group, work.clone());
+    begun(groups, sum, each).buffer_unordered(AHEAD).try_for_each(|_| async { Ok(()) }).await
+}
+
+/// Small ones that follow each other, together no more than what has room as one.
+fn grouped<I>(items: impl Iterator<Item = I>, bytes: impl Fn(&I) -> i64) -> impl Iterator<Item = Vec<I>> {
+    const MOST: (usize, i64) = (64, (Room::LEAST as i64) << 10);
+    let mut items = items.peekable();
+    std::iter::from_fn(move || {
+        let first = items.next()?;
+        let (mut sum, mut group) = (bytes(&first), vec![first]);
+        while group.len() < MOST.0
+            && let Some(next) = items.next_if(|next| sum + bytes(next) <= MOST.1)
+        {
+            sum += bytes(&next);
+            group.push(next);
+        }
+        Some(group)
+    })
+}
+
+async fn on_one_thread<I, F>(group: Vec<I>, work: impl Fn(I) -> F + Send + 'static) -> Result<()>
+where
+    I: Send + 'static,
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let (runtime, span, dropped) = (Handle::current(), Span::current(), CancellationToken::new());
+    let _ends = dropped.clone().drop_guard();
+    let all = move || {
+        let all = in_place(async {
+            for item in group {
+                work(item).await?;
+            }
+            Ok(())
+        });
+        let all = dropped.run_until_cancelled(all.instrument(span));
+        runtime.block_on(all).unwrap_or_else(|| Err(Error::internal("work beside other work", "nobody waits for it")))
+    };
+    tokio::task::spawn_blocking(all).await.map_err(|e| Error::internal("work beside other work", e))?
 }
 
 /// What is done with each, begun in order, and as soon as there is room for it; each result comes with its room.
@@ -95,6 +140,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use proptest::prelude::*;
@@ -155,12 +201,63 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn each_is_done_once(sizes in prop::collection::vec(0..1_i64 << 20, 0..200)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let done = Arc::new(Mutex::new(Vec::new()));
+            let work = {
+                let done = done.clone();
+                move |number| {
+                    let done = done.clone();
+                    async move {
+                        done.lock().unwrap().push(number);
+                        Ok(())
+                    }
+                }
+            };
+            runtime.block_on(each_beside(0..sizes.len(), |number| sizes[*number], work)).unwrap();
+            let mut done = done.lock().unwrap().clone();
+            done.sort_unstable();
+            prop_assert!(done.into_iter().eq(0..sizes.len()));
+        }
+
+        #[test]
+        fn no_group_has_more_than_has_room_as_one_but_who_is_alone(sizes in prop::collection::vec(0..1_i64 << 20, 0..200)) {
+            let groups: Vec<_> = grouped(sizes.iter().copied(), |bytes| *bytes).collect();
+            prop_assert!(groups.iter().all(|group| group.len() == 1 || group.iter().sum::<i64>() <= 512 << 10));
+            prop_assert_eq!(groups.concat(), sizes);
+        }
+    }
+
+    #[test]
+    fn it_ends_when_nobody_waits_for_it_any_more() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
+        let (begun, mut under_way) = tokio::sync::mpsc::unbounded_channel();
+        let work = move |()| {
+            let begun = begun.clone();
+            async move {
+                begun.send(()).unwrap();
+                std::future::pending().await
+            }
+        };
+        runtime.block_on(async {
+            let all = tokio::spawn(each_beside(std::iter::repeat_n((), 3), |()| 1 << 20, work));
+            for _ in 0..3 {
+                under_way.recv().await.unwrap();
+            }
+            all.abort();
+            let ended = tokio::time::timeout(std::time::Duration::from_secs(20), under_way.recv()).await;
+            assert_eq!(ended.expect("what was begun goes on"), None);
+        });
+    }
+
     #[test]
     fn where_nothing_comes_of_it_what_is_done_makes_room_though_what_was_begun_before_is_not() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let done = runtime.block_on(async {
             let last = Arc::new(tokio::sync::Notify::new());
-            let work = |number: usize| {
+            let work = move |number: usize| {
                 let last = last.clone();
                 async move {
                     match number {
@@ -172,7 +269,7 @@ mod tests {
                 }
             };
             // There is room for 16 of them.
-            let all = each_beside(futures::stream::iter(0..100), |_| 1 << 20, work);
+            let all = each_beside(0..100, |_| 1 << 20, work);
             tokio::time::timeout(std::time::Duration::from_secs(20), all).await
         });
         done.expect("the first one waits for the last one").unwrap();
