@@ -1,10 +1,12 @@
-//! The rows of a backup: table by table, and two tables at the same time as soon as it turns out that there are many rows.
+//! The rows of a backup: table by table, and two tables at the same time as soon as it turns out that there are many rows. It is
+//! Postgres that reads two at a time; what comes is taken in by one task.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::{TryStreamExt as _, try_join};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::backup_writer::{BackupWriter, WritingSegment};
 use crate::app::backups::Rows;
@@ -14,7 +16,7 @@ use crate::store::moment::Moment;
 use crate::store::tx::Db;
 
 /// Bytes of rows from which on a second reader is worth the time that it takes to connect.
-const MANY: usize = 64 << 10;
+const MANY: usize = 256 << 10;
 
 /// Tables, each with its place among all.
 type Tables = Vec<(usize, (Rows, Vec<Column>))>;
@@ -24,8 +26,10 @@ struct Rest {
     tables: Mutex<Tables>,
     /// Bytes that were read.
     read: AtomicUsize,
-    /// Told when there are many of them, or none any more.
+    /// Told when they are many.
     many: Notify,
+    /// Once the first reader finds no table any more.
+    ended: CancellationToken,
 }
 
 /// Copies the rows of these tables as they were at that moment.
@@ -37,25 +41,16 @@ pub(super) async fn copy(
 ) -> Result<Vec<WritingSegment>> {
     let columns = moment.columns(&tables.iter().map(|rows| rows.table).collect::<Vec<_>>()).await?;
     let tables = Mutex::new(tables.into_iter().zip(columns).enumerate().collect());
-    let rest = Rest { tables, read: AtomicUsize::new(0), many: Notify::new() };
+    let rest = Rest { tables, read: AtomicUsize::new(0), many: Notify::new(), ended: CancellationToken::new() };
     let first = async {
-        let copied = rest.copy(moment, writer).await;
-        rest.many.notify_one();
-        copied
+        let copied = rest.copy(moment, writer).await?;
+        rest.ended.cancel();
+        Ok(copied)
     };
     let second = async {
-        rest.many.notified().await;
-        if rest.tables().is_empty() {
-            return Ok(Vec::new());
-        }
-        fail::fail_point!("backup.rows.many");
-        match db.beside(moment).await {
-            Ok(Some(moment)) => rest.copy(&moment, writer).await,
-            Ok(None) => Ok(Vec::new()),
-            Err(error) => {
-                tracing::debug!(%error, "there is no second reader");
-                Ok(Vec::new())
-            }
+        match rest.ended.run_until_cancelled(rest.second(db, moment)).await.flatten() {
+            Some(moment) => rest.copy(&moment, writer).await,
+            None => Ok(Vec::new()),
         }
     };
     let (mut all, more) = try_join!(first, second)?;
@@ -65,11 +60,25 @@ pub(super) async fn copy(
 }
 
 impl Rest {
+    /// A second look at the same moment, once there are many rows, if it can be had.
+    async fn second(&self, db: &Db, moment: &Moment) -> Option<Moment> {
+        self.many.notified().await;
+        fail::fail_point!("backup.rows.many");
+        match db.beside(moment).await {
+            Ok(second) => second,
+            Err(error) => {
+                tracing::debug!(%error, "there is no second reader");
+                None
+            }
+        }
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Copies one table after the other, as long as there are any. The last ones are the largest, so that the second reader is there soon.
+    /// Copies one table after the other, as long as there are any. The last ones come first: of all tables those of assets and users are
+    /// the largest, so that the second reader is there soon.
     async fn copy(&self, moment: &Moment, writer: &BackupWriter<'_>) -> Result<Vec<(usize, WritingSegment)>> {
         let mut copied = Vec::new();
         loop {

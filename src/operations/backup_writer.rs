@@ -84,11 +84,12 @@ impl<'a> BackupWriter<'a> {
             amount.rows += segment.rows;
             segments.push(segment);
         }
+        // What a manifest refers to stays before there is a manifest: whoever finds one has a backup.
+        self.app.vault.settle().await?;
         let taken_at = manifest.taken_at;
         let manifest = Manifest { amount, segments, ..manifest };
         let manifest = serde_json::to_vec(&manifest).map_err(|e| Error::internal("manifest", e))?;
-        let stored = self.app.vault.put_part_soon(self.key.clone(), self.place.manifest(), manifest.into()).await?;
-        self.app.vault.settle().await?;
+        let stored = self.app.vault.put_part(self.key.clone(), self.place.manifest(), manifest.into()).await?;
         let stored_bytes = amount.stored_bytes + stored;
         let amount = Amount { stored_bytes, ..amount };
         Ok(Made { attempt: self.place.attempt, key: self.key.id, taken_at, amount })

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use super::{Job, Next, Outside, Work, steps};
 use crate::app::App;
 use crate::app::backups::{OpenBackup, StoredObject};
-use crate::app::content::each_beside;
+use crate::app::content::{Size, each_beside};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::backup::Backup;
@@ -31,6 +31,9 @@ const BATCH: (i64, usize) = (256 << 20, 20_000);
 
 /// How long to leave a store alone that can't be reached or is full, unless it answers before or there is a new backup.
 const AWAY: Duration = Duration::from_secs(60);
+
+/// How long to wait with looking for a key again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What it needs.
 pub(super) struct CopyBackups {
@@ -138,7 +141,7 @@ impl CopyBackups {
     /// Makes sure that the keys are in both stores, and that none is that was destroyed meanwhile.
     async fn copy_keys(&self, job: &Job, keys: BTreeSet<KeyId>) -> Result<()> {
         for key in keys {
-            // In a task of its own, which looks also when the lease is lost meanwhile.
+            // In a task of its own, which looks also when the lease is lost meanwhile. What dies in between leaves the key.
             let copied = tokio::spawn(copy_key(self.app.clone(), self.op(job), key).in_current_span());
             copied.await.map_err(|e| Error::internal("copying a key", e))??;
         }
@@ -151,7 +154,8 @@ impl CopyBackups {
             let open = open.clone();
             async move { open.copy(object).await }
         };
-        each_beside(objects.into_iter(), |object| object.bytes, copy).await?;
+        let size = |object: &StoredObject| Size { at_once: object.bytes, whole: object.bytes };
+        each_beside(self.app.vault.is_near(), objects.into_iter(), size, copy).await?;
         self.app.vault.settle_copies().await
     }
 
@@ -190,8 +194,16 @@ async fn copy_key(app: App, op: OpContext, key: KeyId) -> Result<()> {
     let tenant = op.target()?;
     app.vault.copy_key(tenant, key).await?;
     fail::fail_point!("copy.key");
-    let destroyed = app.db.read(op, "key-still-there", key, |tx, key| copies::is_destroyed(tx, *key).boxed());
-    if destroyed.await? {
+    let destroyed = loop {
+        let look = app.db.read(op.clone(), "key-still-there", key, |tx, key| copies::is_destroyed(tx, *key).boxed());
+        match look.await {
+            Ok(destroyed) => break destroyed,
+            // Until it was looked, nobody else would find the key.
+            Err(error) => tracing::warn!(%error, "whether a key that was copied is destroyed is not known yet"),
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    };
+    if destroyed {
         app.vault.destroy_keys(tenant, &[key]).await?;
         fail::fail_point!("copy.key.destroyed");
         return Err(Error::not_found("the tenant"));

@@ -74,7 +74,7 @@ impl Work for VerifyBackup {
             let open = open.clone();
             async move { if seals_only { open.check_seals(kept.objects()).await } else { open.check_blob(&kept).await } }
         };
-        each_beside(batch, KeptBlob::at_once, check).await?;
+        each_beside(self.app.vault.is_near(), batch, KeptBlob::size, check).await?;
         let ended = so_far.done + done >= total;
         Ok(if ended { Outside::Done } else { Outside::More(Units { done, total }) })
     }

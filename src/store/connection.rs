@@ -84,11 +84,12 @@ impl Address {
         self.connect_in(place).await
     }
 
-    /// The same for who can do without, and does when there are many.
+    /// The same for who can do without, and does unless another place is left for who can't.
     pub(super) async fn try_connect_for_copies(&self, whose: Beside) -> ConnectionResult<Option<Copies>> {
-        match self.places(whose).try_acquire_owned() {
-            Ok(place) => self.connect_in(place).await.map(Some),
-            Err(_) => Ok(None),
+        let places = self.places(whose);
+        match places.clone().try_acquire_owned() {
+            Ok(place) if places.available_permits() > 0 => self.connect_in(place).await.map(Some),
+            _ => Ok(None),
         }
     }
 

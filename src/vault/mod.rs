@@ -146,6 +146,11 @@ impl Vault {
         Ok(bytes)
     }
 
+    /// Whether all stores are folders: nothing of them is waited for longer than a disk takes.
+    pub fn is_near(&self) -> bool {
+        self.first.is_near() && self.second.as_ref().is_none_or(Store::is_near)
+    }
+
     /// Makes what was written as one of many stay, however the machine goes down.
     pub async fn settle(&self) -> Result<()> {
         Ok(objects::settle(&self.first).await?)
@@ -227,7 +232,7 @@ fn key_path(tenant: TenantUid, key: KeyId) -> Path {
 const AT_ONCE: usize = 64 * 1024;
 
 tokio::task_local! {
-    /// Of what may keep its thread waiting.
+    /// There for whatever may keep its thread waiting.
     static IN_PLACE: ();
 }
 
@@ -238,10 +243,37 @@ pub async fn in_place<F: Future>(work: F) -> F::Output {
 
 /// Does work that takes a while for so many bytes, where it keeps no call waiting.
 async fn crunch<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    if bytes <= AT_ONCE || IN_PLACE.try_with(|()| ()).is_ok() {
+    if bytes <= AT_ONCE {
         return Ok(work());
+    }
+    if IN_PLACE.try_with(|()| ()).is_ok() {
+        let done = work();
+        // Whoever waits for it may have left meanwhile.
+        tokio::task::yield_now().await;
+        return Ok(done);
     }
     let span = tracing::Span::current();
     let work = move || span.in_scope(work);
     tokio::task::spawn_blocking(work).await.map_err(|e| crate::domain::error::Error::internal("sealing", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_done_in_place_ends_after_a_piece_of_it_when_nobody_waits_for_it_any_more() {
+        let (left, mut pieces) = (CancellationToken::new(), 0);
+        let work = in_place(async {
+            for _ in 0..10 {
+                let left = left.clone();
+                pieces += 1;
+                crunch(usize::MAX, move || left.cancel()).await.unwrap();
+            }
+        });
+        assert_eq!(left.clone().run_until_cancelled(work).await, None);
+        assert_eq!(pieces, 1);
+    }
 }

@@ -54,6 +54,11 @@ impl Store {
         Self { objects: one, folder, called }
     }
 
+    /// Whether it is a folder.
+    pub fn is_near(&self) -> bool {
+        self.folder.is_some()
+    }
+
     fn not_done(&self, error: Error) -> VaultError {
         not_done(self.called, error)
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use proc_macro2::{TokenStream, TokenTree};
+
 use super::Code;
 
 /// Which mutant of the code is to be, by its number. What begins with LANDLORD_ is an option, and one that is unknown ends the program.
@@ -126,8 +128,17 @@ fn with_mutants(file: &str, content: Vec<u8>, mutants: &[Code]) -> Vec<u8> {
         if let Err(error) = syn::parse_file(&source) {
             panic!("{name}: is no statement and no expression where it stands: {error}");
         }
+        assert!(!has_switch_in_text(source.parse().unwrap()), "{name}: stands in a text, where nothing is switched");
     }
     source.into_bytes()
+}
+
+fn has_switch_in_text(source: TokenStream) -> bool {
+    source.into_iter().any(|token| match token {
+        TokenTree::Group(group) => has_switch_in_text(group.stream()),
+        TokenTree::Literal(text) => text.to_string().contains("mutants::on("),
+        _ => false,
+    })
 }
 
 fn hooked(file: &str, content: Vec<u8>, place: &str, hook: &str) -> Vec<u8> {

@@ -85,7 +85,7 @@ impl Archive {
         let manifest = serde_json::to_vec_pretty(&open.manifest).map_err(|e| Error::internal("manifest", e))?;
         let blobs = Arc::new(open.blobs().await?);
         let none = (0, Context::new(&SHA256));
-        let (bytes, sum) = asset_lines(open.clone(), blobs.clone())
+        let (bytes, sum) = asset_lines(open, blobs.clone())
             .try_fold(none, |(bytes, mut sum), lines| async move {
                 sum.update(&lines);
                 Ok((bytes + length(lines.len()), sum))
@@ -199,7 +199,7 @@ impl Archive {
             tables.iter().map(|segment| file(&table_file(segment), plain(segment), objects(open.objects_of(segment))));
         let rows: Vec<_> = rows.collect();
         let first = file("manifest.json", length(manifest.len()), framed(one(Ok(manifest)).boxed()));
-        let asset_lines = framed(asset_lines(open.clone(), blobs.clone()));
+        let asset_lines = framed(asset_lines(open, blobs.clone()));
         let asset_lines = file("assets.ndjson", lines.bytes, asset_lines);
         let sums = file("SHA256SUMS", bytes_of_sums, framed(futures::stream::iter(sums).boxed()));
         let content = (0..blobs.len()).filter_map(move |at| blobs.get(at));
@@ -292,22 +292,19 @@ fn padding(bytes: i64) -> usize {
 }
 
 /// A line for each asset.
-fn asset_lines(open: Arc<OpenBackup>, blobs: Arc<KeptBlobs>) -> BoxStream<'static, Result<Bytes>> {
+fn asset_lines(open: &OpenBackup, blobs: Arc<KeptBlobs>) -> BoxStream<'static, Result<Bytes>> {
     let segment = open.manifest.segments.iter().find(|segment| segment.table == "assets").cloned();
-    let state = segment.map(|segment| (segment, 0, RowReader::default()));
+    let state = segment.map(|segment| (open.parts(&segment), segment, RowReader::default()));
     let lines = futures::stream::try_unfold(state, move |state| {
-        let (open, blobs) = (open.clone(), blobs.clone());
+        let blobs = blobs.clone();
         async move {
-            let Some((segment, part, mut reader)) = state else { return Ok(None) };
-            if part == segment.parts.len() {
-                return reader.finish().map(|_| None);
-            }
-            let rows = open.part(&segment, part).await?;
+            let Some((mut parts, segment, mut reader)) = state else { return Ok(None) };
+            let Some(rows) = parts.try_next().await? else { return reader.finish().map(|_| None) };
             // It takes a while for so many.
             let told = tokio::task::spawn_blocking(move || {
                 let mut lines = Vec::new();
                 reader.take(&rows, |row| asset_line(&Record::new(&segment.columns, row), &blobs, &mut lines))?;
-                Ok(Some((Bytes::from(lines), Some((segment, part + 1, reader)))))
+                Ok(Some((Bytes::from(lines), Some((parts, segment, reader)))))
             });
             told.await.map_err(|e| Error::internal("archive", e))?
         }

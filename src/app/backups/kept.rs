@@ -1,5 +1,6 @@
 //! The content that a backup refers to. There may be a million of it, so each takes as little memory as it can.
 
+use crate::app::content::Size;
 use crate::domain::blob::{Blob, ContentId, Part, Sha256};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{BlobId, KeyId, TenantUid};
@@ -24,9 +25,10 @@ impl KeptBlob {
         format!("the content {}", self.blob.id)
     }
 
-    /// Bytes of it that are in memory at once when it is read part by part.
-    pub fn at_once(&self) -> i64 {
-        self.blob.parts.iter().map(|part| i64::from(part.stored_bytes)).max().unwrap_or(0)
+    /// How much there is to do when it is read part by part.
+    pub fn size(&self) -> Size {
+        let at_once = self.blob.parts.iter().map(|part| i64::from(part.stored_bytes)).max();
+        Size { at_once: at_once.unwrap_or(0), whole: self.blob.bytes }
     }
 
     /// Its parts.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::kept::{KeptBlob, KeptBlobs, Reading};
 use super::{format_unknown, segments};
 use crate::app::App;
-use crate::app::content::Given;
+use crate::app::content::{Given, beside};
 use crate::authz::permit::Purpose;
 use crate::context::OpContext;
 use crate::domain::asset::AssetKind;
@@ -82,10 +83,17 @@ impl OpenBackup {
         Ok(Self { vault, place, key, manifest, uploaded: false, copied: false })
     }
 
-    /// A part of a segment.
-    pub async fn part(&self, segment: &Segment, part: usize) -> Result<Bytes> {
-        let plain = self.vault.part(self.key.clone(), self.place(segment, part)).await;
-        plain.map_err(|error| corrupt(error, &segment.what()))
+    /// The parts of a segment, some of which are read before the one at hand is taken.
+    pub fn parts(&self, segment: &Segment) -> BoxStream<'static, Result<Bytes>> {
+        let (vault, key, what) = (self.vault.clone(), self.key.clone(), segment.what());
+        let read = move |(place, _): (SegmentPart, i64)| {
+            let (vault, key) = (vault.clone(), key.clone());
+            async move { vault.part(key, place).await }
+        };
+        let part = |(number, part): (usize, &StoredPart)| (self.place(segment, number), part.bytes);
+        let parts: Vec<_> = segment.parts.iter().enumerate().map(part).collect();
+        let parts = beside(futures::stream::iter(parts), |(_, bytes)| *bytes, read);
+        parts.map_err(move |error| corrupt(error, &what)).boxed()
     }
 
     /// An object of it, or of its content, as a frame of zstd.
@@ -137,8 +145,9 @@ impl OpenBackup {
     pub async fn for_each(&self, table: &str, mut each: impl FnMut(Record<'_>) -> Result<()>) -> Result<()> {
         let Some(segment) = self.manifest.segments.iter().find(|segment| segment.table == table) else { return Ok(()) };
         let mut reader = RowReader::default();
-        for part in 0..segment.parts.len() {
-            reader.take(&self.part(segment, part).await?, |row| each(Record::new(&segment.columns, row)))?;
+        let mut parts = self.parts(segment);
+        while let Some(part) = parts.try_next().await? {
+            reader.take(&part, |row| each(Record::new(&segment.columns, row)))?;
         }
         reader.finish().map(|_| ())
     }
@@ -160,8 +169,9 @@ impl OpenBackup {
         let staging = db.staging(whose).await?;
         for segment in &laid.segments {
             let mut laying = staging.lay(segment).await.map_err(|error| self.judge(error))?;
-            for part in 0..segment.parts.len() {
-                laying.take(self.part(segment, part).await?).await?;
+            let mut parts = self.parts(segment);
+            while let Some(part) = parts.try_next().await? {
+                laying.take(part).await?;
             }
             laying.finish().await?;
         }
@@ -220,8 +230,9 @@ impl OpenBackup {
     pub async fn check_rows(&self) -> Result<()> {
         for segment in &self.manifest.segments {
             let mut reader = RowReader::default();
-            for part in 0..segment.parts.len() {
-                reader.count(&self.part(segment, part).await?)?;
+            let mut parts = self.parts(segment);
+            while let Some(part) = parts.try_next().await? {
+                reader.count(&part)?;
             }
             if reader.finish()? != segment.rows {
                 return Err(broken(&segment.what(), "are not as many as there were"));

@@ -18,6 +18,7 @@ use crate::domain::backup::Component;
 use crate::domain::blob::{Sha256, hex, parse_hex};
 use crate::domain::error::{Error, Reason, Refusal, Result};
 use crate::vault::age::{FileKey, decrypt};
+use crate::vault::sha256;
 
 /// Files of an archive at most.
 const MOST_FILES: usize = 5_000_000;
@@ -182,18 +183,17 @@ fn read(archive: impl Read, mut give: impl FnMut(Piece) -> Result<()>) -> Result
         if left > 0 {
             return Err(invalid(format!("{path:.200} is cut off")));
         }
-        let sum = sum.finish();
+        let sum = sha256(sum);
         match file {
-            File::Content(wanted) if sum.as_ref() != &wanted[..] => {
+            File::Content(wanted) if sum != wanted => {
                 return Err(invalid(format!("{path:.200} has other content than its name says")));
             }
-            File::Sums if sum.as_ref() != sums.clone().finish().as_ref() => {
+            File::Sums if sum != sha256(sums.clone()) => {
                 return Err(invalid(format!("{path:.200} does not say what is in the archive")));
             }
             _ => {}
         }
-        let digits = <Sha256>::try_from(sum.as_ref()).map_err(|e| Error::internal("hash", e))?;
-        sums.update(format!("{}  {name}\n", hex(&digits)).as_bytes());
+        sums.update(format!("{}  {name}\n", hex(&sum)).as_bytes());
     }
     if seen.contains(&File::Sums) { give(Piece::End) } else { Err(invalid("it ends before SHA256SUMS")) }
 }

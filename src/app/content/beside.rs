@@ -55,21 +55,36 @@ where
     begun(items, bytes, work).buffered(AHEAD).map_ok(|(done, _)| done)
 }
 
-/// The same where nothing comes of it but that it is done: what is done first counts no longer, whatever came before it. Small ones
-/// that follow each other are done one after the other on one thread, as changing threads would take longer than they do.
+/// How much there is to do with something.
+pub(crate) struct Size {
+    /// Bytes that are in memory at once.
+    pub at_once: i64,
+    /// Bytes in all.
+    pub whole: i64,
+}
+
+/// The same where nothing comes of it but that it is done: what is done first counts no longer, whatever came before it. Where the stores
+/// are near, small ones that follow each other are done one after the other on one thread: changing threads would take longer than
+/// they do.
 pub(crate) async fn each_beside<I, F>(
+    near: bool,
     items: impl Iterator<Item = I>,
-    bytes: impl Fn(&I) -> i64,
+    size: impl Fn(&I) -> Size,
     work: impl Fn(I) -> F + Clone + Send + 'static,
 ) -> Result<()>
 where
     I: Send + 'static,
     F: Future<Output = Result<()>> + Send + 'static,
 {
-    let sum = |group: &Vec<I>| group.iter().map(&bytes).sum();
-    let groups = futures::stream::iter(grouped(items, &bytes));
-    let each = move |group| on_one_thread(group, work.clone());
-    begun(groups, sum, each).buffer_unordered(AHEAD).try_for_each(|_| async { Ok(()) }).await
+    if near {
+        let at_once = |group: &Vec<I>| group.iter().map(|item| size(item).at_once).sum();
+        let groups = futures::stream::iter(grouped(items, |item| size(item).whole));
+        let done = begun(groups, at_once, move |group| on_one_thread(group, work.clone()));
+        done.buffer_unordered(AHEAD).try_for_each(|_| async { Ok(()) }).await
+    } else {
+        let done = begun(futures::stream::iter(items), |item| size(item).at_once, work);
+        done.buffer_unordered(AHEAD).try_for_each(|_| async { Ok(()) }).await
+    }
 }
 
 /// Small ones that follow each other, together no more than what has room as one.
@@ -89,24 +104,30 @@ fn grouped<I>(items: impl Iterator<Item = I>, bytes: impl Fn(&I) -> i64) -> impl
     })
 }
 
+/// Threads of this process that work so at most. What they do may need another thread for a moment, and there must be some left.
+static THREADS: Semaphore = Semaphore::const_new(32);
+
 async fn on_one_thread<I, F>(group: Vec<I>, work: impl Fn(I) -> F + Send + 'static) -> Result<()>
 where
     I: Send + 'static,
-    F: Future<Output = Result<()>> + Send + 'static,
+    F: Future<Output = Result<()>> + Send,
 {
-    let (runtime, span, dropped) = (Handle::current(), Span::current(), CancellationToken::new());
-    let _ends = dropped.clone().drop_guard();
-    let all = move || {
+    let failed = |error: &str| Error::internal("work beside other work", error);
+    let thread = THREADS.acquire().await.map_err(|e| failed(&e.to_string()))?;
+    let (runtime, span, left) = (Handle::current(), Span::current(), CancellationToken::new());
+    let _left = left.clone().drop_guard();
+    let on_thread = move || {
+        let _thread = thread;
         let all = in_place(async {
             for item in group {
                 work(item).await?;
             }
             Ok(())
         });
-        let all = dropped.run_until_cancelled(all.instrument(span));
-        runtime.block_on(all).unwrap_or_else(|| Err(Error::internal("work beside other work", "nobody waits for it")))
+        let done = runtime.block_on(left.run_until_cancelled(all.instrument(span)));
+        done.unwrap_or_else(|| Err(failed("nobody waits for it")))
     };
-    tokio::task::spawn_blocking(all).await.map_err(|e| Error::internal("work beside other work", e))?
+    tokio::task::spawn_blocking(on_thread).await.map_err(|e| failed(&e.to_string()))?
 }
 
 /// What is done with each, begun in order, and as soon as there is room for it; each result comes with its room.
@@ -203,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_is_done_once(sizes in prop::collection::vec(0..1_i64 << 20, 0..200)) {
+        fn each_is_done_once(near: bool, sizes in sizes()) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let done = Arc::new(Mutex::new(Vec::new()));
             let work = {
@@ -216,46 +237,59 @@ mod tests {
                     }
                 }
             };
-            runtime.block_on(each_beside(0..sizes.len(), |number| sizes[*number], work)).unwrap();
+            let size = |number: &usize| whole(sizes[*number]);
+            runtime.block_on(each_beside(near, 0..sizes.len(), size, work)).unwrap();
             let mut done = done.lock().unwrap().clone();
             done.sort_unstable();
             prop_assert!(done.into_iter().eq(0..sizes.len()));
         }
 
         #[test]
-        fn no_group_has_more_than_has_room_as_one_but_who_is_alone(sizes in prop::collection::vec(0..1_i64 << 20, 0..200)) {
+        fn small_ones_that_follow_each_other_are_together_as_long_as_there_is_room(sizes in sizes()) {
             let groups: Vec<_> = grouped(sizes.iter().copied(), |bytes| *bytes).collect();
-            prop_assert!(groups.iter().all(|group| group.len() == 1 || group.iter().sum::<i64>() <= 512 << 10));
+            let fits = |group: &[i64]| group.len() <= 64 && group.iter().sum::<i64>() <= 512 << 10;
+            prop_assert!(groups.iter().all(|group| group.len() == 1 || fits(group)));
+            let with_next = |pair: &[Vec<i64>]| [&pair[0][..], &pair[1][..1]].concat();
+            prop_assert!(groups.windows(2).all(|pair| !fits(&with_next(pair))));
             prop_assert_eq!(groups.concat(), sizes);
         }
+    }
+
+    fn whole(bytes: i64) -> Size {
+        Size { at_once: bytes, whole: bytes }
+    }
+
+    fn sizes() -> impl Strategy<Value = Vec<i64>> {
+        prop::collection::vec(prop_oneof![0..1_i64 << 20, 0..4096_i64], 0..300)
     }
 
     #[test]
     fn it_ends_when_nobody_waits_for_it_any_more() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
-        let (begun, mut under_way) = tokio::sync::mpsc::unbounded_channel();
+        let (begun, mut under_way) = tokio::sync::mpsc::channel(3);
         let work = move |()| {
             let begun = begun.clone();
             async move {
-                begun.send(()).unwrap();
+                begun.send(()).await.unwrap();
                 std::future::pending().await
             }
         };
-        runtime.block_on(async {
-            let all = tokio::spawn(each_beside(std::iter::repeat_n((), 3), |()| 1 << 20, work));
+        let ended = runtime.block_on(async {
+            let all = tokio::spawn(each_beside(true, std::iter::repeat_n((), 3), |()| whole(1 << 20), work));
             for _ in 0..3 {
                 under_way.recv().await.unwrap();
             }
             all.abort();
-            let ended = tokio::time::timeout(std::time::Duration::from_secs(20), under_way.recv()).await;
-            assert_eq!(ended.expect("what was begun goes on"), None);
+            tokio::time::timeout(std::time::Duration::from_secs(20), under_way.recv()).await
         });
+        runtime.shutdown_background();
+        assert_eq!(ended.expect("what was begun goes on"), None);
     }
 
     #[test]
     fn where_nothing_comes_of_it_what_is_done_makes_room_though_what_was_begun_before_is_not() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let done = runtime.block_on(async {
+        for near in [false, true] {
             let last = Arc::new(tokio::sync::Notify::new());
             let work = move |number: usize| {
                 let last = last.clone();
@@ -269,9 +303,9 @@ mod tests {
                 }
             };
             // There is room for 16 of them.
-            let all = each_beside(0..100, |_| 1 << 20, work);
-            tokio::time::timeout(std::time::Duration::from_secs(20), all).await
-        });
-        done.expect("the first one waits for the last one").unwrap();
+            let all = each_beside(near, 0..100, |_| whole(1 << 20), work);
+            let done = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(20), all).await });
+            done.expect("the first one waits for the last one").unwrap();
+        }
     }
 }

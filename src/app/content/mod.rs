@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub(crate) use beside::{Room, beside, each_beside};
+pub(crate) use beside::{Room, Size, beside, each_beside};
 pub use give::Given;
 pub(super) use give::{Leave, chunks, gathered};
 pub(super) use receive::{Received, receive};
