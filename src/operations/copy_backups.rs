@@ -27,7 +27,7 @@ use crate::store::tx::Tx;
 use crate::store::{backups, claims, copies};
 
 /// Bytes of content, and contents, that a batch copies before it notes them.
-const BATCH: (i64, usize) = (256 << 20, 20_000);
+const BATCH: (i64, usize) = (1 << 30, 20_000);
 
 /// How long to leave a store alone that can't be reached or is full, unless it answers before or there is a new backup.
 const AWAY: Duration = Duration::from_secs(60);

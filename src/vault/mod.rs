@@ -116,7 +116,11 @@ impl Vault {
             Err(VaultError::Missing { .. }) => return Err(lost("it is gone")),
             Err(error) => return Err(error.into()),
         };
-        let secret = self.root.open(Purpose::TenantKey, path.as_ref().as_bytes(), &sealed);
+        self.opened(id, path, &sealed)
+    }
+
+    fn opened(&self, id: KeyId, path: &Path, sealed: &[u8]) -> Result<Arc<TenantKey>> {
+        let secret = self.root.open(Purpose::TenantKey, path.as_ref().as_bytes(), sealed);
         let secret = secret.ok_or_else(|| lost("it was sealed with another root key, or is damaged"))?;
         Ok(Arc::new(TenantKey::new(id, &secret)?))
     }

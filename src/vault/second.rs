@@ -45,14 +45,14 @@ impl Vault {
     pub async fn copy_key(&self, tenant: TenantUid, id: KeyId) -> Result<()> {
         let (path, (first, second)) = (key_path(tenant, id), self.both()?);
         for (from, to) in [(second, first), (first, second)] {
-            match self.key_in(to, id, &path).await {
-                Ok(_) => continue,
-                Err(error) if error.reason() == Some(Reason::KeyUnavailable) => {}
+            match objects::get(to, &path).await {
+                Ok(sealed) if self.opened(id, &path, &sealed).is_ok() => continue,
+                Ok(_) | Err(VaultError::Missing { .. }) => {}
                 // What can't be asked may have it.
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
             self.key_in(from, id, &path).await?;
-            // What is there is not the key, or it would have been read.
+            // What is there is not the key, or it would have been opened.
             objects::put(to, &path, objects::get(from, &path).await?).await?;
         }
         Ok(())
