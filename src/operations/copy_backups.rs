@@ -193,7 +193,6 @@ impl CopyBackups {
 async fn copy_key(app: App, op: OpContext, key: KeyId) -> Result<()> {
     let tenant = op.target()?;
     app.vault.copy_key(tenant, key).await?;
-    fail::fail_point!("copy.key");
     let destroyed = loop {
         let look = app.db.read(op.clone(), "key-still-there", key, |tx, key| copies::is_destroyed(tx, *key).boxed());
         match look.await {

@@ -70,16 +70,17 @@ async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
 }
 
 /// The failpoints of content, at each of which the tests of assets and backups strike.
-const OF_CONTENT: [&str; 24] = [
+const OF_CONTENT: [&str; 25] = [
     "backup.copied",
     "backup.part.written",
+    "backup.rows.many",
     "collect.removed",
     "content.allowed",
     "contents.begun",
     "contents.written",
     "copy.backup",
     "copy.content",
-    "copy.key",
+    "copy.key.destroyed",
     "copy.received",
     "import.content",
     "import.read",
