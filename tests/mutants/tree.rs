@@ -1,6 +1,6 @@
 //! A copy of the code with all mutants in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -116,21 +116,44 @@ fn with_mutants(file: &str, content: Vec<u8>, mutants: &[Code]) -> Vec<u8> {
         return content;
     }
     let mut source = String::from_utf8(content).unwrap();
+    let mut places: BTreeMap<(usize, usize), Place> = BTreeMap::new();
     for (number, Code { name, after, text, instead, .. }) in of_file {
         let start = after.as_ref().map_or(Some(0), |after| source.find(after.as_str()));
         let start = start.unwrap_or_else(|| panic!("{name}: {file} has no {after:?}"));
         let at = source[start..].find(text.as_str()).unwrap_or_else(|| panic!("{name}: {file} has no {text}"));
-        let switched = match instead {
-            Some(instead) => format!("(if crate::mutants::on({number}) {{ {instead} }} else {{ {text} }})"),
-            None => format!("if !crate::mutants::on({number}) {{ {text} }}"),
+        let begin = start + at;
+        let place = places.entry((begin, begin + text.len())).or_insert_with(|| Place {
+            name,
+            after: after.as_deref(),
+            code: text.clone(),
+        });
+        assert_eq!(place.after, after.as_deref(), "{name}: has the place of `{}`", place.name);
+        place.code = match instead {
+            Some(instead) => format!("(if crate::mutants::on({number}) {{ {instead} }} else {{ {} }})", place.code),
+            None => format!("if !crate::mutants::on({number}) {{ {} }}", place.code),
         };
-        source.replace_range(start + at..start + at + text.len(), &switched);
+    }
+    // From the last one to the first: so each place is where it was found.
+    let mut behind = source.len();
+    for ((begin, end), Place { name, code, .. }) in places.into_iter().rev() {
+        assert!(end <= behind, "{name}: another one begins in its place");
+        source.replace_range(begin..end, &code);
+        behind = begin;
         if let Err(error) = syn::parse_file(&source) {
             panic!("{name}: is no statement and no expression where it stands: {error}");
         }
         assert!(!has_switch_in_text(source.parse().unwrap()), "{name}: stands in a text, where nothing is switched");
     }
     source.into_bytes()
+}
+
+/// Where one or more mutants of the same text stand.
+struct Place<'a> {
+    /// The first of them.
+    name: &'a str,
+    after: Option<&'a str>,
+    /// The text, with its switches.
+    code: String,
 }
 
 fn has_switch_in_text(source: TokenStream) -> bool {
