@@ -194,8 +194,7 @@ async fn copy_key(app: App, op: OpContext, key: KeyId) -> Result<()> {
     let tenant = op.target()?;
     app.vault.copy_key(tenant, key).await?;
     let destroyed = loop {
-        let look = app.db.read(op.clone(), "key-still-there", key, |tx, key| copies::is_destroyed(tx, *key).boxed());
-        match look.await {
+        match is_destroyed(&app, &op, key).await {
             Ok(destroyed) => break destroyed,
             // Until it was looked, nobody else would find the key.
             Err(error) => tracing::warn!(%error, "whether a key that was copied is destroyed is not known yet"),
@@ -208,4 +207,9 @@ async fn copy_key(app: App, op: OpContext, key: KeyId) -> Result<()> {
         return Err(Error::not_found("the tenant"));
     }
     Ok(())
+}
+
+async fn is_destroyed(app: &App, op: &OpContext, key: KeyId) -> Result<bool> {
+    fail::fail_point!("copy.key.looked-for", |_| Err(Error::internal("failpoint", "the database is away")));
+    app.db.read(op.clone(), "key-still-there", key, |tx, key| copies::is_destroyed(tx, *key).boxed()).await
 }

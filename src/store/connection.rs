@@ -180,3 +180,20 @@ fn bad(error: impl std::error::Error) -> ConnectionError {
     }
     ConnectionError::BadConnection(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_can_do_without_a_connection_leaves_the_last_place_to_who_can_not() {
+        let nowhere = Address::from("postgresql://127.0.0.1:1/none".to_owned());
+        let places = nowhere.places(Beside::Work);
+        let two = places.acquire_many(2).await.unwrap();
+        assert!(nowhere.try_connect_for_copies(Beside::Work).await.is_err(), "it tries, and nobody is there");
+        let third = places.acquire().await.unwrap();
+        assert!(matches!(nowhere.try_connect_for_copies(Beside::Work).await, Ok(None)));
+        drop((two, third));
+        assert_eq!(places.available_permits(), Beside::Work as usize);
+    }
+}

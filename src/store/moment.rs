@@ -1,10 +1,9 @@
 //! What a tenant had at one moment, table by table.
 
-use std::pin::Pin;
-
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::{Stream, StreamExt as _};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::Client;
 
@@ -27,9 +26,6 @@ pub struct Moment {
     /// Which moment.
     pub at: DateTime<Utc>,
 }
-
-/// Rows on their way.
-pub type Rows = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
 impl Db {
     /// This moment of the tenant that the work is on.
@@ -78,7 +74,12 @@ impl Moment {
     }
 
     /// The tenant's rows of a table that fulfil a condition.
-    pub async fn rows(&self, table: &str, columns: &[Column], condition: &str) -> Result<Rows> {
+    pub async fn rows(
+        &self,
+        table: &str,
+        columns: &[Column],
+        condition: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes>>> {
         let columns = columns.iter().map(|column| format!("\"{}\"", column.name)).collect::<Vec<_>>().join(", ");
         // What the tenant is called here is compared with each row, and so stands here as it is.
         let copy = format!(

@@ -356,7 +356,12 @@ async fn a_copy_that_comes_when_its_key_is_destroyed_leaves_no_key() {
     maker.stop().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let options = [second(folder.path())];
-    let at = [("LANDLORD_STOP_AT", "objects.put.before"), ("LANDLORD_KILL_AT", "copy.key.destroyed")];
+    let at = [
+        ("LANDLORD_STOP_AT", "objects.put.before"),
+        // Nobody answers at first whether the key is destroyed.
+        ("FAILPOINTS", "copy.key.looked-for=1*return->off"),
+        ("LANDLORD_KILL_AT", "copy.key.destroyed"),
+    ];
     let mut stale = Process::with(&database, &at, &options).await.unwrap();
     stale.stopped().await;
     let next = TestServer::on(database, &options).await;

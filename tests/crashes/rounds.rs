@@ -70,7 +70,7 @@ async fn telling(what: String, seed: u64, done: impl Future<Output = ()>) {
 }
 
 /// The failpoints of content, at each of which the tests of assets and backups strike.
-const OF_CONTENT: [&str; 25] = [
+const OF_CONTENT: [&str; 26] = [
     "backup.copied",
     "backup.part.written",
     "backup.rows.many",
@@ -81,6 +81,7 @@ const OF_CONTENT: [&str; 25] = [
     "copy.backup",
     "copy.content",
     "copy.key.destroyed",
+    "copy.key.looked-for",
     "copy.received",
     "import.content",
     "import.read",
